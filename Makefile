@@ -1,0 +1,69 @@
+# Two commands do nearly all: `make run` to see Pombo at work on this machine, `make test` to
+# check everything. Whatever they need is installed into .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Where `make run` listens: ADDRESS takes an IPv6 address in brackets.
+export ADDRESS ?= 127.0.0.1
+export PORT ?= 5005
+export PROMETHEUS_PORT ?= 9090
+
+PACKAGES := wire common agent exporter
+CHECKED := $(PACKAGES) grafana tests tools bench
+
+.PHONY: install run bench bench-full test lint format docs lock clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
+	tools/need 'the venv module of $(PYTHON)' python3-venv $(PYTHON) -c 'import ensurepip, venv'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $(PACKAGES:%=-e ./%)
+	touch $@
+
+run: install
+	@exec tools/run
+
+# The integration tests start real Prometheus servers, and a node_exporter to compare with.
+test: install
+	tools/need prometheus prometheus prometheus --version
+	tools/need promtool prometheus promtool --version
+	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
+	$(MAKE) lint
+	$(BIN)/pytest
+
+lint: install
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/mypy grafana tests tools bench
+
+format: install
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --fix $(CHECKED)
+
+# Minutes, and with bench-full an hour's patience; nothing else should run meanwhile.
+bench: install
+	$(BIN)/python -m bench --output bench/results.md
+
+bench-full: install
+	$(BIN)/python -m bench --full --output bench/results.md
+
+docs: install
+	$(BIN)/python tools/describe_metrics.py > docs/metrics.md
+	$(BIN)/python tools/describe_api.py > docs/openapi.json
+
+# Pins the newest versions that the packages and tests/requirements.txt allow, for every platform.
+lock: install
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	printf './%s\n' $(PACKAGES) | $(BIN)/uv pip compile - tests/requirements.txt --upgrade \
+		--universal --python-version 3.11 --generate-hashes --quiet \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		$(PACKAGES:%=--no-emit-package pombo-%) --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
