@@ -1,0 +1,575 @@
+"""The report: what one datagram may say, its types and its bounds.
+
+A section is a *record* (single values), a *table* (equally long columns, the first ones naming
+each row) or a *map* (values by names of their own). Every value is a JSON number, read as a
+float64, as Prometheus does. Totals are cumulative, as the kernel counts them; sizes are bytes,
+times are seconds.
+"""
+
+from typing import Annotated, ClassVar, get_args, get_origin, get_type_hints
+
+from msgspec import Meta, Struct
+from msgspec.structs import astuple
+
+from pombo_wire.reasons import DecodeError, Reason
+
+#: The longest datagram that is sent or taken, in bytes of UDP payload. It fits one Ethernet
+#: frame with room for tunnels, so that no report depends on IP fragments.
+MAX_DATAGRAM_BYTES = 1200
+
+#: What the exporter assumes of a host that does not say its ``interval``, in seconds.
+DEFAULT_INTERVAL_SECONDS = 60.0
+
+MAX_ROWS = 1024
+
+#: Gauges may not have these names, nor begin so: they are Prometheus' and Pombo's own.
+RESERVED_GAUGES = ("up",)
+RESERVED_GAUGE_PREFIXES = (
+    "ALERTS",
+    "__",
+    "host_",
+    "node_",
+    "pombo_",
+    "process_",
+    "prometheus_",
+    "python_",
+    "scrape_",
+)
+
+#: The user's labels may not have these names: the exporter, the scrape or ``info`` has them.
+RESERVED_LABELS = frozenset(
+    {"agent", "instance", "job", "le", "machine", "quantile", "release", "system"}
+)
+
+Number = Annotated[float, Meta(ge=0)]
+Text = Annotated[str, Meta(max_length=255)]
+Name = Annotated[str, Meta(min_length=1, max_length=255)]
+LabelName = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9_]{0,63}\Z")]
+MetricName = Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,199}\Z")]
+Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+Value = Number | None
+Labels = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=MAX_ROWS)]
+Map = Annotated[
+    dict[Annotated[str, Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_]{0,63}\Z")], Number],
+    Meta(max_length=MAX_ROWS),
+]
+Signed = float | None
+SignedColumn = Annotated[tuple[float, ...], Meta(min_length=1, max_length=MAX_ROWS)] | None
+Column = Annotated[tuple[Number, ...], Meta(min_length=1, max_length=MAX_ROWS)] | None
+
+
+class Record(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A section of single values; one that the host does not have is ``None``.
+
+    The first ``label_columns`` are texts that the page shows as labels.
+    """
+
+    label_columns: ClassVar[int] = 0
+
+
+class Table(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A section of columns: the first ``label_columns`` are texts, the rest are values.
+
+    The first ``key_columns`` of the texts name a row; any others only describe it.
+
+    Raises:
+        DecodeError: when columns differ in length, or two rows have the same name.
+    """
+
+    key_columns: ClassVar[int] = 1
+    label_columns: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        """Hold the promise of the type, for whoever makes one."""
+        columns = astuple(self)
+        keys = columns[0]
+        rows = len(keys)
+        for column in columns:
+            if column is not None and len(column) != rows:
+                detail = f"columns differ in length: give each {rows} values or leave it out"
+                raise DecodeError(Reason.UNEQUAL_COLUMNS, detail)
+        if self.key_columns > 1:
+            keys = zip(*columns[: self.key_columns], strict=True)
+        if len({*keys}) != rows:
+            detail = f"a row is named twice: send each {self.__struct_fields__[0]} once"
+            raise DecodeError(Reason.REPEATED_ROW, detail)
+
+
+class Info(Record, frozen=True):
+    """What the host runs; rarely changes."""
+
+    label_columns: ClassVar[int] = 4
+
+    agent: Text = ""
+    system: Text = ""
+    release: Text = ""
+    machine: Text = ""
+
+
+class System(Record, frozen=True):
+    """The host as a whole.
+
+    ``boot_time`` and ``time`` are in Unix seconds, ``uptime`` in seconds, entropy in bits.
+    ``context_switches``, ``forks`` and ``interrupts`` are counted since boot.
+    """
+
+    boot_time: Value = None
+    uptime: Value = None
+    time: Value = None
+    load1: Value = None
+    load5: Value = None
+    load15: Value = None
+    context_switches: Value = None
+    forks: Value = None
+    interrupts: Value = None
+    processes_running: Value = None
+    processes_blocked: Value = None
+    file_handles: Value = None
+    file_handles_max: Value = None
+    entropy_available: Value = None
+    entropy_pool: Value = None
+    selinux_enabled: Value = None
+
+
+class Cpu(Table, frozen=True):
+    """Seconds that each core has spent in each mode since boot.
+
+    ``user`` includes ``guest``, and ``nice`` includes ``guest_nice``, as in Linux.
+    """
+
+    cpu: Labels
+    user: Column = None
+    nice: Column = None
+    system: Column = None
+    idle: Column = None
+    iowait: Column = None
+    irq: Column = None
+    softirq: Column = None
+    steal: Column = None
+    guest: Column = None
+    guest_nice: Column = None
+
+
+class Memory(Record, frozen=True):
+    """Physical memory in bytes."""
+
+    total: Value = None
+    available: Value = None
+    used: Value = None
+    free: Value = None
+    buffers: Value = None
+    cached: Value = None
+    shared: Value = None
+    slab: Value = None
+    active: Value = None
+    inactive: Value = None
+
+
+class Swap(Record, frozen=True):
+    """Swap space in bytes; ``swapped_in`` and ``swapped_out`` are cumulative."""
+
+    total: Value = None
+    used: Value = None
+    free: Value = None
+    swapped_in: Value = None
+    swapped_out: Value = None
+
+
+class Filesystems(Table, frozen=True):
+    """Mounted filesystems: bytes and inodes.
+
+    ``readonly`` is 0 or 1, and so is ``device_error``: whether asking for the sizes failed.
+    """
+
+    key_columns: ClassVar[int] = 3
+    label_columns: ClassVar[int] = 3
+
+    mountpoint: Labels
+    device: Labels
+    fstype: Labels
+    size: Column = None
+    free: Column = None
+    available: Column = None
+    files: Column = None
+    files_free: Column = None
+    readonly: Column = None
+    device_error: Column = None
+
+
+class Disks(Table, frozen=True):
+    """Block devices: cumulative operations, bytes and seconds."""
+
+    device: Labels
+    reads: Column = None
+    writes: Column = None
+    read_bytes: Column = None
+    written_bytes: Column = None
+    read_seconds: Column = None
+    write_seconds: Column = None
+    reads_merged: Column = None
+    writes_merged: Column = None
+    io_seconds: Column = None
+    io_weighted_seconds: Column = None
+    io_now: Column = None
+    discards: Column = None
+    discards_merged: Column = None
+    discarded_sectors: Column = None
+    discard_seconds: Column = None
+    flushes: Column = None
+    flush_seconds: Column = None
+
+
+class Networks(Table, frozen=True):
+    """Network interfaces: cumulative bytes and packets, both ways."""
+
+    device: Labels
+    receive_bytes: Column = None
+    receive_packets: Column = None
+    receive_errors: Column = None
+    receive_drops: Column = None
+    receive_fifo: Column = None
+    receive_frame: Column = None
+    receive_compressed: Column = None
+    receive_multicast: Column = None
+    receive_nohandler: Column = None
+    transmit_bytes: Column = None
+    transmit_packets: Column = None
+    transmit_errors: Column = None
+    transmit_drops: Column = None
+    transmit_fifo: Column = None
+    transmit_collisions: Column = None
+    transmit_carrier: Column = None
+    transmit_compressed: Column = None
+
+
+class DiskInfo(Table, frozen=True):
+    """What each block device is."""
+
+    label_columns: ClassVar[int] = 8
+
+    device: Labels
+    major: Labels
+    minor: Labels
+    model: Labels
+    path: Labels
+    revision: Labels
+    serial: Labels
+    wwn: Labels
+
+
+class NetworkInfo(Table, frozen=True):
+    """What each network interface is."""
+
+    label_columns: ClassVar[int] = 6
+
+    device: Labels
+    address: Labels
+    broadcast: Labels
+    duplex: Labels
+    ifalias: Labels
+    operstate: Labels
+
+
+class Interfaces(Table, frozen=True):
+    """Network interfaces as ``/sys/class/net`` describes them; speed in bytes per second."""
+
+    device: Labels
+    up: Column = None
+    carrier: Column = None
+    carrier_changes: Column = None
+    carrier_up_changes: Column = None
+    carrier_down_changes: Column = None
+    mtu: Column = None
+    speed: SignedColumn = None
+    transmit_queue_length: Column = None
+    flags: Column = None
+    dormant: Column = None
+    address_assign_type: Column = None
+    device_id: Column = None
+    iface_id: Column = None
+    iface_link: Column = None
+    iface_link_mode: Column = None
+    name_assign_type: Column = None
+    net_dev_group: Column = None
+    protocol_type: Column = None
+
+
+class Arp(Table, frozen=True):
+    """Entries of the ARP table by interface."""
+
+    device: Labels
+    entries: Column = None
+
+
+class Softnet(Table, frozen=True):
+    """Packets that each core's network softirq handled, cumulative."""
+
+    cpu: Labels
+    processed: Column = None
+    dropped: Column = None
+    times_squeezed: Column = None
+    cpu_collision: Column = None
+    received_rps: Column = None
+    flow_limit: Column = None
+    backlog_len: Column = None
+
+
+class UdpQueues(Table, frozen=True):
+    """Bytes in the queues of UDP sockets; ``queue`` is ``rx`` or ``tx``, ``ip`` v4 or v6."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 2
+
+    queue: Labels
+    ip: Labels
+    bytes: Column = None
+
+
+class Pressure(Record, frozen=True):
+    """Seconds that tasks waited (some) or all stalled (full) for a resource, cumulative."""
+
+    cpu_waiting: Value = None
+    io_waiting: Value = None
+    io_stalled: Value = None
+    memory_waiting: Value = None
+    memory_stalled: Value = None
+
+
+class Timex(Record, frozen=True):
+    """The kernel's clock discipline, as ``adjtimex(2)`` tells it, in base units."""
+
+    offset: Signed = None
+    frequency_ratio: Signed = None
+    maxerror: Value = None
+    estimated_error: Value = None
+    status: Value = None
+    sync_status: Value = None
+    loop_time_constant: Signed = None
+    tick: Signed = None
+    tai_offset: Signed = None
+    pps_frequency: Signed = None
+    pps_jitter: Signed = None
+    pps_shift: Signed = None
+    pps_stability: Signed = None
+    pps_jitter_exceeded: Value = None
+    pps_calibrations: Value = None
+    pps_errors: Value = None
+    pps_stability_exceeded: Value = None
+
+
+class TimeZone(Record, frozen=True):
+    """The host's time zone; ``offset`` is its seconds east of UTC."""
+
+    label_columns: ClassVar[int] = 1
+
+    time_zone: Text = ""
+    offset: Signed = None
+
+
+class ClockSources(Table, frozen=True):
+    """Clock sources that the kernel knows; ``current`` is 1 for the one in use."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 2
+
+    device: Labels
+    clocksource: Labels
+    current: Column = None
+
+
+class Temperatures(Table, frozen=True):
+    """Temperature sensors of the hardware monitor, in degrees Celsius."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 2
+
+    chip: Labels
+    sensor: Labels
+    celsius: SignedColumn = None
+    max: SignedColumn = None
+    crit: SignedColumn = None
+
+
+class Fans(Table, frozen=True):
+    """Fans of the hardware monitor, in revolutions per minute."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 2
+
+    chip: Labels
+    sensor: Labels
+    rpm: Column = None
+
+
+class ThermalZones(Table, frozen=True):
+    """Thermal zones of the platform, in degrees Celsius."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 2
+
+    zone: Labels
+    type: Labels
+    celsius: SignedColumn = None
+
+
+class CoolingDevices(Table, frozen=True):
+    """What cools the platform; a state is a step between none and ``max_state``."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 2
+
+    name: Labels
+    type: Labels
+    current_state: Column = None
+    max_state: Column = None
+
+
+class SensorChips(Table, frozen=True):
+    """The names that the chips of the hardware monitor give themselves."""
+
+    label_columns: ClassVar[int] = 2
+
+    chip: Labels
+    chip_name: Labels
+
+
+class SensorLabels(Table, frozen=True):
+    """What the chips of the hardware monitor call their sensors."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 3
+
+    chip: Labels
+    sensor: Labels
+    label: Labels
+
+
+class Collectors(Table, frozen=True):
+    """How the agent's collectors fared: seconds taken, and 1 for success or 0."""
+
+    collector: Labels
+    seconds: Column = None
+    success: Column = None
+
+
+class Uname(Record, frozen=True):
+    """What ``uname(2)`` says."""
+
+    label_columns: ClassVar[int] = 6
+
+    sysname: Text = ""
+    release: Text = ""
+    version: Text = ""
+    machine: Text = ""
+    nodename: Text = ""
+    domainname: Text = ""
+
+
+class OperatingSystem(Record, frozen=True):
+    """What ``os-release`` says."""
+
+    label_columns: ClassVar[int] = 12
+
+    build_id: Text = ""
+    id: Text = ""
+    id_like: Text = ""
+    image_id: Text = ""
+    image_version: Text = ""
+    name: Text = ""
+    pretty_name: Text = ""
+    variant: Text = ""
+    variant_id: Text = ""
+    version: Text = ""
+    version_codename: Text = ""
+    version_id: Text = ""
+
+
+class Dmi(Record, frozen=True):
+    """What the firmware says of the machine."""
+
+    label_columns: ClassVar[int] = 16
+
+    bios_date: Text = ""
+    bios_release: Text = ""
+    bios_vendor: Text = ""
+    bios_version: Text = ""
+    board_asset_tag: Text = ""
+    board_name: Text = ""
+    board_vendor: Text = ""
+    board_version: Text = ""
+    chassis_asset_tag: Text = ""
+    chassis_vendor: Text = ""
+    chassis_version: Text = ""
+    product_family: Text = ""
+    product_name: Text = ""
+    product_sku: Text = ""
+    product_version: Text = ""
+    system_vendor: Text = ""
+
+
+class Report(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One datagram. Only ``host`` is compulsory; ``docs/wire.md`` tells each field's meaning."""
+
+    host: Name
+    session: Whole | None = None
+    seq: Whole | None = None
+    time: Number | None = None
+    monotonic: Number | None = None
+    interval: Annotated[float, Meta(ge=0.1, le=3600)] | None = None
+    bye: bool = False
+    labels: Annotated[dict[LabelName, Text], Meta(max_length=32)] | None = None
+    gauges: dict[MetricName, float] | None = None
+    info: Info | None = None
+    system: System | None = None
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    swap: Swap | None = None
+    filesystems: Filesystems | None = None
+    disks: Disks | None = None
+    networks: Networks | None = None
+    disk_info: DiskInfo | None = None
+    network_info: NetworkInfo | None = None
+    interfaces: Interfaces | None = None
+    arp: Arp | None = None
+    softnet: Softnet | None = None
+    udp_queues: UdpQueues | None = None
+    pressure: Pressure | None = None
+    timex: Timex | None = None
+    time_zone: TimeZone | None = None
+    clock_sources: ClockSources | None = None
+    temperatures: Temperatures | None = None
+    fans: Fans | None = None
+    thermal_zones: ThermalZones | None = None
+    cooling_devices: CoolingDevices | None = None
+    sensor_chips: SensorChips | None = None
+    sensor_labels: SensorLabels | None = None
+    collectors: Collectors | None = None
+    uname: Uname | None = None
+    os: OperatingSystem | None = None
+    dmi: Dmi | None = None
+    meminfo: Map | None = None
+    vmstat: Map | None = None
+    netstat: Map | None = None
+    sockstat: Map | None = None
+    conntrack: Map | None = None
+
+
+def _sections() -> dict[str, type[Record] | type[Table]]:
+    found = {}
+    for name, hint in get_type_hints(Report).items():
+        for kind in get_args(hint):
+            if isinstance(kind, type) and issubclass(kind, Record | Table):
+                found[name] = kind
+    return found
+
+
+#: Each record's and table's field in the report, in the order of the schema, and its type.
+SECTIONS = _sections()
+
+#: The fields that hold maps.
+MAPS = tuple(
+    name
+    for name, hint in get_type_hints(Report).items()
+    if any(get_origin(kind) is dict for kind in get_args(hint)) and name != "labels"
+)
