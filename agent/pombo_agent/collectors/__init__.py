@@ -1,0 +1,72 @@
+"""The subjects that the agent reports, one file each, and the one table that names them."""
+
+import sys
+from collections.abc import Callable
+
+from pombo_wire import Part
+
+from pombo_agent.collectors import (
+    arp,
+    clock,
+    conntrack,
+    cpu,
+    disk,
+    filesystem,
+    hwmon,
+    identity,
+    memory,
+    netclass,
+    netstat,
+    network,
+    pressure,
+    sockets,
+    softnet,
+    system,
+    thermal,
+)
+from pombo_agent.collectors.sources import Filter, NoDataError, Sources, Usage
+
+Collector = Callable[[Sources], list[Part]]
+
+#: Each collector by the name that switches it, ``--no-collector.NAME``: node_exporter's name
+#: where it has one. The order is that of the report.
+COLLECTORS: dict[str, Collector] = {
+    "stat": system.collect_stat,
+    "loadavg": system.collect_loadavg,
+    "filefd": system.collect_filefd,
+    "entropy": system.collect_entropy,
+    "selinux": system.collect_selinux,
+    "time": clock.collect_time,
+    "timex": clock.collect_timex,
+    "uname": identity.collect_uname,
+    "os": identity.collect_os,
+    "dmi": identity.collect_dmi,
+    "cpu": cpu.collect,
+    "meminfo": memory.collect,
+    "vmstat": memory.collect_vmstat,
+    "pressure": pressure.collect,
+    "diskstats": disk.collect,
+    "netdev": network.collect,
+    "netclass": netclass.collect,
+    "arp": arp.collect,
+    "conntrack": conntrack.collect,
+    "netstat": netstat.collect,
+    "sockstat": sockets.collect_sockstat,
+    "softnet": softnet.collect,
+    "udp_queues": sockets.collect_udp_queues,
+    "hwmon": hwmon.collect,
+    "thermal_zone": thermal.collect,
+    "filesystem": filesystem.collect,  # the last, since it may keep those behind it waiting
+}
+
+#: Asks a mount point for its sizes; may never answer.
+usage: Callable[[str], Usage] = filesystem.usage
+
+if sys.platform != "linux":
+    # Not imported on Linux, where it would cost a tenth of the agent's memory for nothing.
+    from pombo_agent.collectors import elsewhere
+
+    COLLECTORS = elsewhere.COLLECTORS
+    usage = elsewhere.usage
+
+__all__ = ["COLLECTORS", "Collector", "Filter", "NoDataError", "Sources", "usage"]

@@ -1,0 +1,44 @@
+"""Asks the kernel how it keeps the clock: ``adjtimex(2)``, which here changes nothing."""
+
+import ctypes
+import os
+
+_LONGS = (
+    *("offset", "freq", "maxerror", "esterror"),
+    *("constant", "precision", "tolerance", "tv_sec", "tv_usec", "tick"),
+    *("ppsfreq", "jitter"),
+    *("stabil", "jitcnt", "calcnt", "errcnt", "stbcnt"),
+)
+_INTS = ("status", "shift", "tai")
+
+
+class _Timex(ctypes.Structure):
+    """``struct timex``; ``modes`` says what to change, and 0 is nothing."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        *((name, ctypes.c_long) for name in _LONGS[:4]),
+        ("status", ctypes.c_int),
+        *((name, ctypes.c_long) for name in _LONGS[4:12]),
+        ("shift", ctypes.c_int),
+        *((name, ctypes.c_long) for name in _LONGS[12:]),
+        ("tai", ctypes.c_int),
+        ("reserved", ctypes.c_int * 11),
+    )
+
+
+_adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
+
+
+def adjtimex() -> tuple[int, dict[str, int]]:
+    """Return the clock's state and the fields of ``struct timex``, in the kernel's units.
+
+    Raises:
+        OSError: when it may not be asked, as under a filter of system calls.
+    """
+    answer = _Timex(modes=0)
+    state = _adjtimex(ctypes.byref(answer))
+    if state < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return state, {name: getattr(answer, name) for name in (*_LONGS, *_INTS)}

@@ -1,0 +1,79 @@
+"""The host's clock: its time and zone, what it counts with, and how it is kept right."""
+
+import time
+
+from pombo_wire import ClockSources, Part, System, Timex, TimeZone
+
+from pombo_agent.collectors.sources import NoDataError, Sources, read_text
+from pombo_agent.collectors.tables import Row, tables
+
+# Of adjtimex(2): the clock is not synchronised; offset and jitter are in nanoseconds.
+_TIME_ERROR = 5
+_STA_NANO = 0x2000
+
+# Frequencies are parts in a million, in fixed point with 16 bits after it.
+_FREQUENCY_UNIT = 1e6 * 2**16
+
+
+def collect_time(sources: Sources) -> list[Part]:
+    """Return the time, the zone and, where the kernel tells them, the clock sources."""
+    parts = local_time(time.time())
+    rows: list[Row] = []
+    for directory in sorted((sources.sysfs / "devices/system/clocksource").glob("clocksource*")):
+        rows += parse_clock_sources(
+            directory.name.removeprefix("clocksource"),
+            read_text(directory / "available_clocksource"),
+            read_text(directory / "current_clocksource"),
+        )
+    return parts + tables(ClockSources, rows)
+
+
+def local_time(now: float) -> list[Part]:
+    """Return the time, in Unix seconds, and the time zone as it is then."""
+    here = time.localtime(now)
+    zone = TimeZone(here.tm_zone, here.tm_gmtoff)
+    return [("system", System(time=round(now, 6))), ("time_zone", zone)]
+
+
+def parse_clock_sources(device: str, available: str, current: str) -> list[Row]:
+    """Return a row for each source that one device of ``/sys`` names."""
+    return [
+        {"device": device, "clocksource": name, "current": int(name == current.strip())}
+        for name in available.split()
+    ]
+
+
+def collect_timex(_sources: Sources) -> list[Part]:
+    """Return what the kernel says of the clock's discipline."""
+    # Not above: where memory may not be made executable, ctypes may fail, for this part alone.
+    from pombo_agent.collectors.adjtimex import adjtimex  # noqa: PLC0415
+
+    try:
+        state, fields = adjtimex()
+    except PermissionError as error:
+        raise NoDataError(str(error)) from error
+    return [("timex", timex(state, fields))]
+
+
+def timex(state: int, fields: dict[str, int]) -> Timex:
+    """Return what ``adjtimex`` found, in base units."""
+    fine = 1e9 if fields["status"] & _STA_NANO else 1e6
+    return Timex(
+        offset=fields["offset"] / fine,
+        frequency_ratio=1 + fields["freq"] / _FREQUENCY_UNIT,
+        maxerror=fields["maxerror"] / 1e6,
+        estimated_error=fields["esterror"] / 1e6,
+        status=fields["status"],
+        sync_status=int(state != _TIME_ERROR),
+        loop_time_constant=fields["constant"],
+        tick=fields["tick"] / 1e6,
+        tai_offset=fields["tai"],
+        pps_frequency=fields["ppsfreq"] / _FREQUENCY_UNIT,
+        pps_jitter=fields["jitter"] / fine,
+        pps_shift=fields["shift"],
+        pps_stability=fields["stabil"] / _FREQUENCY_UNIT,
+        pps_jitter_exceeded=fields["jitcnt"],
+        pps_calibrations=fields["calcnt"],
+        pps_errors=fields["errcnt"],
+        pps_stability_exceeded=fields["stbcnt"],
+    )

@@ -1,0 +1,161 @@
+"""The same subjects on systems without ``/proc``, as far as psutil knows them there."""
+
+import os
+import platform
+import sys
+import time
+
+import psutil
+from pombo_wire import Cpu, Disks, Memory, Networks, Part, Swap, System, Uname
+
+from pombo_agent.collectors import clock, filesystem
+from pombo_agent.collectors.filesystem import Mount
+from pombo_agent.collectors.sources import NoDataError, Sources, Usage
+from pombo_agent.collectors.tables import Row, record, tables
+
+# For each column of the wire: psutil's name, and how many of its units make one of the wire's.
+_DISK_COLUMNS = {
+    "reads": ("read_count", 1),
+    "writes": ("write_count", 1),
+    "read_bytes": ("read_bytes", 1),
+    "written_bytes": ("write_bytes", 1),
+    "read_seconds": ("read_time", 1000),
+    "write_seconds": ("write_time", 1000),
+    "reads_merged": ("read_merged_count", 1),
+    "writes_merged": ("write_merged_count", 1),
+    "io_seconds": ("busy_time", 1000),
+}
+
+_NETWORK_COLUMNS = {
+    "receive_bytes": ("bytes_recv", 1),
+    "receive_packets": ("packets_recv", 1),
+    "receive_errors": ("errin", 1),
+    "receive_drops": ("dropin", 1),
+    "transmit_bytes": ("bytes_sent", 1),
+    "transmit_packets": ("packets_sent", 1),
+    "transmit_errors": ("errout", 1),
+    "transmit_drops": ("dropout", 1),
+}
+
+# What node_exporter calls the same there.
+_DARWIN_MEMORY = ("total", "free", "active", "inactive", "wired")
+
+
+def collect_stat(_sources: Sources) -> list[Part]:
+    """Return when the system booted, and how long ago."""
+    boot_time = psutil.boot_time()
+    uptime = max(0.0, time.time() - boot_time)
+    return [("system", System(boot_time=boot_time, uptime=uptime))]
+
+
+def collect_loadavg(_sources: Sources) -> list[Part]:
+    """Return the load averages, which Windows does not have."""
+    if not hasattr(os, "getloadavg"):
+        raise NoDataError("this system has no load average")
+    load1, load5, load15 = os.getloadavg()
+    return [("system", System(load1=load1, load5=load5, load15=load15))]
+
+
+def collect_time(_sources: Sources) -> list[Part]:
+    """Return the time and the zone."""
+    return clock.local_time(time.time())
+
+
+def collect_uname(_sources: Sources) -> list[Part]:
+    """Return the ``uname`` section."""
+    here = platform.uname()
+    texts = {
+        "sysname": here.system,
+        "release": here.release,
+        "version": here.version,
+        "machine": here.machine,
+        "nodename": here.node,
+    }
+    return [record(Uname, texts)]
+
+
+def collect_cpu(_sources: Sources) -> list[Part]:
+    """Return the ``cpu`` section, with the modes that this system tells apart."""
+    modes = Cpu.__struct_fields__[Cpu.key_columns :]
+    cores = enumerate(psutil.cpu_times(percpu=True))
+    return tables(
+        Cpu,
+        (
+            {"cpu": str(number), **{mode: getattr(times, mode, None) for mode in modes}}
+            for number, times in cores
+        ),
+    )
+
+
+def collect_memory(_sources: Sources) -> list[Part]:
+    """Return the ``memory`` and ``swap`` sections."""
+    now, swap = psutil.virtual_memory(), psutil.swap_memory()
+    known = {field: getattr(now, field, None) for field in Memory.__struct_fields__}
+    known["used"] = now.total - now.available
+    # psutil says 0 where Windows does not count.
+    traffic = (None, None) if sys.platform == "win32" else (swap.sin, swap.sout)
+    parts: list[Part] = [
+        ("memory", Memory(**known)),
+        ("swap", Swap(swap.total, swap.used, swap.free, *traffic)),
+    ]
+    if sys.platform == "darwin":
+        named = {f"{name}_bytes": getattr(now, name) for name in _DARWIN_MEMORY}
+        named |= {"swap_total_bytes": swap.total, "swap_used_bytes": swap.used}
+        parts.append(("meminfo", named))
+    return parts
+
+
+def collect_filesystems(sources: Sources) -> list[Part]:
+    """Return the ``filesystems`` section."""
+    mounts = [
+        Mount(part.mountpoint, part.device, part.fstype, "ro" in part.opts.split(","))
+        for part in psutil.disk_partitions(all=False)
+    ]
+    return filesystem.section({mount: mount.mountpoint for mount in mounts}, sources)
+
+
+def usage(path: str) -> Usage:
+    """Do what ``filesystem.usage`` does, on Windows too."""
+    if hasattr(os, "statvfs"):
+        return filesystem.usage(path)
+    space = psutil.disk_usage(path)
+    return {"size": space.total, "free": space.free, "available": space.free}
+
+
+def collect_disks(sources: Sources) -> list[Part]:
+    """Return the ``disks`` section."""
+    # Unless told not to, psutil hides that a counter has wrapped or begun anew.
+    disks = psutil.disk_io_counters(perdisk=True, nowrap=False)
+    keeps = sources.filters["diskstats.device"].keeps
+    return tables(Disks, (_row(name, disks[name], _DISK_COLUMNS) for name in disks if keeps(name)))
+
+
+def collect_networks(sources: Sources) -> list[Part]:
+    """Return the ``networks`` section."""
+    devices = psutil.net_io_counters(pernic=True, nowrap=False)
+    keeps = sources.filters["netdev.device"].keeps
+    return tables(
+        Networks,
+        (_row(name, devices[name], _NETWORK_COLUMNS) for name in devices if keeps(name)),
+    )
+
+
+def _row(device: str, counters: object, columns: dict[str, tuple[str, int]]) -> Row:
+    row: dict[str, str | float | None] = {"device": device}
+    for column, (name, units) in columns.items():
+        value = getattr(counters, name, None)
+        row[column] = value / units if value and units > 1 else value
+    return row
+
+
+COLLECTORS = {
+    "stat": collect_stat,
+    "loadavg": collect_loadavg,
+    "time": collect_time,
+    "uname": collect_uname,
+    "cpu": collect_cpu,
+    "meminfo": collect_memory,
+    "diskstats": collect_disks,
+    "netdev": collect_networks,
+    "filesystem": collect_filesystems,
+}

@@ -1,0 +1,86 @@
+"""Memory and swap, in bytes."""
+
+import os
+import re
+
+from pombo_wire import Memory, Part, Swap
+
+from pombo_agent.collectors.sources import Sources, read_text
+
+_MEMINFO = {
+    "total": "MemTotal",
+    "available": "MemAvailable",
+    "free": "MemFree",
+    "buffers": "Buffers",
+    "cached": "Cached",
+    "shared": "Shmem",
+    "slab": "Slab",
+    "active": "Active",
+    "inactive": "Inactive",
+}
+
+_EVENTS = re.compile("oom_kill|pgpg|pswp|pg.*fault")
+_NO_NAME = re.compile("[^a-zA-Z0-9]")
+
+
+def collect(sources: Sources) -> list[Part]:
+    """Return the ``memory``, ``swap`` and ``meminfo`` sections."""
+    text = read_text(sources.procfs / "meminfo")
+    sizes = parse_meminfo(text)
+    events = parse_vmstat(read_text(sources.procfs / "vmstat"))
+    parts = sections(sizes, events, os.sysconf("SC_PAGE_SIZE"))
+    return [*parts, ("meminfo", named(text, sizes))]
+
+
+def collect_vmstat(sources: Sources) -> list[Part]:
+    """Return the ``vmstat`` section: paging, faults, swapping, processes killed."""
+    events = parse_vmstat(read_text(sources.procfs / "vmstat"))
+    wanted = {name: count for name, count in events.items() if _EVENTS.match(name)}
+    return [("vmstat", wanted)]
+
+
+def parse_meminfo(text: str) -> dict[str, int]:
+    """Return the lines of ``/proc/meminfo``: bytes where the kernel says kB, else counts."""
+    sizes = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        number, *unit = value.split()
+        sizes[name] = int(number) * (1024 if unit == ["kB"] else 1)
+    return sizes
+
+
+def named(text: str, sizes: dict[str, int]) -> dict[str, int]:
+    """Return every line of ``/proc/meminfo`` under the name that completes a family's."""
+    lines = (line.partition(":") for line in text.splitlines())
+    return {
+        _NO_NAME.sub("_", name).strip("_") + ("_bytes" if rest.endswith(" kB") else ""): sizes[name]
+        for name, _, rest in lines
+    }
+
+
+def parse_vmstat(text: str) -> dict[str, int]:
+    """Return the counts of ``/proc/vmstat``."""
+    return {name: int(count) for name, count in map(str.split, text.splitlines())}
+
+
+def sections(sizes: dict[str, int], events: dict[str, int], page_size: int) -> list[Part]:
+    """Return both sections; ``events`` counts swap traffic in pages."""
+    known = {field: sizes.get(name) for field, name in _MEMINFO.items()}
+    memory = Memory(used=_less(known["total"], known["available"]), **known)
+    swap_total, swap_free = sizes.get("SwapTotal"), sizes.get("SwapFree")
+    swap = Swap(
+        total=swap_total,
+        used=_less(swap_total, swap_free),
+        free=swap_free,
+        swapped_in=_pages(events.get("pswpin"), page_size),
+        swapped_out=_pages(events.get("pswpout"), page_size),
+    )
+    return [("memory", memory), ("swap", swap)]
+
+
+def _less(whole: int | None, part: int | None) -> int | None:
+    return None if whole is None or part is None else max(0, whole - part)
+
+
+def _pages(count: int | None, page_size: int) -> int | None:
+    return None if count is None else count * page_size

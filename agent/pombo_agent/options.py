@@ -1,0 +1,279 @@
+"""The flags of ``pombo-agent``, and what they may say."""
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+from pombo_common import logs
+from pombo_common.flags import Address, AddressType, Duration, flag, switch
+from pombo_wire.schema import RESERVED_LABELS, LabelName, Text
+
+from pombo_agent import __version__
+from pombo_agent.collectors import COLLECTORS, Filter
+
+_PSEUDO_FILESYSTEMS = (
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "erofs",
+    "fusectl",
+    "hugetlbfs",
+    "iso9660",
+    "mqueue",
+    "nsfs",
+    "overlay",
+    "proc",
+    "procfs",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "squashfs",
+    "sysfs",
+    "tracefs",
+)
+
+_MACHINERY = (
+    "dev",
+    "proc",
+    "sys",
+    "run/credentials/.+",
+    "var/lib/docker/.+",
+    "var/lib/containers/storage/.+",
+)
+
+_PARTS_AND_MEMORY = (
+    r"(fd|loop|ram)\d+",
+    r"[hsv]d[a-z]\d+",
+    r"xvd[a-z]\d+",
+    r"nvme\d+n\d+p\d+",
+)
+
+#: What is left out unless the user says otherwise, by the name of the filter. The defaults
+#: have the effect of node_exporter's.
+FILTERS = {
+    "filesystem.fs-types": f"^({'|'.join(_PSEUDO_FILESYSTEMS)})$",
+    "filesystem.mount-points": f"^/({'|'.join(_MACHINERY)})(/|$)",
+    "diskstats.device": f"^({'|'.join(_PARTS_AND_MEMORY)})$",
+    "netdev.device": None,
+}
+
+
+class Options(NamedTuple):
+    """What the user wants. ``interval`` is in seconds."""
+
+    servers: tuple[Address, ...]
+    name: str
+    interval: float
+    labels: Mapping[str, str]
+    collectors: tuple[str, ...]
+    filters: Mapping[str, Filter]
+    procfs: Path
+    sysfs: Path
+    rootfs: Path
+    once: bool
+    format: str
+    log_level: str
+    log_format: str
+
+
+class _Server(AddressType):
+    """An address to send to."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        address = super().convert(value, param, ctx)
+        if not address.host or not address.port:
+            self.fail(f"{value!r} is nowhere to send to: write host or host:port", param, ctx)
+        return address
+
+
+class _Label(click.ParamType[tuple[str, str]]):
+    """``name=value``."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = value.partition("=")
+        if not equals:
+            self.fail(f"{value!r} is no label: write name=value", param, ctx)
+        try:
+            msgspec.convert(name, LabelName)
+            msgspec.convert(text, Text)
+            text.encode()
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+            self.fail(f"{value!r} is no label: {error}", param, ctx)
+        if name in RESERVED_LABELS:
+            self.fail(f"{name!r} is set by Pombo or Prometheus: choose another name", param, ctx)
+        return name, text
+
+
+class _Pattern(click.ParamType["re.Pattern[str]"]):
+    """A regular expression, found anywhere in the name unless anchored."""
+
+    name = "regex"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> re.Pattern[str]:
+        try:
+            return re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
+
+
+def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not 1 <= len(value) <= 253:
+        raise click.BadParameter("write 1 to 253 characters", ctx, param)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("write it as UTF-8", ctx, param) from None
+    return value
+
+
+def _labels(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    labels = dict(value)
+    if len(labels) < len(value):
+        raise click.BadParameter("a name is given twice", ctx, param)
+    if len(labels) > 32:
+        raise click.BadParameter("at most 32 labels", ctx, param)
+    return labels
+
+
+_FLAGS = [
+    flag(
+        "server",
+        type=_Server(),
+        multiple=True,
+        metavar="HOST[:PORT]",
+        help="Exporter to send to, on port 5005 unless given; repeat it for several.  [required]",
+    ),
+    flag(
+        "name",
+        default=socket.gethostname,
+        callback=_name,
+        help="What this host is called: its `instance` label.  [default: its hostname]",
+    ),
+    flag(
+        "interval",
+        type=Duration(0.1, 3600),
+        default="5s",
+        show_default=True,
+        help="Time between two reports.",
+    ),
+    flag(
+        "label",
+        type=_Label(),
+        multiple=True,
+        callback=_labels,
+        help="Label to put on `pombo_host_info`; repeat it for several.",
+    ),
+    *(
+        switch(f"collector.{name}", default=True, help=f"Report {name}.  [default: on]")
+        for name in COLLECTORS
+    ),
+    *(
+        flag(
+            f"collector.{name}-{verb}",
+            type=_Pattern(),
+            help=f"{verb.capitalize()} what this finds.  [default: {default}]",
+        )
+        for name, exclude in FILTERS.items()
+        for verb, default in (("exclude", exclude or "none"), ("include", "all"))
+    ),
+    flag("path.procfs", type=Path, default="/proc", show_default=True, help="Where proc is."),
+    flag("path.sysfs", type=Path, default="/sys", show_default=True, help="Where sys is."),
+    flag(
+        "path.rootfs",
+        type=Path,
+        default="/",
+        show_default=True,
+        help="Where the host's root is mounted, in a container.",
+    ),
+    flag("once", is_flag=True, help="Print one report and end; no exporter is needed."),
+    flag(
+        "format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How --once prints: for people, or the datagrams, one a line.",
+    ),
+    flag(
+        "log.level",
+        type=click.Choice(logs.LEVELS),
+        default="info",
+        show_default=True,
+        help="Least important line to log.",
+    ),
+    flag(
+        "log.format",
+        type=click.Choice(logs.FORMATS),
+        default="logfmt",
+        show_default=True,
+        help="How a line is written.",
+    ),
+    click.version_option(__version__, prog_name="pombo-agent"),
+]
+
+
+def command(run: Callable[[Options], None]) -> click.Command:
+    """Return the command that reads the flags and hands them to ``run``."""
+
+    def main(**given: Any) -> None:
+        run(_options(given))
+
+    built = click.command(
+        "pombo-agent", help="Send what this host measures to Pombo exporters, over UDP."
+    )(main)
+    for decorate in _FLAGS:
+        decorate(built)
+    return built
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    if not given["server"] and not given["once"]:
+        raise click.UsageError("--server is missing: give the exporter's, or --once to look here")
+    return Options(
+        servers=tuple(dict.fromkeys(given["server"])),
+        name=given["name"],
+        interval=given["interval"],
+        labels=given["label"],
+        collectors=tuple(name for name in COLLECTORS if given[f"collector_{name}"]),
+        filters={name: _filter(given, name, exclude) for name, exclude in FILTERS.items()},
+        procfs=given["path_procfs"],
+        sysfs=given["path_sysfs"],
+        rootfs=given["path_rootfs"],
+        once=given["once"],
+        format=given["format"],
+        log_level=given["log_level"],
+        log_format=given["log_format"],
+    )
+
+
+def _filter(given: Mapping[str, Any], name: str, default: str | None) -> Filter:
+    parameter = f"collector_{re.sub('[.-]', '_', name)}"
+    include, exclude = given[f"{parameter}_include"], given[f"{parameter}_exclude"]
+    if include and exclude:
+        flags = f"--collector.{name}-include and --collector.{name}-exclude"
+        raise click.UsageError(f"{flags} exclude each other: give one of them")
+    if include is None and exclude is None and default:
+        exclude = re.compile(default)
+    return Filter(include, exclude)

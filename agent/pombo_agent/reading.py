@@ -1,0 +1,146 @@
+"""A report as people read it: its datagrams put together again, with units."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Final
+
+from msgspec.structs import asdict, astuple
+from pombo_common import words
+from pombo_wire import MAPS, SECTIONS, Record, Report, Table, decode
+
+Format = Callable[[float], str]
+
+_INDENT: Final = "  "
+_GAP: Final = "  "
+
+
+def _moment(unix: float) -> str:
+    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _with(unit: str) -> Format:
+    return lambda value: f"{words.number(value)} {unit}"
+
+
+#: How the values of a section are written, unless the table below or their name says otherwise.
+_SECTIONS: dict[str, Format] = {
+    "cpu": words.span,
+    "memory": words.size,
+    "swap": words.size,
+    "pressure": words.span,
+    "udp_queues": words.size,
+    "temperatures": _with("°C"),
+    "thermal_zones": _with("°C"),
+    "fans": _with("rpm"),
+}
+
+_FIELDS: dict[tuple[str, str], Format] = {
+    ("system", "boot_time"): _moment,
+    ("system", "time"): _moment,
+    ("system", "uptime"): words.span,
+    ("system", "entropy_available"): _with("bit"),
+    ("system", "entropy_pool"): _with("bit"),
+    ("filesystems", "size"): words.size,
+    ("filesystems", "free"): words.size,
+    ("filesystems", "available"): words.size,
+    ("interfaces", "mtu"): _with("B"),
+    ("interfaces", "speed"): words.speed,
+    ("time_zone", "offset"): words.span,
+    ("collectors", "seconds"): words.span,
+    **{
+        ("timex", name): words.span
+        for name in ("offset", "maxerror", "estimated_error", "tick", "tai_offset")
+    },
+}
+
+_ENDINGS: tuple[tuple[str, Format], ...] = (("_bytes", words.size), ("_seconds", words.span))
+
+
+def text(datagrams: Sequence[bytes], width: int) -> str:
+    """Return what these datagrams of one report say, in lines of ``width`` where they can be."""
+    reports = [decode(datagram) for datagram in datagrams]
+    return "\n".join(chain(_head(reports, sum(map(len, datagrams))), _body(reports, width), [""]))
+
+
+def _head(reports: Sequence[Report], length: int) -> Iterator[str]:
+    first = reports[0]
+    every = words.span(first.interval)
+    count = f"{len(reports)} datagram{'s' if len(reports) > 1 else ''} of {words.size(length)}"
+    yield f"{words.printable(first.host)}: reports every {every}, in {count}"
+    if first.time is not None:
+        yield f"at {_moment(first.time)}"
+
+
+def _body(reports: Sequence[Report], width: int) -> Iterator[str]:
+    for name in Report.__struct_fields__:
+        found = [value for report in reports if (value := getattr(report, name))]
+        if not found or name not in {*SECTIONS, *MAPS, "labels"}:
+            continue
+        yield ""
+        yield name
+        if isinstance(found[0], Table):
+            yield from _table(name, found, width - len(_INDENT))
+        else:
+            yield from _pairs(name, found)
+
+
+def _pairs(section: str, found: Iterable[Record | dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each value of a record or a map."""
+    said: dict[str, Any] = {}
+    for part in found:
+        said |= asdict(part) if isinstance(part, Record) else part
+    known = {name: value for name, value in said.items() if value not in (None, "")}
+    longest = max(map(len, known), default=0)
+    for name, value in known.items():
+        yield f"{_INDENT}{name:{longest}}{_GAP}{_word(section, name, value)}"
+
+
+def _table(section: str, parts: Sequence[Table], width: int) -> Iterator[str]:
+    """Yield a table; columns beyond the width follow below, after the names of the rows again."""
+    columns: dict[str, tuple[Any, ...]] = dict.fromkeys(parts[0].__struct_fields__, ())
+    for part in parts:
+        rows = len(astuple(part)[0])
+        for name, values in asdict(part).items():
+            columns[name] += (None,) * rows if values is None else values
+    written = [
+        [name, *(_word(section, name, value) for value in values)]
+        for name, values in columns.items()
+        if any(value not in (None, "") for value in values)
+    ]
+    texts = parts[0].__struct_fields__[: parts[0].label_columns]
+    keys = [column for column in written if column[0] in texts[: parts[0].key_columns]]
+    rest = written[len(keys) :]
+    while True:
+        shown, used = [*keys], sum(map(_width, keys))
+        while rest and (len(shown) == len(keys) or used + _width(rest[0]) <= width):
+            used += _width(rest[0])
+            shown.append(rest.pop(0))
+        yield from _aligned(shown, texts)
+        if not rest:
+            return
+
+
+def _width(column: Sequence[str]) -> int:
+    return max(map(len, column)) + len(_GAP)
+
+
+def _aligned(columns: Sequence[Sequence[str]], texts: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of a table: texts to the left, numbers to the right."""
+    filled = [
+        [cell.ljust(wide) if column[0] in texts else cell.rjust(wide) for cell in column]
+        for column in columns
+        for wide in [max(map(len, column))]
+    ]
+    for row in zip(*filled, strict=True):
+        yield (_INDENT + _GAP.join(row)).rstrip()
+
+
+def _word(section: str, name: str, value: float | str | None) -> str:
+    if value is None:
+        return words.UNKNOWN
+    if isinstance(value, str):
+        return words.printable(value) or words.UNKNOWN
+    by_name = next((made for ending, made in _ENDINGS if name.endswith(ending)), None)
+    made = _FIELDS.get((section, name)) or by_name or _SECTIONS.get(section, words.number)
+    return made(value)

@@ -1,0 +1,245 @@
+"""The command: its flags, and a whole agent as a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from pombo_agent.options import Options, command
+from pombo_common.flags import Address
+from pombo_wire import Report, decode
+
+PROGRAM = [sys.executable, "-m", "pombo_agent"]
+
+
+def asked(*arguments: str, **variables: str) -> Options:
+    """Return what the flags and variables are read as."""
+    given: list[Options] = []
+    result = CliRunner().invoke(command(given.append), arguments, env=variables)
+    assert result.exit_code == 0, result.output
+    return given[0]
+
+
+def refused(*arguments: str, **variables: str) -> str:
+    """Return what is said to flags that cannot be."""
+    result: Result = CliRunner().invoke(command(lambda _: None), arguments, env=variables)
+    assert result.exit_code == 2, result.output
+    return result.output
+
+
+def test_server_is_all_that_must_be_given() -> None:
+    options = asked("--server", "exporter")
+    assert options.servers == (Address("exporter", 5005),)
+    assert options.name == socket.gethostname()
+    assert options.interval == 5
+    assert options.labels == {}
+    assert {"cpu", "meminfo", "filesystem", "diskstats", "netdev"} <= {*options.collectors}
+    assert options.filters["filesystem.fs-types"].keeps("ext4")
+    assert not options.filters["filesystem.fs-types"].keeps("proc")
+
+
+def test_lists_in_variables_are_split_at_white_space() -> None:
+    options = asked(POMBO_SERVER="a [::1]:7", POMBO_LABEL="rack=7 room=b=c", POMBO_NAME="pi")
+    assert options.servers == (Address("a", 5005), Address("::1", 7))
+    assert options.labels == {"rack": "7", "room": "b=c"}
+    assert options.name == "pi"
+
+
+def test_collector_is_switched_by_flag_and_by_variable() -> None:
+    off = asked("--server=a", "--no-collector.cpu", POMBO_COLLECTOR_NETDEV="false").collectors
+    assert "cpu" not in off
+    assert "netdev" not in off
+    assert "netdev" in asked("--server=a", "--collector.netdev").collectors
+
+
+def test_include_replaces_what_is_left_out_by_default() -> None:
+    options = asked("--server=a", "--collector.diskstats.device-include=^loop")
+    keeps = options.filters["diskstats.device"].keeps
+    assert keeps("loop0")
+    assert not keeps("sda")
+
+
+def test_exclude_replaces_what_is_left_out_by_default() -> None:
+    options = asked("--server=a", "--collector.filesystem.mount-points-exclude=^/home")
+    keeps = options.filters["filesystem.mount-points"].keeps
+    assert keeps("/proc")
+    assert not keeps("/home/me")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        ([], "--server"),
+        (["--server=:5005"], "nowhere to send to"),
+        (["--server=a:0"], "nowhere to send to"),
+        (["--server=a:b"], "is no address"),
+        (["--server=a", "--name="], "1 to 253 characters"),
+        (["--server=a", f"--name={'x' * 254}"], "1 to 253 characters"),
+        (["--server=a", "--name=\udcff"], "UTF-8"),
+        (["--server=a", "--interval=50ms"], "0.1s to 3600s"),
+        (["--server=a", "--interval=2h"], "0.1s to 3600s"),
+        (["--server=a", "--label=rack"], "write name=value"),
+        (["--server=a", "--label=7rack=1"], "is no label"),
+        (["--server=a", f"--label=rack={'x' * 256}"], "is no label"),
+        (["--server=a", "--label=rack=\udcff"], "is no label"),
+        (["--server=a", "--label=instance=x"], "choose another name"),
+        (["--server=a", "--label=rack=1", "--label=rack=2"], "given twice"),
+        (["--server=a", *(f"--label=a{n}=1" for n in range(33))], "at most 32"),
+        (["--server=a", "--collector.netdev.device-exclude=["], "no regular expression"),
+        (
+            [
+                "--server=a",
+                "--collector.netdev.device-exclude=a",
+                "--collector.netdev.device-include=b",
+            ],
+            "exclude each other",
+        ),
+        (["--server=a", "--collector.nonsense"], "No such option"),
+    ],
+)
+def test_flag_that_cannot_be_is_refused_with_what_to_write(
+    arguments: list[str], remedy: str
+) -> None:
+    assert remedy in refused(*arguments)
+
+
+@pytest.mark.integration
+def test_labels_too_long_for_a_datagram_are_refused_at_the_start() -> None:
+    labels = [f"--label=a{number}={'x' * 250}" for number in range(5)]
+    agent = [*PROGRAM, "--server=127.0.0.1", *labels]
+    ended = subprocess.run(agent, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "too long for one datagram" in ended.stderr
+
+
+def once(*arguments: str) -> str:
+    """Return what an agent prints of one report."""
+    agent = [*PROGRAM, "--once", "--name=pi", "--label=rack=7", *arguments]
+    ended = subprocess.run(agent, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.integration
+def test_one_report_is_printed_for_people_without_an_exporter() -> None:
+    lines = once().splitlines()
+    assert lines[0].startswith("pi: reports every 5 s, in ")
+    assert "  rack  7" in lines
+    for section in ("system", "cpu", "memory", "filesystems", "networks", "meminfo"):
+        assert section in lines
+    [total] = [line.split() for line in lines if line.startswith("  MemTotal_bytes")]
+    assert total[2] in ("MiB", "GiB", "TiB")
+    assert "/" in {line.split()[0] for line in lines if line.startswith("  /")}
+
+
+@pytest.mark.integration
+def test_datagrams_of_one_report_are_printed_as_they_would_be_sent() -> None:
+    printed = once("--format=json", "--interval=7s").splitlines()
+    reports = [decode(line.encode()) for line in printed]
+    assert len(reports) > 1
+    assert [report.seq for report in reports] == [*range(len(reports))]
+    assert {(report.host, report.interval, report.bye) for report in reports} == {("pi", 7, False)}
+    for section in ("info", "system", "cpu", "memory", "filesystems", "networks"):
+        assert any(getattr(report, section) for report in reports), section
+
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_agent(*arguments: str) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([*PROGRAM, *arguments], stderr=subprocess.PIPE))
+        return started[-1]
+
+    yield start_agent
+    for agent in started:
+        if agent.poll() is None:
+            agent.kill()
+        agent.communicate(timeout=30)
+
+
+@pytest.fixture
+def exporter() -> Iterator[Callable[[], socket.socket]]:
+    opened: list[socket.socket] = []
+
+    def listen() -> socket.socket:
+        opened.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        opened[-1].bind(("127.0.0.1", 0))
+        opened[-1].settimeout(30)
+        return opened[-1]
+
+    yield listen
+    for each in opened:
+        each.close()
+
+
+def server(exporter: socket.socket) -> str:
+    return f"--server=127.0.0.1:{exporter.getsockname()[1]}"
+
+
+def until_bye(exporter: socket.socket) -> list[Report]:
+    """Return what comes, up to the third farewell."""
+    reports: list[Report] = []
+    while sum(report.bye for report in reports) < 3:
+        reports.append(decode(exporter.recv(2000)))
+        assert len(reports) < 1000, "waited for three farewells among 1000 datagrams"
+    return reports
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_agent_reports_everything_and_says_farewell(
+    number: signal.Signals, start: Start, exporter: Callable[[], socket.socket]
+) -> None:
+    listening = exporter()
+    agent = start(server(listening), "--name=pi", "--interval=100ms", "--label=rack=7")
+    first = [decode(listening.recv(2000)) for _ in range(10)]
+    agent.send_signal(number)
+    reports = first + until_bye(listening)
+    assert agent.wait(timeout=30) == 0
+
+    assert {(report.host, report.session, report.interval) for report in reports} == {
+        ("pi", reports[0].session, 0.1)
+    }
+    assert [report.seq for report in reports] == list(range(len(reports)))
+    assert [report.bye for report in reports[-4:]] == [False, True, True, True]
+    for section in ("info", "system", "cpu", "memory", "swap", "filesystems", "networks"):
+        assert any(getattr(report, section) for report in first), section
+    assert {"rack": "7"} in [report.labels for report in first]
+
+
+@pytest.mark.integration
+def test_every_server_gets_every_datagram_and_one_that_is_gone_hinders_none(
+    start: Start, exporter: Callable[[], socket.socket]
+) -> None:
+    one, two, gone = exporter(), exporter(), exporter()
+    nobody = server(gone)
+    gone.close()
+    agent = start(nobody, server(one), server(two), "--interval=100ms")
+    got = [[listening.recv(2000) for _ in range(10)] for listening in (one, two)]
+    assert got[0] == got[1]
+    agent.terminate()
+    assert agent.wait(timeout=30) == 0
+    assert agent.stderr
+    lines = agent.stderr.read().decode().splitlines()
+    refusals = [line for line in lines if "Connection refused" in line]
+    assert len(refusals) == 1
+    assert nobody.removeprefix("--server=") in refusals[0]
+
+
+@pytest.mark.integration
+def test_agent_is_light(start: Start, exporter: Callable[[], socket.socket]) -> None:
+    listening = exporter()
+    agent = start(server(listening), "--interval=100ms")
+    for _ in range(20):
+        listening.recv(2000)
+    pages = int(Path(f"/proc/{agent.pid}/statm").read_text(encoding="ascii").split()[1])
+    assert pages * os.sysconf("SC_PAGE_SIZE") < 24e6

@@ -1,0 +1,137 @@
+"""A report as people read it."""
+
+import re
+
+import pytest
+from msgspec.structs import replace
+from pombo_agent import reading
+from pombo_wire import (
+    Cpu,
+    Disks,
+    Filesystems,
+    Info,
+    Memory,
+    Part,
+    Report,
+    System,
+    Temperatures,
+    encode,
+    split,
+)
+
+
+def read(*parts: Part, width: int = 100, host: str = "pi") -> list[str]:
+    header = Report(host, session=1, seq=0, time=1_800_000_000.0, interval=5.0)
+    reports, left_out = split(header, parts)
+    assert not left_out
+    return reading.text([encode(report) for report in reports], width).splitlines()
+
+
+def test_head_says_who_reports_and_in_how_many_datagrams() -> None:
+    assert read()[:2] == [
+        "pi: reports every 5 s, in 1 datagram of 68 B",
+        "at 2027-01-15 08:00:00 UTC",
+    ]
+
+
+def test_values_of_a_record_have_their_units() -> None:
+    lines = read(
+        ("memory", Memory(total=2**34, free=512.0)),
+        ("system", System(uptime=7325.0, boot_time=0.0, load1=0.25, entropy_pool=256.0)),
+        ("info", Info(agent="pombo-agent 1")),
+    )
+    assert lines[2:] == [
+        "",
+        "info",
+        "  agent  pombo-agent 1",
+        "",
+        "system",
+        "  boot_time     1970-01-01 00:00:00 UTC",
+        "  uptime        2 h 2 min",
+        "  load1         0.25",
+        "  entropy_pool  256 bit",
+        "",
+        "memory",
+        "  total  16.0 GiB",
+        "  free   512 B",
+    ]
+
+
+def test_rows_of_a_table_are_aligned_and_columns_that_nobody_has_left_out() -> None:
+    cpu = Cpu(("0", "10"), user=(60.0, 1.0), idle=(0.0, 90.0))
+    assert read(("cpu", cpu))[4:] == [
+        "  cpu   user        idle",
+        "  0    1 min         0 s",
+        "  10     1 s  1 min 30 s",
+    ]
+
+
+def test_table_of_several_datagrams_is_one_again() -> None:
+    count = 100
+    names = tuple(f"disk{number}" for number in range(count))
+    disks = Disks(names, reads=(1.0,) * count, read_bytes=(2048.0,) * count)
+    lines = read(("disks", disks))
+    assert lines.count("disks") == 1
+    assert "in 2 datagrams of" in lines[0]
+    assert [line.split() for line in lines[5:]] == [[name, "1", "2.0", "KiB"] for name in names]
+
+
+def test_row_without_a_value_that_others_have_shows_that_it_is_unknown() -> None:
+    lines = read(("disks", Disks(("a",), reads=(1.0,))), ("disks", Disks(("b",), writes=(2.0,))))
+    assert lines[4:] == [
+        "  device  reads  writes",
+        "  a           1       -",
+        "  b           -       2",
+    ]
+
+
+def test_wide_table_goes_on_below_with_the_names_of_its_rows() -> None:
+    filesystems = Filesystems(
+        ("/",), ("/dev/sda",), ("ext4",), size=(1e12,), free=(1e11,), available=(1e10,)
+    )
+    lines = read(("filesystems", filesystems), width=60)[4:]
+    assert max(map(len, lines)) <= 60
+    assert [line.split()[0] for line in lines] == ["mountpoint", "/"] * 2
+    assert re.search(r"\bsize\b", lines[0])
+    assert re.search(r"\bavailable\b", lines[2])
+
+
+@pytest.mark.parametrize("width", [0, 1, 10])
+def test_width_that_nothing_fits_into_loses_nothing(width: int) -> None:
+    text = " ".join(read(("disks", Disks(("sda",), reads=(1.0,), writes=(2.0,))), width=width))
+    assert "reads" in text
+    assert "writes" in text
+
+
+def test_maps_and_labels_and_gauges_are_told() -> None:
+    lines = read(
+        ("labels", {"rack": "7"}),
+        ("gauges", {"room_temperature_celsius": 21.5}),
+        ("meminfo", {"MemTotal_bytes": 2048.0, "HugePages_Total": 3.0}),
+    )
+    assert "  rack  7" in lines
+    assert "  room_temperature_celsius  21.5" in lines
+    assert "  MemTotal_bytes   2.0 KiB" in lines
+    assert "  HugePages_Total  3" in lines
+
+
+def test_temperature_below_zero_is_told_in_degrees() -> None:
+    lines = read(("temperatures", Temperatures(("chip",), ("temp1",), celsius=(-3.5,))))
+    assert lines[-1].endswith("-3.5 °C")
+
+
+def test_names_cannot_move_the_cursor() -> None:
+    hostile = "\x1b[2J\r\nx"
+    lines = read(
+        ("disks", Disks((hostile,), reads=(1.0,))),
+        ("info", Info(system=hostile)),
+        ("labels", {"rack": hostile}),
+        host=hostile,
+    )
+    assert all(line.isprintable() for line in lines)
+    assert sum("\\x1b[2J\\r\\nx" in line for line in lines) == 4
+
+
+def test_datagram_that_only_has_a_header_is_read() -> None:
+    bare = encode(replace(Report("pi"), seq=None))
+    assert reading.text([bare], 80) == "pi: reports every -, in 1 datagram of 13 B\n"
