@@ -1,0 +1,117 @@
+"""The exporter's command: start, wire the parts together, stop."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from time import monotonic, time
+
+from aiohttp import web as aiohttp_web
+from pombo_common import logs
+from pombo_common.flags import Address
+
+from pombo_exporter import receiver, web
+from pombo_exporter.families import catalogue
+from pombo_exporter.host import Host
+from pombo_exporter.intake import Intake
+from pombo_exporter.options import Options, TopOptions, command
+from pombo_exporter.roster import Event, Roster
+from pombo_exporter.stream import Turns
+from pombo_exporter.telemetry import Telemetry
+
+log = logging.getLogger("pombo_exporter")
+
+_SWEEP_EVERY = 1.0  # seconds
+_LEVELS = {Event.LATE: logging.DEBUG, Event.DOWN: logging.WARNING, Event.CONFLICT: logging.WARNING}
+
+
+async def serve(options: Options) -> None:
+    """Take reports and serve pages until a signal asks to stop.
+
+    Raises:
+        OSError: when an address cannot be listened on.
+    """
+    limiter = logs.Limiter(every=60.0, clock=monotonic)
+
+    def tell(event: Event, host: Host) -> None:
+        if limiter.allows(f"{event.name} {host.name}") is not None:
+            fields = {"host": host.name, "address": host.address[0]}
+            if event is Event.CONFLICT:
+                fields["other_address"] = host.rival_address[0]
+            log.log(_LEVELS.get(event, logging.INFO), event, extra={"fields": fields})
+
+    families = catalogue(node=options.node_families)
+    roster = Roster(options.limits, families.series_of(), tell, monotonic())
+    intake = Intake(roster, monotonic)
+    udp = receiver.bind(options.udp_listen_address, options.udp_receive_buffer)
+    sizes = {"wanted": options.udp_receive_buffer, "granted": receiver.buffer_bytes(udp)}
+    drops = receiver.KernelDrops(udp)
+    telemetry = Telemetry(roster, intake, drops.read, sizes)
+    app = web.application(roster, families, telemetry, admin=options.admin_api)
+    runner = aiohttp_web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        http = _listen(options.web_listen_address)
+        await aiohttp_web.SockSite(runner, http).start()
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+
+        def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
+            intake.take(datagram, address, monotonic(), time())
+
+        drain = receiver.Drain(loop, udp, take)
+        fields = {"udp": _where(udp), "web": _where(http)}
+        log.info("exporter listens", extra={"fields": fields})
+        while not stop.is_set():
+            turns = Turns()
+            for _ in roster.sweep(monotonic()):
+                await turns.give()
+            drops.read()
+            try:
+                await asyncio.wait_for(stop.wait(), _SWEEP_EVERY)
+            except TimeoutError:
+                continue
+        drain.stop()
+    finally:
+        await runner.cleanup()
+        udp.close()
+    log.info("exporter stops")
+
+
+def _listen(address: Address) -> socket.socket:
+    where = (address.host or "::", address.port)
+    if where[0] == "::" and socket.has_dualstack_ipv6():
+        return socket.create_server(where, family=socket.AF_INET6, dualstack_ipv6=True)
+    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
+    return socket.create_server(where, family=family)
+
+
+def _where(sock: socket.socket) -> Address:
+    host, port, *_ = sock.getsockname()
+    return Address(host, port)
+
+
+def run(options: Options) -> None:
+    """Run the exporter; exit with 1 when it cannot listen."""
+    logs.set_up(options.log_level, options.log_format)
+    try:
+        asyncio.run(serve(options))
+    except OSError as error:
+        log.error("cannot listen", extra={"fields": {"error": error}})  # noqa: TRY400 - no trace helps
+        sys.exit(1)
+
+
+def top(options: TopOptions) -> None:
+    """Show another exporter's hosts; exit with 1 when that cannot be."""
+    from pombo_exporter.top import show  # noqa: PLC0415 - Rich is no part of a running exporter
+
+    sys.exit(show(options))
+
+
+main = command(run, top)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The hosts to the page: text format 0.0.4 or OpenMetrics 1.0, piece by piece.
+
+A page is of one moment: ``Snapshot`` takes references to what is held, which never changes
+once decoded, and reports that arrive meanwhile show on the next page. Then one family after
+the other is rendered over all hosts, so that each step is a few calls over long columns: the
+numbers become text in one call, and stand between the family's name and label text that was
+ready before.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from pombo_exporter.blocks import Block, label_text
+from pombo_exporter.catalogue import Catalogue, Kind, OfHost, Open, Rows, Source, Summary
+from pombo_exporter.columns import Columns
+from pombo_exporter.host import Host, State
+
+_CLOSING = label_text()  # what ends every label text
+
+HOSTS_A_PIECE = 64  # some hundred samples a family: a piece takes a millisecond or two
+
+
+class Snapshot:
+    """What is held of the hosts at one moment, in pieces of some hosts each."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.hosts: list[Sequence[Host]] = []
+        self.sections: dict[str, list[Columns]] = defaultdict(list)
+
+    def add(self, hosts: Sequence[Host]) -> None:
+        """Take these hosts; of those that are down, only what the exporter itself knows."""
+        sections: dict[str, Columns] = defaultdict(Columns)
+        for host in hosts:
+            if host.state_at(self.now) is State.DOWN:
+                continue
+            for name, blocks in host.sections.items():
+                held = [block for block in blocks.values() if block.expires > self.now]
+                sections[name].add(host.label_text, held)
+        self.hosts.append(hosts)
+        for name, columns in sections.items():
+            self.sections[name].append(columns)
+
+
+def pages(
+    hosts: Sequence[Host], catalogue: Catalogue, now: float, *, openmetrics: bool
+) -> Iterator[bytes]:
+    """Yield the page of these hosts in pieces, some of them empty, without the closing EOF.
+
+    Between two pieces the caller may do as it likes: once the first piece that is not empty
+    has come, what hosts report does not change the page any more.
+    """
+    return _pages(hosts, catalogue, now, 0, openmetrics=openmetrics)
+
+
+def page_of(host: Host, catalogue: Catalogue, now: float, *, openmetrics: bool) -> Iterator[bytes]:
+    """Yield one host's page as ``pages`` does, without ``instance``: its target has that."""
+    name = len(host.label_text) - len(_CLOSING)
+    return _pages([host], catalogue, now, name, openmetrics=openmetrics)
+
+
+def _pages(
+    hosts: Sequence[Host], catalogue: Catalogue, now: float, cut: int, *, openmetrics: bool
+) -> Iterator[bytes]:
+    """Yield the page; ``cut`` bytes of each label text, the host's name, are left out."""
+    snapshot = Snapshot(now)
+    for start in range(0, len(hosts), HOSTS_A_PIECE):
+        snapshot.add(hosts[start : start + HOSTS_A_PIECE])
+        yield b""
+    for family in catalogue.families:
+        head = _head(family.name, family.help, family.kind, openmetrics=openmetrics)
+        for source in family.sources:
+            label = source.label if isinstance(source, Rows) else None
+            for texts, values in _samples(source, snapshot):
+                prefix, labels = _named(family.name, label, texts, cut)
+                text = render(prefix, labels, values)
+                yield text and head + text  # nothing, where none of these hosts has it
+                head = b"" if text else head
+        if not head:
+            yield b"\n"
+    for family_map in catalogue.maps:
+        yield from _map(family_map, snapshot, cut, openmetrics=openmetrics)
+
+
+def render(prefix: bytes, labels: Sequence[bytes], values: Sequence[Any]) -> bytes:
+    """Return a line for each value, each begun with a line feed.
+
+    None makes no line, nor does what is no number or beyond all numbers.
+
+    ``prefix`` is a line feed, the family's name and, mostly, the opening brace; ``labels`` are
+    what follows it, as ``blocks.label_text`` makes it, as many as there are values.
+    """
+    text = orjson.dumps(values)
+    numbers = text[1:-1].split(b",") if values else []
+    if b"null" in text:
+        known = [pair for pair in zip(labels, numbers, strict=True) if pair[1] != b"null"]
+        labels, numbers = [pair[0] for pair in known], [pair[1] for pair in known]
+    parts = [prefix] * (3 * len(numbers))
+    parts[1::3] = labels
+    parts[2::3] = numbers
+    return b"".join(parts)
+
+
+def _head(name: str, help_text: str, kind: Kind, *, openmetrics: bool) -> bytes:
+    if openmetrics and kind is Kind.COUNTER:
+        name = name.removesuffix("_total")
+    if openmetrics and kind is Kind.UNTYPED:
+        return f"# HELP {name} {help_text}\n# TYPE {name} unknown".encode()
+    return f"# HELP {name} {help_text}\n# TYPE {name} {kind}".encode()
+
+
+def _named(
+    name: str, label: tuple[str, str] | None, texts: Sequence[bytes], cut: int
+) -> tuple[bytes, Sequence[bytes]]:
+    """Return what stands before each sample's labels, and the labels."""
+    own = f'{label[0]}="{label[1]}"' if label else ""
+    if not cut:
+        return f"\n{name}{{{own}{',' if own else ''}".encode(), texts
+    rest = [text[cut:] for text in texts]  # begins with the closing brace, or a comma
+    if own:
+        return f"\n{name}{{{own}".encode(), rest
+    labels = [b" " if text == _CLOSING else b"{" + text[1:] for text in rest]
+    return f"\n{name}".encode(), labels
+
+
+def _samples(source: Source, snapshot: Snapshot) -> Iterator[tuple[list[bytes], list[Any]]]:
+    match source:
+        case OfHost(value, info):
+            text = attrgetter("info_text" if info else "label_text")
+            for hosts in snapshot.hosts:
+                yield [*map(text, hosts)], [value(host, snapshot.now) for host in hosts]
+        case Summary(section, derive):
+            for rows in snapshot.sections[section]:
+                yield [labels for labels, _ in rows.hosts], derive(rows)
+        case Rows(section, names, derive):
+            for rows in snapshot.sections[section]:
+                yield rows.labels, derive(rows, *names) if derive else rows.now(names[0])
+
+
+def _map(family: Open, snapshot: Snapshot, cut: int, *, openmetrics: bool) -> Iterator[bytes]:
+    samples: dict[str, list[tuple[list[bytes], Sequence[float]]]] = defaultdict(list)
+    for rows in snapshot.sections[family.section]:
+        alike: dict[tuple[str, ...], list[Block]] = defaultdict(list)
+        for block in rows.blocks:
+            alike[block.current.name].append(block)
+        for names, group in alike.items():
+            labels = [block.labels[0] for block in group]
+            columns = zip(*(block.current.value for block in group), strict=True)
+            for name, values in zip(names, columns, strict=True):
+                samples[name].append((labels, values))
+        yield b""
+    for name, parts in samples.items():
+        full = family.prefix + name
+        head = _head(full, family.help.format(name), family.kind, openmetrics=openmetrics)
+        lines = (render(*_named(full, None, texts, cut), values) for texts, values in parts)
+        yield b"".join([head, *lines, b"\n"])

@@ -1,0 +1,35 @@
+"""The formats of a page of metrics, and which of them a client is served."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics_text
+
+_OPENMETRICS = "application/openmetrics-text"
+
+
+class Format(NamedTuple):
+    """A format; ``encode`` writes a registry of prometheus_client in it, the end included."""
+
+    openmetrics: bool
+    encode: Callable[..., bytes]
+    content_type: str
+    end: bytes
+
+
+_PLAIN = Format(
+    openmetrics=False, encode=generate_latest, content_type=CONTENT_TYPE_PLAIN_0_0_4, end=b""
+)
+_OPEN = Format(
+    openmetrics=True,
+    encode=openmetrics_text.generate_latest,
+    content_type=openmetrics_text.CONTENT_TYPE_LATEST,
+    end=b"# EOF\n",
+)
+
+
+def format_for(request: web.Request) -> Format:
+    """Return OpenMetrics if the client says that it takes it, or else the text format."""
+    return _OPEN if _OPENMETRICS in request.headers.get("Accept", "") else _PLAIN

@@ -1,0 +1,85 @@
+"""One host's datagram numbers: what arrived, what was lost, what came twice or out of order.
+
+A number above all seen so far opens a gap of those in between. A gap closes when its
+datagram arrives after all (*reordered*), or is written off as *lost* once it has left the
+window: ``WINDOW`` numbers behind the newest, as in IPsec's replay protection (RFC 4303,
+3.4.3), or older than the patience that ``settle`` is given. So no counter ever falls.
+"""
+
+from typing import Final
+
+WINDOW: Final = 64
+
+
+class Ledger:
+    """Counts a host's datagrams over all its sessions."""
+
+    __slots__ = (
+        "_first",
+        "_gaps",
+        "_next",
+        "_written_off",
+        "duplicate",
+        "lost",
+        "received",
+        "reordered",
+    )
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.lost = 0
+        self.duplicate = 0
+        self.reordered = 0
+        self._first = 0
+        self._next = 0
+        self._gaps: dict[int, float] = {}  # number → when it was first missed, ascending
+        self._written_off: set[int] = set()  # lost, yet still within the window
+
+    def begin(self, expected: int) -> None:
+        """Start a session whose next number is ``expected``; gaps of the last one are lost."""
+        self._close(len(self._gaps))
+        self._written_off.clear()
+        self._first = self._next = expected
+
+    def book(self, number: int, now: float) -> bool:
+        """Count a datagram; return False when it is one that has been counted before."""
+        self.received += 1
+        if number == self._next:
+            self._next += 1
+        elif number > self._next:
+            self.lost += max(0, number - WINDOW - self._next)
+            for missed in range(max(self._next, number - WINDOW), number):
+                self._gaps[missed] = now
+            self._next = number + 1
+        elif self._gaps.pop(number, None) is not None or number in self._written_off:
+            self._written_off.discard(number)
+            self.reordered += 1
+            return True
+        elif number < max(self._first, self._next - WINDOW):
+            self.reordered += 1  # too old to tell whether it was counted before
+            return True
+        else:
+            self.duplicate += 1
+            return False
+        if self._gaps or self._written_off:
+            self._slide()
+        return True
+
+    def settle(self, missed_before: float) -> None:
+        """Write off the gaps that were first missed at ``missed_before`` or earlier."""
+        old = [number for number, missed_at in self._gaps.items() if missed_at <= missed_before]
+        self._written_off.update(old)
+        for number in old:
+            del self._gaps[number]
+        self.lost += len(old)
+
+    def _slide(self) -> None:
+        edge = self._next - WINDOW
+        self._close(sum(number < edge for number in self._gaps))
+        if self._written_off:
+            self._written_off = {number for number in self._written_off if number >= edge}
+
+    def _close(self, count: int) -> None:
+        for number in list(self._gaps)[:count]:
+            del self._gaps[number]
+        self.lost += count

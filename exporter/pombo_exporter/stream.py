@@ -1,0 +1,89 @@
+"""Pieces to a response: compressed and written one by one, while the socket has its turns."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from time import perf_counter
+from typing import Final
+
+from aiohttp import ClientConnectionError, web
+from isal import isal_zlib
+from prometheus_client.exposition import gzip_accepted
+
+_PATIENCE: Final = 60.0  # seconds for a client to take its page
+_TURN: Final = 0.001  # seconds of rendering before the socket has its turn
+_GZIP: Final = 31  # zlib's window bits for a gzip container
+
+#: Of every answer: it is of this moment, and of the type that it says.
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class Turns:
+    """Says when whoever holds the loop should give it back."""
+
+    def __init__(self) -> None:
+        self._began = perf_counter()
+
+    async def give(self) -> None:
+        """Give the loop back if it was held for long."""
+        if perf_counter() - self._began > _TURN:
+            await asyncio.sleep(0)
+            self._began = perf_counter()
+
+
+class _NoCollection:
+    """Keeps the cyclic collector off while pages are made.
+
+    It would walk the long lists that a page is made of, for tens of milliseconds in which
+    nobody drains the socket; and nothing that makes a page makes cycles.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            gc.enable()
+
+
+_no_collection = _NoCollection()
+
+
+async def stream(
+    request: web.Request, pieces: Iterable[bytes], content_type: str, vary: str = ""
+) -> web.StreamResponse:
+    """Answer with these pieces, of which some may be empty; gzip them if the client takes it.
+
+    A client that has not taken them after a minute is cut off, so that none can hold for ever
+    what its page is made of.
+
+    ``vary`` names request headers, beside ``Accept-Encoding``, that the pieces depend on.
+    """
+    response = web.StreamResponse(headers={**HEADERS, "Content-Type": content_type})
+    response.headers["Vary"] = ", ".join(filter(None, (vary, "Accept-Encoding")))
+    squeeze: Callable[[bytes], bytes] = bytes
+    flush: Callable[[], bytes] = bytes
+    if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+        response.headers["Content-Encoding"] = "gzip"
+        packer = isal_zlib.compressobj(level=1, wbits=_GZIP)
+        squeeze, flush = packer.compress, packer.flush
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    turns = Turns()
+    with _no_collection, suppress(ClientConnectionError):  # a client may leave when it likes
+        async with asyncio.timeout(_PATIENCE):
+            for piece in pieces:
+                if piece and (packed := squeeze(piece)):
+                    await response.write(packed)
+                await turns.give()
+            if tail := flush():
+                await response.write(tail)
+            await response.write_eof()
+    return response

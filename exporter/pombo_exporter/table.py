@@ -1,0 +1,114 @@
+"""The table of hosts that ``top`` shows: its columns, its order, and who is in it."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from pombo_common import words
+
+from pombo_exporter.host import State
+from pombo_exporter.views import HostSummary
+
+
+class SortKey(StrEnum):
+    """What comes first in the table."""
+
+    TROUBLE = "trouble"
+    NAME = "name"
+    CPU = "cpu"
+    MEMORY = "memory"
+    DISK = "disk"
+    NETWORK = "network"
+    LOST = "lost"
+    SEEN = "seen"
+
+
+class Column(NamedTuple):
+    """A column: its title, a host's text in it, and whether numbers stand in it."""
+
+    title: str
+    text: Callable[[HostSummary], str]
+    numbers: bool = True
+
+
+def _fullest(host: HostSummary) -> str:
+    found = host.fullest_filesystem
+    return f"{words.ratio(found.used_ratio)} {found.mountpoint}" if found else words.UNKNOWN
+
+
+def lost_ratio(host: HostSummary) -> float:
+    """Return the share of the host's datagrams that never arrived."""
+    sent = host.datagrams_lost + host.datagrams_received
+    return host.datagrams_lost / sent if sent else 0.0
+
+
+def _fullest_ratio(host: HostSummary) -> float | None:
+    found = host.fullest_filesystem
+    return found.used_ratio if found else None
+
+
+COLUMNS: Final = (
+    Column("HOST", lambda host: host.name, numbers=False),
+    Column("STATE", lambda host: host.state, numbers=False),
+    Column("SEEN", lambda host: words.span(host.last_seen_age_seconds)),
+    Column("EVERY", lambda host: words.span(host.interval_seconds)),
+    Column("LOST", lambda host: words.ratio(lost_ratio(host))),
+    Column("CPU", lambda host: words.ratio(host.cpu_usage_ratio)),
+    Column("MEMORY", lambda host: words.ratio(host.memory_used_ratio)),
+    Column("DISK", _fullest, numbers=False),
+    Column("RECEIVE", lambda host: words.speed(host.network_receive_bytes_per_second)),
+    Column("TRANSMIT", lambda host: words.speed(host.network_transmit_bytes_per_second)),
+    Column("UPTIME", lambda host: words.span(host.uptime_seconds)),
+    Column("CLOCK", lambda host: words.span(host.clock_offset_seconds)),
+    Column("ADDRESS", lambda host: host.address, numbers=False),
+    Column("AGENT", lambda host: host.agent_version or words.UNKNOWN, numbers=False),
+)
+
+_RANKS: Final = {State.DOWN: 0, State.LATE: 1, State.LIVE: 2}
+
+#: The greatest come first; whoever lacks the value comes last.
+_VALUES: Final[dict[SortKey, Callable[[HostSummary], float | None]]] = {
+    SortKey.CPU: lambda host: host.cpu_usage_ratio,
+    SortKey.MEMORY: lambda host: host.memory_used_ratio,
+    SortKey.DISK: _fullest_ratio,
+    SortKey.NETWORK: lambda host: _sum(
+        host.network_receive_bytes_per_second, host.network_transmit_bytes_per_second
+    ),
+    SortKey.LOST: lost_ratio,
+    SortKey.SEEN: lambda host: host.last_seen_age_seconds,
+}
+
+
+def _sum(*values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def rows(hosts: Sequence[HostSummary], sort: SortKey, wanted: str) -> list[HostSummary]:
+    """Return the hosts that have ``wanted`` in their name or in a label, in this order."""
+    text = wanted.casefold()
+    return sorted((host for host in hosts if _has(host, text)), key=_key(sort))
+
+
+def _has(host: HostSummary, text: str) -> bool:
+    labels = (f"{name}={value}" for name, value in host.labels.items())
+    return any(text in said.casefold() for said in (host.name, *labels))
+
+
+def _key(sort: SortKey) -> Callable[[HostSummary], tuple[Any, ...]]:
+    if sort is SortKey.NAME:
+        return lambda host: (host.name,)
+    if sort is SortKey.TROUBLE:
+        return lambda host: (_RANKS[host.state], -host.conflicts, -lost_ratio(host), host.name)
+    value = _VALUES[sort]
+
+    def greatest_first(host: HostSummary) -> tuple[Any, ...]:
+        found = value(host)
+        return found is None, -(found or 0.0), host.name
+
+    return greatest_first
+
+
+def cells(host: HostSummary) -> list[str]:
+    """Return a host's line, fit for a terminal."""
+    return [words.printable(column.text(host)) for column in COLUMNS]

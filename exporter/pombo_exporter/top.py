@@ -1,0 +1,230 @@
+"""The table of hosts on a terminal: asked of the API again and again, and moved by keys."""
+
+import asyncio
+import os
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import StringIO
+
+import aiohttp
+import msgspec
+from pombo_common import words
+from rich.console import Console, Group, JustifyMethod
+from rich.live import Live
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from pombo_exporter.api import BASE
+from pombo_exporter.host import State
+from pombo_exporter.options import TopOptions
+from pombo_exporter.table import COLUMNS, SortKey, cells, rows
+from pombo_exporter.views import HostList, HostSummary
+
+_PATIENCE = aiohttp.ClientTimeout(total=10)
+_LINES_AROUND = 4  # title, head of the table, message, keys
+
+_STYLES = {State.LIVE: "green", State.LATE: "yellow", State.DOWN: "bold red"}
+
+#: Which key sorts by what.
+SORT_KEYS = {
+    "t": SortKey.TROUBLE,
+    "n": SortKey.NAME,
+    "c": SortKey.CPU,
+    "m": SortKey.MEMORY,
+    "d": SortKey.DISK,
+    "w": SortKey.NETWORK,
+    "l": SortKey.LOST,
+    "s": SortKey.SEEN,
+}
+
+_HELP = "t trouble  n name  c cpu  m memory  d disk  w network  l lost  s seen  / filter  q quit"
+
+_UP, _DOWN = ("k", "\x1b[A", "\x1bOA"), ("j", "\x1b[B", "\x1bOB")
+_PAGE_UP, _PAGE_DOWN = ("\x1b[5~",), ("\x1b[6~", " ")
+
+
+class UnreachableError(Exception):
+    """The exporter did not answer as it should. ``str()`` says how."""
+
+
+def show(options: TopOptions) -> int:
+    """Show the table until told to stop, or once; return the exit code."""
+    try:
+        if options.once:
+            asyncio.run(_once(options))
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            asyncio.run(Top(options).run())
+        else:
+            sys.stderr.write("this is no terminal: use --once\n")
+            return 2
+    except UnreachableError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def plain(hosts: list[HostSummary]) -> str:
+    """Return the table as text, a line a host, as wide as it takes."""
+    table = _table(hosts)
+    console = Console(file=StringIO(), width=10_000, color_system=None, legacy_windows=False)
+    width = Measurement.get(console, console.options, table).maximum
+    with console.capture() as captured:
+        console.print(table, width=width, soft_wrap=True)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+async def _once(options: TopOptions) -> None:
+    async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
+        hosts = await fetch(session, options.url)
+    sys.stdout.write(plain(rows(hosts, options.sort, options.filter)))
+
+
+async def fetch(session: aiohttp.ClientSession, url: str) -> list[HostSummary]:
+    """Ask the exporter at ``url`` for its hosts.
+
+    Raises:
+        UnreachableError: when it does not answer, or is no exporter.
+    """
+    try:
+        async with session.get(f"{url}{BASE}/hosts") as response:
+            if response.status != 200:
+                raise UnreachableError(f"{url} answers {response.status}: is it an exporter?")
+            return msgspec.json.decode(await response.read(), type=HostList).hosts
+    except TimeoutError:
+        raise UnreachableError(f"{url} does not answer within {_PATIENCE.total:g} s") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise UnreachableError(f"cannot reach {url}: {words.printable(str(error))}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UnreachableError(f"{url} answers something else: is it an exporter?") from None
+
+
+class Top:
+    """What the viewer sees, and what each key does to it."""
+
+    def __init__(self, options: TopOptions) -> None:
+        self._url, self._interval = options.url, options.interval
+        self._sort, self._filter = options.sort, options.filter
+        self._typing = False  # a filter
+        self._first = 0  # the host in the first line
+        self._hosts: list[HostSummary] = []
+        self._message = "asking …"
+        self._live = Live(console=Console(), screen=True, auto_refresh=False)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Show, ask and listen to keys until one of them says to quit."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGWINCH, self._draw)
+        with _keys_at_once(sys.stdin.fileno()), self._live:
+            loop.add_reader(sys.stdin.fileno(), self._read)
+            asking = asyncio.create_task(self._ask())
+            self._draw()
+            await self._stop.wait()
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+            loop.remove_reader(sys.stdin.fileno())
+
+    async def _ask(self) -> None:
+        async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
+            while True:
+                try:
+                    self._hosts = await fetch(session, self._url)
+                    self._message = ""
+                except UnreachableError as error:
+                    self._message = f"{error}; what follows is as last seen"
+                self._draw()
+                await asyncio.sleep(self._interval)
+
+    def _read(self) -> None:
+        typed = os.read(sys.stdin.fileno(), 1024).decode(errors="ignore")
+        if not typed:  # the terminal is gone
+            self._stop.set()
+        # An arrow comes as one piece; keys typed fast come in one piece as well.
+        for key in [typed] if typed.startswith("\x1b") else typed:
+            self.press(key)
+        self._draw()
+
+    def press(self, key: str) -> None:
+        """Do what a key says."""
+        if self._typing:
+            self._type(key)
+        elif key in ("q", "Q", "\x03"):
+            self._stop.set()
+        elif key == "/":
+            self._typing, self._filter, self._first = True, "", 0
+        elif key in SORT_KEYS:
+            self._sort, self._first = SORT_KEYS[key], 0
+        else:
+            page = self._page()
+            moves = ((_UP, -1), (_DOWN, 1), (_PAGE_UP, -page), (_PAGE_DOWN, page))
+            self._first += next((step for keys, step in moves if key in keys), 0)
+
+    def _type(self, key: str) -> None:
+        if key in ("\r", "\n"):
+            self._typing = False
+        elif key in ("\x1b", "\x03"):
+            self._typing, self._filter = False, ""
+        elif key in ("\x7f", "\b"):
+            self._filter = self._filter[:-1]
+        elif key.isprintable():
+            self._filter += key
+
+    def _page(self) -> int:
+        return max(1, self._live.console.height - _LINES_AROUND)
+
+    def _draw(self) -> None:
+        shown = rows(self._hosts, self._sort, self._filter)
+        page = self._page()
+        self._first = max(0, min(self._first, len(shown) - page))
+        title = f"{words.printable(self._url)}: {len(shown)} of {len(self._hosts)} hosts"
+        if len(shown) > page:
+            title += f", from {self._first + 1}"
+        title += f", by {self._sort}"
+        if self._filter or self._typing:
+            title += f", filter: {words.printable(self._filter)}{'_' if self._typing else ''}"
+        self._live.update(
+            Group(
+                Text(title, style="bold", no_wrap=True, overflow="ellipsis"),
+                Text(self._message, style="bold red", no_wrap=True, overflow="ellipsis"),
+                _table(shown[self._first : self._first + page]),
+                Text(_HELP, style="dim", no_wrap=True, overflow="ellipsis"),
+            ),
+            refresh=True,
+        )
+
+
+def _table(hosts: list[HostSummary]) -> Table:
+    """Return the table; texts are never read as Rich's markup."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in COLUMNS:
+        justify: JustifyMethod = "right" if column.numbers else "left"
+        table.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis")
+    for host in hosts:
+        style = _STYLES[host.state]
+        state = COLUMNS[1].title
+        table.add_row(
+            *(
+                Text(cell, style=style if column.title == state else "")
+                for column, cell in zip(COLUMNS, cells(host), strict=True)
+            )
+        )
+    return table
+
+
+@contextmanager
+def _keys_at_once(terminal: int) -> Iterator[None]:
+    """Let keys come without Enter and without an echo; Ctrl-C stays a signal."""
+    before = termios.tcgetattr(terminal)
+    tty.setcbreak(terminal)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)

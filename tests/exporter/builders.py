@@ -1,0 +1,160 @@
+"""What the exporter's tests build in a line: reports, a roster with its clocks, pages."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pombo_exporter.exposition import pages
+from pombo_exporter.families import catalogue
+from pombo_exporter.host import Address, Host
+from pombo_exporter.roster import Event, Limits, RefusedError, Roster
+from pombo_wire import Disks, Report
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text
+
+CATALOGUE = catalogue(node=True)
+
+HERE: Address = ("192.0.2.1", 40_000)
+THERE: Address = ("192.0.2.2", 40_000)
+
+INTERVAL = 5.0
+
+#: The exporter's clocks where a test begins: it has been up for a minute, and agents of the
+#: session BORN started then as well.
+UP, WALL = 60.0, 1_800_000_000.0
+BORN = int((WALL - UP) * 1e9)
+
+#: A sample: the family's name and the labels beside ``instance``.
+Sample = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass
+class Exporter:
+    """A roster with clocks that only a test moves, and all that the roster told."""
+
+    limits: Limits = field(default_factory=Limits)
+    now: float = UP
+    wall: float = WALL
+    told: list[tuple[Event, str]] = field(default_factory=list)
+    shows: tuple[str, ...] = ()  # sections of one series a row, beside those of the catalogue
+
+    def __post_init__(self) -> None:
+        series_of = {**dict.fromkeys(self.shows, 1), **CATALOGUE.series_of()}
+        self.roster = Roster(self.limits, series_of, self._tell, started_at=0.0)
+
+    def _tell(self, event: Event, host: Host) -> None:
+        self.told.append((event, host.name))
+
+    def events(self) -> list[Event]:
+        return [event for event, _ in self.told]
+
+    def take(self, report: Report, address: Address = HERE) -> None:
+        self.roster.admit(report, address, self.now, self.wall)
+
+    def refuses(self, report: Report, address: Address = HERE) -> str | None:
+        """Return the reason for which a report is refused, None when it is taken."""
+        try:
+            self.take(report, address)
+        except RefusedError as error:
+            return error.reason
+        return None
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, with a sweep each second and at the end."""
+        until = self.now + seconds
+        while self.now < until:
+            step = min(1.0, until - self.now)
+            self.now += step
+            self.wall += step
+            deque(self.roster.sweep(self.now), maxlen=0)
+
+    def host(self, name: str = "pi") -> Host:
+        return self.roster.hosts[name]
+
+    def page(self, *, openmetrics: bool = False) -> str:
+        hosts = self.roster.present()
+        pieces = pages(hosts, CATALOGUE, self.now, openmetrics=openmetrics)
+        return b"".join(pieces).decode()
+
+    def samples_of_all(self) -> dict[str, dict[Sample, float]]:
+        """Return what the page says of each host; both parsers and both formats agree on it."""
+        found = parsed(self.page(), text)
+        assert found == parsed(self.page(openmetrics=True) + "# EOF\n", openmetrics)
+        hosts: dict[str, dict[Sample, float]] = defaultdict(dict)
+        for (sample, instance, labels), value in found.items():
+            hosts[instance][sample, labels] = value
+        return hosts
+
+    def samples(self, name: str = "pi") -> dict[Sample, float]:
+        """Return what the page says of a host."""
+        return self.samples_of_all()[name]
+
+    def value(self, family: str, **labels: str) -> float | None:
+        return self.samples().get((family, tuple(sorted(labels.items()))))
+
+
+def parsed(
+    page: str, parse: Callable[[str], Iterable[Any]]
+) -> dict[tuple[str, str, tuple[tuple[str, str], ...]], float]:
+    """Return a page's samples: name, instance, other labels; none may come twice."""
+    found = {}
+    families = set()
+    for family in parse(page):
+        assert family.name not in families, f"{family.name} is not in one piece"
+        families.add(family.name)
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            key = sample.name, labels.pop("instance"), tuple(sorted(labels.items()))
+            assert key not in found, f"{key} is on the page twice"
+            assert sample.timestamp is None
+            found[key] = float(sample.value)
+    return found
+
+
+@dataclass
+class Agent:
+    """What one agent process sends: it numbers its datagrams and tells its clock."""
+
+    exporter: Exporter = field(default_factory=Exporter)
+    host: str = "pi"
+    session: int = BORN
+    seq: int = 0
+    interval: float = INTERVAL
+    clock: float = 0.0  # its monotonic clock less the exporter's
+    address: Address = HERE
+
+    def report(self, **sections: Any) -> Report:
+        """Return the next datagram."""
+        made = Report(
+            self.host,
+            session=self.session,
+            seq=self.seq,
+            time=self.exporter.wall,
+            monotonic=self.exporter.now + self.clock,
+            interval=self.interval,
+            **sections,
+        )
+        self.seq += 1
+        return made
+
+    def send(self, **sections: Any) -> None:
+        self.exporter.take(self.report(**sections), self.address)
+
+    def run(self, seconds: float, **sections: Any) -> None:
+        """Send a report each interval."""
+        until = self.exporter.now + seconds
+        while self.exporter.now < until:
+            self.exporter.wait(self.interval)
+            self.send(**sections)
+
+
+def restarted(agent: Agent, **changes: Any) -> Agent:
+    """Return the agent's next process."""
+    session = int(agent.exporter.wall * 1e9)
+    return Agent(**{"exporter": agent.exporter, "host": agent.host, "session": session, **changes})
+
+
+def disks(**read_bytes: float) -> Disks:
+    """Return disks by what was read of each: ``disks(sda=1.0, sdb=2.0)``."""
+    return Disks(tuple(read_bytes), read_bytes=tuple(read_bytes.values()))

@@ -1,0 +1,300 @@
+"""The API: its answers are what its document says, and its errors all have one shape."""
+
+import asyncio
+import gzip
+import json
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+from aiohttp import ClientResponse
+from builders import HERE
+from jsonschema import Draft202012Validator
+from pombo_common.flags import Address
+from pombo_exporter import __version__, receiver, views
+from pombo_exporter.intake import REASONS
+from pombo_exporter.roster import Limits
+from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
+from served import Client, Served, get, visit
+
+DOCUMENT = json.loads((Path(__file__).parents[2] / "docs/openapi.json").read_text())
+
+HOSTILE = [
+    *("a/b", "/", "//", "..", ".", "../..", "a/../b", "50%", "a%2Fb", "a%252Fb", "%", "x y", " "),
+    *("übergröße", "日本", "a?b=c#d", "a;b", "a&b", "x/metrics", "metrics", "<script>", '"', "\\"),
+    *("a\nb", "\x00", "\x1b[2J", "\u202e", "🕊", "x" * 255),
+]
+
+
+def validate(schema: dict[str, Any], thing: Any) -> None:
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(thing)
+
+
+def checked(path: str, method: str, response: ClientResponse, body: bytes) -> Any:
+    """Return an answer once it is what the document says of it."""
+    said = DOCUMENT["paths"][path][method.lower()]["responses"][str(response.status)]
+    if "content" not in said:
+        assert body == b""
+        return None
+    [(kind, content)] = said["content"].items()
+    assert response.content_type == kind
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    thing = json.loads(body)
+    validate(content["schema"], thing)
+    return thing
+
+
+def ask(served: Served, path: str, *, host: str = "", method: str = "GET") -> tuple[int, Any]:
+    """Return the status and what was answered at a path of the document."""
+    where = path.replace("{host}", quote(host, safe=""))
+    response, body = get(served, where, method)
+    return response.status, checked(path, method, response, body)
+
+
+HOSTS, HOST, STATUS = "/api/v1/hosts", "/api/v1/hosts/{host}", "/api/v1/status"
+
+
+def trouble() -> Served:
+    """Return an exporter with hosts of every state, and refusals."""
+    served = Served(Limits(hosts=4))
+    for read in (1.0, 2.0):
+        served.take(
+            Report(
+                "live",
+                session=1,
+                seq=int(read),
+                monotonic=read,
+                time=served.exporter.wall,
+                interval=60.0,
+                info=Info("pombo-agent 1", "Linux", "6", "x"),
+                labels={"rack": "7"},
+                cpu=Cpu(("0",), user=(read,), idle=(3 * read,)),
+                memory=Memory(total=4.0, available=1.0),
+                disks=Disks(("sda",), read_bytes=(read,), written_bytes=(read,)),
+                gauges={"x": -1.5},
+            )
+        )
+    served.take(Report("late", interval=10.0, memory=Memory(total=1.0)), ago=25)
+    served.take(Report("down", interval=10.0, memory=Memory(total=1.0)), ago=100)
+    served.take(Report("left", interval=10.0))
+    served.take(Report("left", bye=True))
+    served.take(Report("one too many"))
+    served.intake.take(b"\xff\x00garbage<script>", HERE, 0.0, served.exporter.wall)
+    return served
+
+
+def test_document_describes_what_can_be_described() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert DOCUMENT["info"]["version"] == __version__
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+        assert schema["description"]
+
+
+def test_every_field_with_a_unit_says_so_in_its_name() -> None:
+    units = ("_seconds", "_bytes", "_ratio", "_per_second")
+    plain = {"load1", "load5", "load15", "value"}
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field, said in schema.get("properties", {}).items():
+            kinds = [said, *said.get("anyOf", [])]
+            if any(kind.get("type") == "number" for kind in kinds):
+                assert field.endswith(units) or field in plain, (name, field)
+
+
+def test_hosts_are_listed_with_their_states_and_without_those_that_left() -> None:
+    status, found = ask(trouble(), HOSTS)
+    assert status == 200
+    assert {host["name"]: host["state"] for host in found["hosts"]} == {
+        "live": "live",
+        "late": "late",
+        "down": "down",
+    }
+    live, late, down = found["hosts"]
+    assert live["memory_used_ratio"] == 0.75
+    assert live["cpu_usage_ratio"] == 0.25
+    assert live["labels"] == {"rack": "7"}
+    assert late["memory_total_bytes"] == 1
+    assert down["memory_total_bytes"] is None
+    assert down["last_seen_age_seconds"] >= 100
+
+
+def test_list_without_hosts_is_empty() -> None:
+    assert ask(Served(), HOSTS) == (200, {"hosts": []})
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
+def test_every_host_is_listed_once_however_many_there_are(count: int) -> None:
+    served = Served()
+    names = [f"host-{number}" for number in range(count)]
+    for name in names:
+        served.take(Report(name))
+    _, found = ask(served, HOSTS)
+    assert [host["name"] for host in found["hosts"]] == names
+
+
+def test_list_is_compressed_for_whoever_takes_that() -> None:
+    served = Served()
+    for number in range(200):
+        served.take(Report(f"host-{number}"))
+    response, body = get(served, HOSTS, Accept_Encoding="gzip")
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert len(json.loads(gzip.decompress(body))["hosts"]) == 200
+
+
+def test_one_host_has_all_that_it_measures() -> None:
+    served = trouble()
+    status, found = ask(served, HOST, host="live")
+    assert status == 200
+    assert found["system"] == "Linux"
+    assert found["disks"] == [
+        {"device": "sda", "read_bytes_per_second": 1.0, "write_bytes_per_second": 1.0}
+    ]
+    assert found["gauges"] == {"x": -1.5}
+    assert {"host_disk_read_bytes_per_second", "x"} <= {f["name"] for f in found["families"]}
+
+
+@pytest.mark.parametrize("host", ["late", "down"])
+def test_host_that_is_silent_is_told_of(host: str) -> None:
+    status, found = ask(trouble(), HOST, host=host)
+    assert (status, found["state"]) == (200, host)
+
+
+@pytest.mark.parametrize("host", ["nobody", "left", "one too many", *HOSTILE])
+def test_unknown_host_is_404_and_says_its_name(host: str) -> None:
+    async def use(client: Client) -> tuple[int, bytes]:
+        return await request(client, "GET", quote(host, safe=""))
+
+    status, body = visit(trouble(), use)
+    assert status == 404
+    validate({"$ref": "#/components/schemas/Error"}, json.loads(body))
+    assert repr(host) in json.loads(body)["error"]
+
+
+@pytest.mark.parametrize("host", HOSTILE)
+def test_host_of_any_name_is_found_by_it_alone(host: str) -> None:
+    served = Served(admin=True)
+    for name in HOSTILE:
+        served.take(Report(name))
+
+    async def use(client: Client) -> tuple[list[str], int, list[str]]:
+        where = f"http://{client.host}:{client.port}{HOSTS}"
+        found = await request(client, "GET", quote(host, safe=""))
+        gone = await request(client, "DELETE", quote(host, safe=""))
+        response = await client.session.get(where, headers={"Accept-Encoding": "identity"})
+        left = json.loads(await response.read())["hosts"]
+        return [json.loads(found[1])["name"]], gone[0], [each["name"] for each in left]
+
+    names, status, left = visit(served, use)
+    assert names == [host]
+    assert status == 204
+    assert left == [name for name in HOSTILE if name != host]
+
+
+async def request(client: Client, method: str, host: str) -> tuple[int, bytes]:
+    """Return the status and body for a path that is sent as it is written."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(
+        f"{method} {HOSTS}/{host} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    )
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), body
+
+
+def test_status_tells_limits_buffers_and_what_was_refused_newest_first() -> None:
+    served = trouble()
+    code, found = ask(served, STATUS)
+    assert code == 200
+    status = msgspec.convert(found, views.ExporterStatus)
+    assert status.version == __version__
+    assert status.hosts == views.HostStates(live=1, late=1, down=1)
+    hosts, series, datagram = status.limits
+    assert hosts == views.Limit("hosts", 4, 4, 1.0, None)
+    assert (series.name, series.limit, series.host) == ("series_per_host", 10_000, "live")
+    assert series.used == served.exporter.roster.series(served.exporter.host("live").sections) > 5
+    assert series.used_ratio == series.used / 10_000
+    assert (datagram.name, datagram.limit) == ("datagram_bytes", 1200)
+    assert status.forget_after_seconds == 3600
+    assert status.datagrams_received == 8
+    assert {*status.datagrams_refused} == {str(reason) for reason in REASONS}
+    assert {reason for reason, count in status.datagrams_refused.items() if count} == {
+        "host_limit",
+        "not_json",
+    }
+    garbage, limit = status.recent_refusals
+    assert (garbage.reason, garbage.address, garbage.count) == ("not_json", HERE[0], 1)
+    assert garbage.datagram_start == "\\xff\\x00garbage<script>"
+    assert garbage.last_timestamp_seconds == served.exporter.wall
+    assert limit.reason == "host_limit"
+    assert "--limit.hosts=4" in limit.detail
+    assert (status.receive_buffer.wanted_bytes, status.receive_buffer.granted_bytes) == (2, 1)
+    assert status.kernel_drops == 7
+    assert status.uptime_seconds >= 0
+
+
+def test_host_is_forgotten_at_once_when_that_is_allowed() -> None:
+    served = Served(admin=True)
+    served.take(Report("pi"))
+    assert ask(served, HOST, host="pi", method="DELETE") == (204, None)
+    assert served.exporter.roster.hosts == {}
+    served = Served(admin=True)
+    status, found = ask(served, HOST, host="pi", method="DELETE")
+    assert status == 404
+    assert "'pi'" in found["error"]
+
+
+@pytest.mark.parametrize("host", ["pi", "nobody"])
+def test_nobody_is_forgotten_unless_that_is_allowed(host: str) -> None:
+    served = Served()
+    served.take(Report("pi"))
+    status, found = ask(served, HOST, host=host, method="DELETE")
+    assert status == 403
+    assert "--web.enable-admin-api" in found["error"]
+    assert {*served.exporter.roster.hosts} == {"pi"}
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/host", "/api/v2/hosts"])
+def test_unknown_path_is_404_in_json(path: str) -> None:
+    response, body = get(Served(), path)
+    assert response.status == 404
+    assert response.content_type == "application/json"
+    validate({"$ref": "#/components/schemas/Error"}, json.loads(body))
+
+
+@pytest.mark.parametrize("path", ["/api/v1/hosts", "/api/v1/hosts/pi", "/api/v1/status"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_other_method_is_405_in_json(path: str, method: str) -> None:
+    response, body = get(Served(), path, method)
+    assert response.status == 405
+    assert response.content_type == "application/json"
+    assert "GET" in response.headers["Allow"]
+    validate({"$ref": "#/components/schemas/Error"}, json.loads(body))
+
+
+def test_datagrams_are_taken_while_ten_thousand_hosts_are_listed() -> None:
+    served = Served(Limits(hosts=20_000))
+    for number in range(10_000):
+        served.take(Report(f"host-{number}", interval=3600.0, memory=Memory(total=1.0)))
+    taken: list[bytes] = []
+
+    async def use(client: Client) -> tuple[int, bytes]:
+        loop = asyncio.get_running_loop()
+        with receiver.bind(Address("127.0.0.1", 0), 65_536) as udp:
+            loop.add_reader(udp, receiver.drain, udp, lambda datagram, _: taken.append(datagram))
+            response = await client.get(HOSTS, headers={"Accept-Encoding": "identity"})
+            await response.content.readany()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(encode(Report("meanwhile")), udp.getsockname())
+            body, already = b"", 0
+            while chunk := await response.content.readany():
+                body += chunk
+                already += bool(taken)
+            loop.remove_reader(udp)
+        return already, body
+
+    pieces, body = visit(served, use)
+    assert pieces > 1, "the list was written in one piece, or before the datagram was taken"
+    assert b"host-9999" in body

@@ -1,0 +1,398 @@
+"""The page: read by the format's own parsers, and compared with what its own client writes."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+import pytest
+from builders import BORN, CATALOGUE, INTERVAL, Agent, Exporter, Sample, disks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import astuple, replace
+from pombo_exporter import rates
+from pombo_exporter.catalogue import Family, Kind, Rows
+from pombo_exporter.exposition import HOSTS_A_PIECE, pages
+from pombo_wire import (
+    MAPS,
+    SECTIONS,
+    Cpu,
+    DecodeError,
+    Memory,
+    Record,
+    Report,
+    Table,
+    decode,
+    encode,
+)
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+HOSTILE = [
+    *('say "x"', "back\\slash", "line\nfeed", "\r\n", "\\n", '\\"', "tab\t", "}", "{", ",", "="),
+    *(
+        "<script>alert(1)</script>",
+        "\U0001f426",
+        "é",
+        "\x00",
+        "\x01\x1b[31m",
+        "\x7f\x85",
+        "\u2028",
+        " ",
+    ),
+    *(" # {} 1", "#", "NaN", "\ufffd\uffff", "x" * 255),
+]
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXTS |= st.sampled_from(HOSTILE)
+NUMBERS = st.floats(0, allow_infinity=False)
+
+NAMES = [
+    family.name
+    for family in CATALOGUE.families
+    for source in family.sources
+    if isinstance(source, Rows) and source.derive in (None, rates.one)
+]
+
+
+def labels_of(section: Record | Table) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield the labels of each row, in the order of their names."""
+    names = section.__struct_fields__[: section.label_columns]
+    texts = astuple(section)[: section.label_columns]
+    for row in [texts] if isinstance(section, Record) else zip(*texts, strict=True):
+        yield tuple(sorted(zip(names, row, strict=True)))
+
+
+def said(report: Report, family: Family) -> dict[Sample, float]:
+    """Return the samples of a family that a report holds as they are."""
+    found: dict[Sample, float] = {}
+    for source in family.sources:
+        assert isinstance(source, Rows)
+        section = getattr(report, source.section)
+        if section is None:
+            continue
+        rows = list(labels_of(section))
+        column = [1] * len(rows) if source.derive else getattr(section, *source.columns)
+        values = [column] if isinstance(section, Record) and not source.derive else column
+        for labels, value in zip(rows, values or (), strict=values is not None):
+            if value is not None:
+                extra = (source.label,) if source.label else ()
+                found[family.name, tuple(sorted((*labels, *extra)))] = value
+    return found
+
+
+def all_said(report: Report) -> dict[Sample, float]:
+    """Return all that a report says which is not derived from two of them."""
+    found: dict[Sample, float] = {}
+    for family in CATALOGUE.families:
+        if family.name in NAMES:
+            found |= said(report, family)
+    for family_map in CATALOGUE.maps:
+        for name, value in (getattr(report, family_map.section) or {}).items():
+            found[family_map.prefix + name, ()] = value
+    return found
+
+
+def plain(samples: dict[Sample, float]) -> dict[Sample, float]:
+    """Return the samples without what the exporter itself knows or derives."""
+    derived = {family.name for family in CATALOGUE.families} - {*NAMES}
+    return {key: value for key, value in samples.items() if key[0] not in derived}
+
+
+def full(kind: type[Record | Table], value: float = 1.5) -> Any:
+    """Return a section with every field: a record, or a table of three rows."""
+    texts = kind.label_columns
+    numbers = len(kind.__struct_fields__) - texts
+    if issubclass(kind, Record):
+        return kind(*("text",) * texts, *(value,) * numbers)
+    return kind(*(("a", "b", "c"),) * texts, *((value, value + 1, value + 2),) * numbers)
+
+
+def everything(value: float = 1.5) -> dict[str, Any]:
+    sections = {name: full(kind, value) for name, kind in SECTIONS.items()}
+    return sections | {name: {"some": value, "more": value + 1} for name in MAPS}
+
+
+# --- what the reports say is what the page says ---
+
+
+def test_page_says_of_every_section_what_the_report_says() -> None:
+    agent = Agent()
+    agent.send(**everything())
+    report = Agent(agent.exporter).report(**everything())
+    assert plain(agent.exporter.samples()) == all_said(report)
+
+
+def test_every_family_of_the_catalogue_comes_on_a_page() -> None:
+    agent = Agent()
+    agent.send(**everything(1))
+    agent.exporter.wait(5)
+    agent.send(**everything(2))
+    shown = {name for name, _ in agent.exporter.samples()}
+    assert {family.name for family in CATALOGUE.families} <= shown
+
+
+def test_family_has_its_help_and_type_once_in_each_format() -> None:
+    agent = Agent()
+    agent.send(cpu=Cpu(("0",), user=(1.0,)), gauges={"x": 1.0}, vmstat={"y": 2.0})
+    page, openmetrics = agent.exporter.page(), agent.exporter.page(openmetrics=True)
+    for name, text_type, openmetrics_name, openmetrics_type in (
+        ("node_cpu_seconds_total", "counter", "node_cpu_seconds", "counter"),
+        ("x", "gauge", "x", "gauge"),
+        ("node_vmstat_y", "untyped", "node_vmstat_y", "unknown"),
+    ):
+        assert page.count(f"# TYPE {name} {text_type}\n") == 1
+        assert page.count(f"# HELP {name} ") == 1
+        assert openmetrics.count(f"# TYPE {openmetrics_name} {openmetrics_type}\n") == 1
+        assert openmetrics.count(f"# HELP {openmetrics_name} ") == 1
+
+
+@st.composite
+def sections(draw: st.DrawFn) -> dict[str, Any]:
+    """Return some sections of a report, filled with anything that the wire takes."""
+    names = draw(st.lists(st.sampled_from([*SECTIONS]), max_size=3, unique=True))
+    found: dict[str, Any] = {}
+    for name in names:
+        kind = SECTIONS[name]
+        count = len(kind.__struct_fields__) - kind.label_columns
+        if issubclass(kind, Record):
+            texts = [draw(TEXTS) for _ in range(kind.label_columns)]
+            values = [draw(st.none() | NUMBERS) for _ in range(count)]
+            found[name] = kind(*texts, *values)
+        else:
+            rows = draw(st.integers(1, 4))
+            row_texts = st.tuples(*[TEXTS] * kind.label_columns)
+            keys = st.lists(
+                row_texts,
+                min_size=rows,
+                max_size=rows,
+                unique_by=lambda row, keys=kind.key_columns: row[:keys],  # type: ignore[misc]  # mypy sees no type of keys
+            )
+            columns = zip(*draw(keys), strict=True)
+            column = st.none() | st.tuples(*[NUMBERS] * rows)
+            found[name] = kind(*columns, *[draw(column) for _ in range(count)])
+    return found
+
+
+@settings(max_examples=30)
+@given(TEXTS.filter(bool), st.lists(sections(), min_size=1, max_size=3))
+def test_page_survives_whatever_hosts_are_called_and_send(
+    name: str, reports: list[dict[str, Any]]
+) -> None:
+    agent = Agent(host=name)
+    for parts in reports:
+        agent.exporter.wait(1)
+        agent.send(**parts)
+    shown = agent.exporter.samples(name)
+    assert all(isfinite(value) for value in shown.values())
+    last = all_said(agent.report(**reports[-1]))
+    assert {key: shown[key] for key in last} == last
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_comes_back_as_it_was_in_any_label(text: str) -> None:
+    agent = Agent(host=text)
+    agent.send(disks=replace(disks(sda=1), device=(text,), reads=(7.0,)), labels={"rack": text})
+    samples = agent.exporter.samples(text)
+    assert samples["node_disk_reads_completed_total", (("device", text),)] == 7
+    (info,) = [dict(labels) for name, labels in samples if name == "pombo_host_info"]
+    assert info["rack"] == text
+
+
+# --- as prometheus_client writes it ---
+
+LINE = re.compile(r"(\w+)\{(.*)\} (\S+)", re.DOTALL)
+LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"(?:,|$)', re.DOTALL)
+
+
+def lines(page: str) -> list[Any]:
+    """Return a page's lines, with labels in the order of their names and numbers as floats."""
+    found: list[Any] = []
+    for line in page.removesuffix("\n").split("\n"):
+        if line.startswith("#"):
+            found.append(line)
+            continue
+        match = LINE.fullmatch(line)
+        assert match is not None, line
+        name, labels, value = match.groups()
+        assert LABEL.sub("", labels) == "", line
+        found.append((name, *sorted(LABEL.findall(labels)), float(value)))
+    return found
+
+
+class Oracle(Collector):
+    """The samples of one host, as prometheus_client's own families."""
+
+    def __init__(self, host: str, samples: dict[Sample, float]) -> None:
+        self._host, self._samples = host, samples
+
+    def collect(self) -> Iterator[Metric]:
+        for family in CATALOGUE.families:
+            yield from self._family(family.name, family.help, family.kind)
+        for family_map in CATALOGUE.maps:
+            for name, _ in self._samples:
+                if family_map.prefix and name.startswith(family_map.prefix):
+                    text = family_map.help.format(name.removeprefix(family_map.prefix))
+                    yield from self._family(name, text, family_map.kind)
+
+    def _family(self, name: str, text: str, kind: Kind) -> Iterator[Metric]:
+        found = [(labels, value) for (key, labels), value in self._samples.items() if key == name]
+        base = name.removesuffix("_total") if kind is Kind.COUNTER else name
+        metric = Metric(base, text, kind)
+        for labels, value in found:
+            metric.add_sample(name, {"instance": self._host} | dict(labels), value)
+        if found:
+            yield metric
+
+
+@pytest.mark.parametrize("host", ["pi", *HOSTILE])
+@pytest.mark.parametrize(
+    ("openmetrics", "generate", "tail"),
+    [(False, generate_latest, ""), (True, generate_openmetrics, "# EOF\n")],
+    ids=["text", "openmetrics"],
+)
+def test_page_is_what_prometheus_client_writes_of_the_same_samples(
+    host: str, *, openmetrics: bool, generate: Callable[[Collector], bytes], tail: str
+) -> None:
+    agent = Agent(host=host)
+    for value in (1e-300, 123_456_789.25, 1e300):
+        agent.exporter.wait(5)
+        agent.send(**everything(value) | {"gauges": None}, labels={"rack": '"7"\n'})
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Oracle(host, agent.exporter.samples(host)))
+    page = agent.exporter.page(openmetrics=openmetrics) + tail
+    ours, theirs = lines(page), lines(generate(registry).decode())
+    assert sorted(map(str, ours)) == sorted(map(str, theirs))
+    assert [line for line in ours if isinstance(line, str)] == [
+        line for line in theirs if isinstance(line, str)
+    ]
+
+
+# --- several hosts ---
+
+
+def test_page_of_many_hosts_holds_each_ones_own_values() -> None:
+    exporter = Exporter()
+    names = [f"host-{number}" for number in range(2 * HOSTS_A_PIECE + 1)]
+    expected = {}
+    for number, name in enumerate(names):
+        parts: dict[str, Any] = {"memory": Memory(total=float(number))}
+        if number % 2:
+            parts["gauges"] = {"x": float(number), f"only_{number % 5}": 1.0}
+        if number % 3:
+            parts["disks"] = disks(**{f"sd{row}": float(row) for row in range(number % 7 + 1)})
+        report = Agent(exporter, name).report(**parts)
+        exporter.take(report)
+        expected[name] = all_said(report)
+    found = exporter.samples_of_all()
+    assert {name: plain(found[name]) for name in names} == expected
+
+
+def test_host_that_is_down_shows_only_what_the_exporter_knows() -> None:
+    exporter = Exporter()
+    Agent(exporter, "silent").send(**everything())
+    exporter.now += 14
+    Agent(exporter, "live").send(**everything())
+    exporter.now += 1
+    names = {name for name, _ in exporter.samples("silent")}
+    assert names == {
+        family.name for family in CATALOGUE.families if family.name.startswith("pombo_host_")
+    }
+    assert exporter.samples("silent")["pombo_host_up", ()] == 0
+    assert exporter.samples("live")["host_memory_total_bytes", ()] == 1.5
+
+
+def test_page_does_not_change_once_it_has_begun() -> None:
+    agent = Agent()
+    agent.send(memory=Memory(total=1.0), gauges={"x": 1.0}, disks=disks(sda=1))
+    hosts = agent.exporter.roster.present()
+    page = pages(hosts, CATALOGUE, agent.exporter.now, openmetrics=False)
+    begun = b"".join(islice(page, 2))
+    assert begun
+    agent.send(memory=Memory(total=2), gauges={"x": 2.0, "y": 2.0}, disks=disks(sdb=1))
+    text = (begun + b"".join(page)).decode()
+    assert 'host_memory_total_bytes{instance="pi"} 1.0\n' in text
+    assert '\nx{instance="pi"} 1.0\n' in text
+    assert "\ny{" not in text
+
+
+def test_no_hosts_make_an_empty_page() -> None:
+    assert Exporter().page() == Exporter().page(openmetrics=True) == ""
+
+
+# --- numbers ---
+
+
+def test_value_that_is_unknown_or_beyond_all_numbers_makes_no_line() -> None:
+    exporter = Exporter()
+    for seq, total in enumerate((0.0, 1.7e308)):
+        table = replace(disks(sda=total, sdb=float(seq)), written_bytes=(float(seq), 0.0))
+        exporter.take(Report("pi", session=BORN, seq=seq, monotonic=1 + seq * 1e-10, disks=table))
+    page = exporter.page()
+    assert not re.search("nan|inf|null|none", page.replace("_info", ""), re.IGNORECASE)
+    family = "host_disk_read_bytes_per_second"
+    assert exporter.value(family, device="sda") is None
+    assert exporter.value(family, device="sdb") == pytest.approx(1e10, rel=1e-3)
+
+
+def test_counter_beyond_64_bits_is_shown() -> None:
+    exporter = Exporter()
+    for session in range(1, 5):
+        born = BORN + session * 10**9
+        exporter.take(Report("pi", session=born, seq=2**63 - 1, time=exporter.wall))
+        exporter.host().ledger.settle(exporter.now)
+    assert exporter.value("pombo_host_datagrams_lost_total") == pytest.approx(4 * 2.0**63)
+
+
+# --- names ---
+
+
+def taken(name: str) -> bool:
+    """Return whether the wire takes a gauge of this name."""
+    try:
+        decode(encode(Report("pi", gauges={name: 1.0})))
+    except DecodeError:
+        return False
+    return True
+
+
+SUFFIXES = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info", "_gcount", "_gsum"]
+SUFFIXES += ["_max", "_quantile", "_state"]
+STEMS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,20}\Z").filter(taken)
+
+
+@given(st.lists(STEMS, min_size=1, max_size=3), st.lists(st.sampled_from(SUFFIXES)))
+def test_gauges_of_any_name_that_the_wire_takes_are_read_by_both_parsers(
+    stems: list[str], suffixes: Iterable[str]
+) -> None:
+    names = [stem + suffix for stem in stems for suffix in ("", *suffixes)]
+    gauges = {name: float(number) for number, name in enumerate(names)}
+    exporter = Exporter()
+    exporter.take(Report("pi", gauges=gauges, interval=INTERVAL))
+    assert plain(exporter.samples()) == {(name, ()): value for name, value in gauges.items()}
+
+
+@pytest.mark.parametrize("value", [-1.5, 0.0, -0.0, 5e-324, 1.7e308, 21.5, 1e22, 123456789.125])
+def test_gauge_comes_back_as_exactly_the_number_it_was(value: float) -> None:
+    exporter = Exporter()
+    exporter.take(Report("pi", gauges={"x": value}))
+    assert exporter.value("x") == value
+
+
+def test_gauge_with_the_name_of_a_family_is_refused_by_the_wire() -> None:
+    for family in CATALOGUE.families:
+        for name in (family.name, family.name.removesuffix("_total")):
+            assert not taken(name)
+    for family_map in CATALOGUE.maps:
+        assert family_map.section == "gauges" or not taken(f"{family_map.prefix}x")
+
+
+def test_no_name_in_a_map_can_make_the_name_of_another_family() -> None:
+    prefixes = [family_map.prefix for family_map in CATALOGUE.maps if family_map.prefix]
+    names = [family.name for family in CATALOGUE.families]
+    for prefix in prefixes:
+        others = [other for other in [*names, *prefixes] if other.startswith(prefix)]
+        assert others == [prefix]

@@ -1,0 +1,144 @@
+"""The way in: whatever the bytes, they are taken or counted under a reason."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from builders import BORN, HERE, Exporter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pombo_exporter.intake import REASONS, Intake
+from pombo_exporter.roster import Limits
+from pombo_wire import Report, encode
+
+REFUSED = {
+    "too_large": b'{"host":"pi"}' + b" " * 1200,
+    "not_json": b"PING",
+    "invalid_field": b'{"host":"pi","time":-1}',
+    "unequal_columns": b'{"host":"pi","disks":{"device":["a","b"],"reads":[1]}}',
+    "repeated_row": b'{"host":"pi","disks":{"device":["a","a"],"reads":[1,2]}}',
+    "reserved_name": b'{"host":"pi","gauges":{"up":1}}',
+    "host_limit": b'{"host":"third"}',
+    "series_limit": b'{"host":"pi","gauges":{"a":1,"b":2,"c":3}}',
+    "conflict": encode(Report("agent", session=BORN - 10**9, seq=0, time=2e9)),
+}
+
+
+class Door:
+    """An intake before a roster that takes two hosts of two series."""
+
+    def __init__(self) -> None:
+        self.exporter = Exporter(Limits(hosts=2, series_per_host=2))
+        self.intake = Intake(self.exporter.roster, lambda: self.exporter.now)
+        self.take(b'{"host":"pi","gauges":{"x":1}}')
+        self.take(encode(Report("agent", session=BORN, seq=0)))
+
+    def take(self, datagram: bytes) -> None:
+        self.intake.take(datagram, HERE, self.exporter.now, self.exporter.wall)
+
+    def refused(self) -> dict[str, int]:
+        return {reason: count for reason, count in self.intake.refused.items() if count}
+
+
+def test_every_reason_is_tried() -> None:
+    assert {*REFUSED} == {str(reason) for reason in REASONS}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_refused_datagram_is_counted_under_its_reason_and_changes_no_value(reason: str) -> None:
+    door = Door()
+    before = door.exporter.value("x")
+    for _ in range(3):
+        door.take(REFUSED[reason])
+    assert door.refused() == {reason: 3}
+    assert door.intake.received == 5
+    assert door.exporter.value("x") == before == 1
+    assert {*door.exporter.roster.hosts} == {"pi", "agent"}
+
+
+def test_reason_that_never_came_is_counted_as_nought() -> None:
+    intake = Intake(Exporter().roster, lambda: 0.0)
+    assert intake.refused == {str(reason): 0 for reason in REASONS}
+
+
+def test_log_has_a_line_a_minute_for_each_reason_and_tells_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    door = Door()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(1000):
+            door.take(b"\xff\n" * 100)
+            door.take(REFUSED["reserved_name"])
+        assert len(caplog.records) == 2
+        door.exporter.now += 60
+        door.take(b"PING")
+    first, second, third = (vars(record)["fields"] for record in caplog.records)
+    assert (first["reason"], first["more_since"]) == ("not_json", 0)
+    assert first["address"] == HERE[0]
+    assert len(first["datagram"]) < 700
+    assert "choose another" in str(second["detail"])
+    assert (third["reason"], third["more_since"]) == ("not_json", 999)
+
+
+def test_one_malformed_sender_does_not_disturb_the_others() -> None:
+    door = Door()
+    for datagram in REFUSED.values():
+        door.take(datagram)
+        door.take(b'{"host":"pi","gauges":{"x":2}}')
+    assert door.exporter.value("x") == 2
+
+
+VALID: dict[str, Any] = {
+    "host": "pi",
+    "session": 1,
+    "seq": 1,
+    "time": 1.5,
+    "monotonic": 2.5,
+    "interval": 5.0,
+    "bye": False,
+    "labels": {"rack": "7"},
+    "gauges": {"x": 1.0},
+    "info": {"agent": "1"},
+    "cpu": {"cpu": ["0", "1"], "user": [1.0, 2.0]},
+    "filesystems": {"mountpoint": ["/"], "device": ["x"], "fstype": ["ext4"], "size": [1.0]},
+    "memory": {"total": 8.0},
+    "vmstat": {"pgfault": 1.0},
+}
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def almost_valid(draw: st.DrawFn) -> bytes:
+    """Return the bytes of a report of which some fields are anything at all."""
+    changed = {name: draw(st.sampled_from([value, value]) | JSON) for name, value in VALID.items()}
+    kept = draw(st.sets(st.sampled_from([*VALID])))
+    text = json.dumps({name: changed[name] for name in VALID if name == "host" or name in kept})
+    data = bytearray(text.encode())
+    for place in draw(st.lists(st.integers(0, len(data) - 1), max_size=2)):
+        data[place] = draw(st.integers(0, 255))
+    return bytes(data)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.binary(max_size=1300) | almost_valid(), max_size=5))
+def test_no_bytes_raise_and_the_page_stays_readable(datagrams: list[bytes]) -> None:
+    exporter = Exporter()
+    intake = Intake(exporter.roster, lambda: 0.0)
+    for datagram in datagrams:
+        exporter.now += 1
+        intake.take(datagram, HERE, exporter.now, exporter.wall)
+    assert intake.received == len(datagrams)
+    assert sum(intake.refused.values()) <= len(datagrams)
+    exporter.samples_of_all()

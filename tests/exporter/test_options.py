@@ -1,0 +1,170 @@
+"""The exporter's flags: each with its variable, and bad values named with the remedy."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from pombo_common.flags import Address
+from pombo_exporter.options import Options, TopOptions, command
+from pombo_exporter.roster import Limits
+from pombo_exporter.table import SortKey
+
+DEFAULTS = Options(
+    udp_listen_address=Address("::", 5005),
+    udp_receive_buffer=4 * 2**20,
+    web_listen_address=Address("::", 5005),
+    node_families=True,
+    admin_api=False,
+    limits=Limits(hosts=10_000, series_per_host=10_000, forget_after=3600.0),
+    log_level="info",
+    log_format="logfmt",
+)
+
+#: Each flag, a value for it, and what it changes.
+FLAGS: list[tuple[str, str, dict[str, Any]]] = [
+    ("udp.listen-address", "127.0.0.1:0", {"udp_listen_address": Address("127.0.0.1", 0)}),
+    ("udp.receive-buffer", "65536", {"udp_receive_buffer": 65_536}),
+    ("web.listen-address", "[::1]:80", {"web_listen_address": Address("::1", 80)}),
+    ("host.forget-after", "1h30m", {"limits": replace(DEFAULTS.limits, forget_after=5400.0)}),
+    ("limit.hosts", "7", {"limits": replace(DEFAULTS.limits, hosts=7)}),
+    ("limit.series-per-host", "7", {"limits": replace(DEFAULTS.limits, series_per_host=7)}),
+    ("log.level", "debug", {"log_level": "debug"}),
+    ("log.format", "json", {"log_format": "json"}),
+]
+
+BAD = [
+    ("udp.listen-address", "::1:5005"),
+    ("udp.listen-address", "localhost:65536"),
+    ("udp.receive-buffer", "1"),
+    ("udp.receive-buffer", "4MiB"),
+    ("web.listen-address", "a b"),
+    ("host.forget-after", "3600"),
+    ("host.forget-after", "1 h"),
+    ("limit.hosts", "0"),
+    ("limit.series-per-host", "-1"),
+    ("log.level", "loud"),
+    ("log.format", "xml"),
+]
+
+
+def call(*arguments: str, **variables: str) -> tuple[list[Options], Result]:
+    """Return what the command would run with, and how it ended."""
+    ran: list[Options] = []
+    return ran, CliRunner().invoke(command(ran.append), arguments, env=variables)
+
+
+def variable(flag: str) -> str:
+    return "POMBO_" + flag.replace(".", "_").replace("-", "_").upper()
+
+
+def test_no_flag_is_needed() -> None:
+    ran, result = call()
+    assert (ran, result.exit_code) == ([DEFAULTS], 0)
+
+
+@pytest.mark.parametrize(("flag", "value", "changes"), FLAGS)
+def test_flag_and_its_variable_say_the_same(flag: str, value: str, changes: dict[str, Any]) -> None:
+    assert call(f"--{flag}={value}")[0] == [replace(DEFAULTS, **changes)]
+    assert call(**{variable(flag): value})[0] == [replace(DEFAULTS, **changes)]
+
+
+def test_node_families_can_be_left_out() -> None:
+    without = replace(DEFAULTS, node_families=False)
+    assert call("--no-web.node-families")[0] == [without]
+    assert call(POMBO_WEB_NODE_FAMILIES="false")[0] == [without]
+    assert call("--web.node-families")[0] == [DEFAULTS]
+
+
+def test_hosts_can_be_forgotten_over_the_web_only_if_that_is_asked_for() -> None:
+    allowed = replace(DEFAULTS, admin_api=True)
+    assert call("--web.enable-admin-api")[0] == [allowed]
+    assert call(POMBO_WEB_ENABLE_ADMIN_API="true")[0] == [allowed]
+
+
+def test_flag_goes_before_its_variable() -> None:
+    ran, _ = call("--limit.hosts=1", POMBO_LIMIT_HOSTS="2")
+    assert ran[0].limits.hosts == 1
+
+
+def test_every_flag_is_tried_here() -> None:
+    tried = {flag for flag, *_ in FLAGS} | {"web.node-families", "web.enable-admin-api"}
+    flags = [opt for parameter in command(print).params for opt in parameter.opts]
+    assert {flag.removeprefix("--") for flag in flags} == tried | {"version"}
+
+
+def test_help_names_every_flag_and_its_variable() -> None:
+    _, result = call("--help")
+    assert result.exit_code == 0
+    for flag, *_ in FLAGS:
+        assert f"--{flag}" in result.output
+        assert variable(flag) in result.output
+
+
+@pytest.mark.parametrize(("flag", "value"), BAD)
+def test_bad_value_ends_with_2_and_is_named(flag: str, value: str) -> None:
+    for ran, result in (call(f"--{flag}={value}"), call(**{variable(flag): value})):
+        assert (ran, result.exit_code) == ([], 2)
+        assert value in result.stderr
+        assert flag in result.stderr or variable(flag) in result.stderr
+
+
+def test_unknown_flag_ends_with_2() -> None:
+    ran, result = call("--limit.host=1")
+    assert (ran, result.exit_code) == ([], 2)
+    assert "--limit.host" in result.stderr
+
+
+# --- top ---
+
+
+def top(*arguments: str, **variables: str) -> tuple[list[TopOptions], Result]:
+    """Return what ``top`` would run with; the exporter itself does not run."""
+    ran: list[Options] = []
+    shown: list[TopOptions] = []
+    built = command(ran.append, shown.append)
+    result = CliRunner().invoke(built, ["top", *arguments], env=variables)
+    assert ran == []
+    return shown, result
+
+
+LOCAL = TopOptions(
+    "http://localhost:5005", once=False, interval=2.0, sort=SortKey.TROUBLE, filter=""
+)
+
+
+def test_top_asks_the_local_exporter_unless_told_otherwise() -> None:
+    assert top()[0] == [LOCAL]
+    for url in ("http://there:80", "http://there:80/", "there:80"):
+        assert top(url)[0] == [replace(LOCAL, url="http://there:80")]
+    assert top("https://there/pombo/")[0] == [replace(LOCAL, url="https://there/pombo")]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "changes"),
+    [
+        ("once", "true", {"once": True}),
+        ("interval", "500ms", {"interval": 0.5}),
+        ("sort", "cpu", {"sort": SortKey.CPU}),
+        ("filter", "rack=7", {"filter": "rack=7"}),
+    ],
+)
+def test_flag_of_top_and_its_variable_say_the_same(
+    flag: str, value: str, changes: dict[str, Any]
+) -> None:
+    given = f"--{flag}" if value == "true" else f"--{flag}={value}"
+    assert top(given)[0] == [replace(LOCAL, **changes)]
+    assert top(**{f"POMBO_TOP_{flag.upper()}": value})[0] == [replace(LOCAL, **changes)]
+
+
+def test_top_does_not_take_the_agents_interval_for_its_own() -> None:
+    assert top(POMBO_INTERVAL="1m")[0] == [LOCAL]
+
+
+@pytest.mark.parametrize(
+    "argument", ["ftp://there", "http://", "http://there:x", "--interval=0s", "--sort=size"]
+)
+def test_what_top_cannot_do_ends_with_2(argument: str) -> None:
+    shown, result = top(argument)
+    assert (shown, result.exit_code) == ([], 2)
+    assert argument.rpartition("=")[2] in result.stderr

@@ -1,0 +1,441 @@
+"""The hosts in memory: who lives, who is down, who is refused, and what is let go."""
+
+from builders import BORN, HERE, THERE, Agent, Exporter, disks, restarted
+from pombo_exporter.host import State
+from pombo_exporter.roster import Event, Limits, Refusal, Roster
+from pombo_wire import Info, Memory, Report
+
+# --- live, late, down, forgotten ---
+
+
+def test_host_is_live_then_late_then_down_then_forgotten() -> None:
+    agent = Agent(Exporter(Limits(forget_after=100)))
+    agent.send(memory=Memory(total=8))
+    seen = []
+    for seconds in (9.9, 0.1, 4.9, 0.1, 99.9):
+        agent.exporter.wait(seconds)
+        late, up = agent.exporter.value("pombo_host_late"), agent.exporter.value("pombo_host_up")
+        seen.append((up, late, agent.exporter.value("host_memory_total_bytes")))
+    assert seen == [(1, 0, 8), (1, 1, 8), (1, 1, 8), (0, 0, None), (0, 0, None)]
+    agent.exporter.wait(0.1)
+    assert agent.exporter.roster.hosts == {}
+    assert agent.exporter.events() == [Event.NEW, Event.LATE, Event.DOWN, Event.FORGOTTEN]
+
+
+def test_silence_is_measured_in_the_hosts_own_intervals() -> None:
+    agent = Agent(interval=300.0)
+    agent.send()
+    agent.exporter.wait(599)
+    assert agent.exporter.host().state_at(agent.exporter.now) is State.LIVE
+    agent.exporter.wait(300)
+    assert agent.exporter.host().state_at(agent.exporter.now) is State.LATE
+    agent.exporter.wait(1)
+    assert agent.exporter.host().state_at(agent.exporter.now) is State.DOWN
+
+
+def test_values_of_a_silent_host_leave_the_page_even_before_a_sweep() -> None:
+    agent = Agent()
+    agent.send(memory=Memory(total=8))
+    agent.exporter.now += 15
+    assert agent.exporter.value("pombo_host_up") == 0
+    assert agent.exporter.value("host_memory_total_bytes") is None
+
+
+def test_host_that_reports_again_is_live_and_keeps_its_counts() -> None:
+    agent = Agent()
+    agent.run(20)
+    agent.exporter.wait(100)
+    agent.run(5, memory=Memory(total=8))
+    assert agent.exporter.value("pombo_host_up") == 1
+    assert agent.exporter.value("host_memory_total_bytes") == 8
+    assert agent.exporter.value("pombo_host_datagrams_received_total") == 5
+    agent.exporter.wait(1)
+    assert agent.exporter.events() == [Event.NEW, Event.LATE, Event.DOWN, Event.LIVE]
+
+
+def test_clock_of_the_agent_does_not_decide_whether_its_host_lives() -> None:
+    exporter = Exporter()
+    for name, offset in (("past", -1e9), ("future", 1e9)):
+        exporter.take(Report(name, time=exporter.wall + offset, interval=5.0))
+    for seconds, up in ((14.9, 1), (0.1, 0)):
+        exporter.wait(seconds)
+        for name in ("past", "future"):
+            assert exporter.samples(name)["pombo_host_up", ()] == up
+    assert exporter.samples("past")["pombo_host_clock_offset_seconds", ()] == -1e9
+    assert exporter.samples("future")["pombo_host_clock_offset_seconds", ()] == 1e9
+
+
+def test_host_is_known_by_its_name_whatever_its_address() -> None:
+    agent = Agent()
+    agent.send()
+    agent.address = THERE
+    agent.send()
+    assert list(agent.exporter.roster.hosts) == ["pi"]
+    assert agent.exporter.host().address == THERE
+    assert agent.exporter.value("pombo_host_conflicts_total") == 0
+
+
+def test_forgotten_hosts_leave_no_memory_behind() -> None:
+    exporter = Exporter(Limits(forget_after=10))
+    for number in range(50):
+        Agent(exporter, f"host-{number}").send(disks=disks(sda=number))
+    held = [host.sections for host in exporter.roster.hosts.values()]
+    exporter.wait(14.9)
+    assert all(held)
+    exporter.wait(0.1)
+    assert not any(held)
+    exporter.wait(10)
+    assert exporter.roster.hosts == {}
+
+
+# --- bye ---
+
+
+def test_bye_takes_the_host_off_the_page_at_once() -> None:
+    agent = Agent()
+    agent.run(10, memory=Memory(total=8))
+    agent.send(bye=True)
+    assert agent.exporter.page() == ""
+    agent.exporter.wait(15)
+    assert agent.exporter.roster.hosts == {}
+    assert agent.exporter.events() == [Event.NEW, Event.BYE]
+
+
+def test_straggler_after_bye_does_not_bring_the_host_back() -> None:
+    agent = Agent()
+    agent.run(10)
+    late = agent.report(memory=Memory(total=8))
+    agent.send(bye=True)
+    agent.exporter.take(late)
+    assert agent.exporter.page() == ""
+    assert agent.exporter.host().sections == {}
+    agent.exporter.wait(15)
+    assert agent.exporter.roster.hosts == {}
+
+
+def test_agent_that_starts_after_bye_is_live_again() -> None:
+    agent = Agent()
+    agent.run(10)
+    agent.send(bye=True)
+    agent.exporter.wait(1)
+    restarted(agent).send(memory=Memory(total=8))
+    assert agent.exporter.value("pombo_host_up") == 1
+    assert agent.exporter.value("host_memory_total_bytes") == 8
+    assert agent.exporter.value("pombo_host_datagrams_lost_total") == 0
+
+
+def test_bye_without_a_session_ends_only_a_host_without_a_session() -> None:
+    agent = Agent()
+    agent.send(memory=Memory(total=8))
+    agent.exporter.take(Report("pi", bye=True))
+    agent.run(5, memory=Memory(total=8))
+    assert agent.exporter.value("host_memory_total_bytes") == 8
+    agent.exporter.take(Report("plain", gauges={"x": 1.0}))
+    agent.exporter.take(Report("plain", bye=True))
+    assert agent.exporter.samples("plain") == {}
+
+
+def test_host_without_a_session_that_said_bye_may_come_back() -> None:
+    exporter = Exporter()
+    for report in (Report("pi", gauges={"x": 1.0}), Report("pi", bye=True)):
+        exporter.take(report)
+    exporter.take(Report("pi", gauges={"x": 2.0}))
+    assert exporter.value("x") == 2
+
+
+# --- numbers and sessions ---
+
+
+def lost(exporter: Exporter) -> float:
+    """Return what is lost of the host when no patience is left."""
+    ledger = exporter.host().ledger
+    ledger.settle(exporter.now)
+    return ledger.lost
+
+
+def test_restart_of_an_agent_is_no_loss() -> None:
+    agent = Agent()
+    agent.run(50)
+    for _ in range(3):
+        agent = restarted(agent)
+        agent.run(50)
+    assert lost(agent.exporter) == 0
+    assert agent.exporter.host().ledger.received == 40
+
+
+def test_restart_tells_the_new_agents_labels_and_no_longer_the_old_ones() -> None:
+    agent = Agent()
+    agent.send(labels={"rack": "7"}, info=Info(agent="1"))
+    agent.exporter.wait(5)
+    restarted(agent).send(info=Info(agent="1"))
+    page = agent.exporter.page()
+    assert 'agent="1"' in page
+    assert "rack" not in page
+
+
+def test_agent_older_than_the_exporter_has_lost_nothing_before_its_first_datagram() -> None:
+    agent = Agent(session=BORN - 1, seq=5000)
+    agent.run(10)
+    assert lost(agent.exporter) == 0
+
+
+def test_first_datagrams_of_an_agent_younger_than_the_exporter_count_when_lost() -> None:
+    agent = Agent(session=BORN + 10**9, seq=3)
+    agent.run(10)
+    assert lost(agent.exporter) == 3
+
+
+def test_agent_that_does_not_tell_its_time_has_lost_nothing_before_its_first_datagram() -> None:
+    exporter = Exporter()
+    exporter.take(Report("pi", session=BORN + 10**9, seq=3))
+    assert lost(exporter) == 0
+
+
+def test_agent_that_outlived_its_memory_here_is_not_charged_with_all_its_past() -> None:
+    agent = Agent(Exporter(Limits(forget_after=60)), session=BORN + 10**9)
+    agent.run(100)
+    agent.exporter.wait(75)
+    assert agent.exporter.roster.hosts == {}
+    agent.run(10)
+    assert lost(agent.exporter) == 0
+
+
+def test_agent_that_was_refused_is_not_charged_with_what_was_refused() -> None:
+    exporter = Exporter(Limits(hosts=1))
+    other = Agent(exporter, "other")
+    other.send()
+    agent = Agent(exporter, session=BORN + 10**9)
+    for _ in range(10):
+        assert exporter.refuses(agent.report()) == Refusal.HOST_LIMIT
+    other.send(bye=True)
+    exporter.wait(15)
+    agent.run(5)
+    assert lost(exporter) == 0
+
+
+def test_lost_datagrams_show_once_their_time_is_over() -> None:
+    agent = Agent()
+    agent.send()
+    agent.seq += 2
+    agent.send()
+    assert agent.exporter.value("pombo_host_datagrams_lost_total") == 0
+    agent.run(10)
+    agent.exporter.wait(1)
+    assert agent.exporter.value("pombo_host_datagrams_lost_total") == 2
+
+
+def test_duplicate_is_counted_and_changes_nothing_else() -> None:
+    agent = Agent()
+    first = agent.report(gauges={"x": 1.0})
+    agent.exporter.take(first)
+    agent.exporter.wait(9)
+    agent.exporter.take(first)
+    assert agent.exporter.value("pombo_host_datagrams_duplicate_total") == 1
+    assert agent.exporter.value("pombo_host_datagrams_received_total") == 2
+    agent.exporter.wait(6)
+    assert agent.exporter.value("pombo_host_up") == 0
+
+
+def test_straggler_of_the_last_session_is_ignored_and_no_conflict() -> None:
+    agent = Agent()
+    agent.run(10, memory=Memory(total=1))
+    straggler = agent.report(memory=Memory(total=1))
+    agent.exporter.wait(1)
+    restarted(agent).send(memory=Memory(total=2))
+    assert agent.exporter.refuses(straggler) is None
+    assert agent.exporter.value("host_memory_total_bytes") == 2
+    assert agent.exporter.value("pombo_host_conflicts_total") == 0
+    assert agent.exporter.value("pombo_host_datagrams_reordered_total") == 1
+
+
+# --- two agents with one name ---
+
+
+def two_agents() -> tuple[Agent, Agent]:
+    """Return two agents of one name, both younger than the exporter."""
+    older = Agent(session=BORN + 10**9, address=HERE)
+    return older, Agent(older.exporter, session=BORN + 2 * 10**9, address=THERE)
+
+
+def test_of_two_agents_the_younger_holds_the_name_and_values_never_mix() -> None:
+    older, younger = two_agents()
+    exporter = older.exporter
+    older.send(gauges={"x": 1.0})
+    younger.send(gauges={"x": 2.0})
+    for _ in range(10):
+        exporter.wait(5)
+        refused = exporter.refuses(older.report(gauges={"x": 1.0}), HERE)
+        assert refused == Refusal.CONFLICT
+        younger.send(gauges={"x": 2.0})
+        assert exporter.value("x") == 2
+    assert exporter.value("pombo_host_conflicts_total") == 10
+    assert exporter.value("pombo_host_datagrams_lost_total") == 0
+
+
+def test_new_session_ends_what_the_last_one_said_but_not_what_scripts_say() -> None:
+    older, younger = two_agents()
+    older.send(memory=Memory(total=8))
+    older.exporter.take(Report("pi", gauges={"room": 21.0}), THERE)
+    younger.send(gauges={"x": 2.0})
+    assert older.exporter.value("host_memory_total_bytes") is None
+    assert (older.exporter.value("x"), older.exporter.value("room")) == (2, 21)
+
+
+def test_conflict_is_told_with_both_addresses() -> None:
+    older, younger = two_agents()
+    younger.send()
+    older.exporter.wait(15)
+    younger.send()
+    older.exporter.refuses(older.report(), HERE)
+    assert Event.CONFLICT not in older.exporter.events()
+    younger.send()
+    assert older.exporter.events()[-1] is Event.CONFLICT
+    assert older.exporter.host().address == THERE
+    assert older.exporter.host().rival_address == HERE
+
+
+def test_set_aside_agent_takes_over_when_the_holder_goes_and_has_lost_nothing() -> None:
+    older, younger = two_agents()
+    exporter = older.exporter
+    for _ in range(3):
+        younger.send()
+        exporter.wait(5)
+        assert exporter.refuses(older.report(), HERE) == Refusal.CONFLICT
+    younger.send(bye=True)
+    older.send(gauges={"x": 1.0})
+    assert exporter.value("x") == 1
+    assert lost(exporter) == 0
+
+
+def test_agent_whose_clock_went_back_at_its_restart_is_heard_once_the_old_one_is_down() -> None:
+    agent = Agent()
+    agent.run(10, gauges={"x": 1.0})
+    back = Agent(agent.exporter, session=BORN - 10**15, seq=0)
+    refusals = []
+    for _ in range(3):
+        agent.exporter.wait(5)
+        refusals.append(agent.exporter.refuses(back.report(gauges={"x": 2.0})))
+    assert refusals == [Refusal.CONFLICT, Refusal.CONFLICT, None]
+    assert agent.exporter.value("x") == 2
+    assert agent.exporter.value("pombo_host_conflicts_total") == 0
+    assert lost(agent.exporter) == 0
+
+
+# --- programs without a session ---
+
+
+def test_gauges_without_a_session_do_not_keep_a_dead_agents_host_alive() -> None:
+    agent = Agent()
+    agent.run(10)
+    for _ in range(3):
+        agent.exporter.wait(5)
+        agent.exporter.take(Report("pi", gauges={"room": 21.0}))
+    assert agent.exporter.value("pombo_host_up") == 0
+    assert agent.exporter.value("room") is None
+
+
+def test_gauges_without_a_session_stand_beside_the_agents_values() -> None:
+    agent = Agent()
+    agent.send(gauges={"x": 1.0})
+    agent.exporter.take(Report("pi", gauges={"room": 21.0}), THERE)
+    agent.run(5, gauges={"x": 2.0})
+    assert (agent.exporter.value("x"), agent.exporter.value("room")) == (2, 21)
+    assert agent.exporter.host().address == HERE
+    assert agent.exporter.value("pombo_host_conflicts_total") == 0
+
+
+def test_agent_takes_over_a_host_that_was_known_without_a_session() -> None:
+    exporter = Exporter()
+    exporter.take(Report("pi", gauges={"room": 21.0}))
+    Agent(exporter).run(10, memory=Memory(total=8))
+    assert exporter.value("host_memory_total_bytes") == 8
+    assert exporter.value("pombo_host_interval_seconds") == 5
+
+
+# --- bounds ---
+
+
+def test_host_over_the_limit_is_refused_and_the_others_go_on() -> None:
+    exporter = Exporter(Limits(hosts=2))
+    agents = [Agent(exporter, name) for name in "abc"]
+    for _ in range(3):
+        exporter.wait(5)
+        assert [exporter.refuses(agent.report()) for agent in agents] == [
+            None,
+            None,
+            Refusal.HOST_LIMIT,
+        ]
+    assert [*exporter.roster.hosts] == ["a", "b"]
+
+
+def test_forgotten_host_makes_room_for_another() -> None:
+    exporter = Exporter(Limits(hosts=1, forget_after=0))
+    Agent(exporter, "a").send()
+    assert exporter.refuses(Agent(exporter, "b").report()) == Refusal.HOST_LIMIT
+    exporter.wait(15)
+    assert exporter.refuses(Agent(exporter, "b").report()) is None
+
+
+def series(exporter: Exporter) -> int:
+    """Return how many series of the page count towards the limit."""
+    return sum(not name.startswith("pombo_host_") for name, _ in exporter.samples())
+
+
+def test_report_over_the_series_limit_is_refused_and_changes_no_value() -> None:
+    agent = Agent(Exporter(Limits(series_per_host=5)))
+    agent.send(gauges=dict.fromkeys("abcde", 1.0))
+    assert series(agent.exporter) == 5
+    over = agent.report(gauges=dict.fromkeys("abcdef", 2.0))
+    assert agent.exporter.refuses(over) == Refusal.SERIES_LIMIT
+    within_and_over = agent.report(gauges=dict.fromkeys("abcde", 2.0), disks=disks(sda=1))
+    assert agent.exporter.refuses(within_and_over) == Refusal.SERIES_LIMIT
+    assert [agent.exporter.value(name) for name in "abcde"] == [1] * 5
+    agent.send(gauges=dict.fromkeys("abcde", 3.0))
+    assert [agent.exporter.value(name) for name in "abcde"] == [3] * 5
+
+
+def test_refused_report_keeps_its_host_alive_and_is_not_lost() -> None:
+    agent = Agent(Exporter(Limits(series_per_host=1)))
+    for _ in range(10):
+        agent.exporter.wait(5)
+        report = agent.report(gauges={"a": 1.0, "b": 1.0})
+        assert agent.exporter.refuses(report) == Refusal.SERIES_LIMIT
+    assert agent.exporter.value("pombo_host_up") == 1
+    assert lost(agent.exporter) == 0
+
+
+def test_series_of_many_small_reports_add_up_to_the_limit() -> None:
+    agent = Agent(Exporter(Limits(series_per_host=10)))
+    refusals = [agent.exporter.refuses(agent.report(gauges={f"x{n}": 1.0})) for n in range(20)]
+    assert refusals == [None] * 10 + [Refusal.SERIES_LIMIT] * 10
+
+
+def test_series_of_one_host_do_not_count_against_another() -> None:
+    exporter = Exporter(Limits(series_per_host=1))
+    for name in "abc":
+        assert exporter.refuses(Report(name, gauges={"x": 1.0})) is None
+
+
+def test_page_never_holds_more_series_than_the_limit_counts() -> None:
+    agent = Agent()
+    for read in (1.0, 2.0):
+        agent.exporter.wait(5)
+        agent.send(disks=disks(a=read, b=read), memory=Memory(*[1.0] * 10), gauges={"x": 1.0})
+    shown = series(agent.exporter)
+    limited = Agent(Exporter(Limits(series_per_host=shown - 1)))
+    report = limited.report(disks=disks(a=1, b=1), memory=Memory(*[1.0] * 10), gauges={"x": 1.0})
+    assert limited.exporter.refuses(report) == Refusal.SERIES_LIMIT
+
+
+def test_section_that_no_page_shows_is_not_held() -> None:
+    exporter = Exporter()
+    exporter.roster = Roster(Limits(), {"gauges": 1}, lambda *_: None, 0.0)
+    exporter.take(Report("pi", gauges={"x": 1.0}, memory=Memory(total=8), vmstat={"y": 1.0}))
+    assert {*exporter.host().sections} == {"gauges"}
+
+
+def test_device_that_is_not_repeated_expires_though_nobody_scrapes() -> None:
+    agent = Agent()
+    agent.send(disks=disks(sda=1), gauges={"x": 1.0})
+    agent.run(14.9, memory=Memory(total=8))
+    assert {*agent.exporter.host().sections} == {"memory"}

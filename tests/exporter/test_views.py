@@ -1,0 +1,261 @@
+"""Hosts and the exporter as structs: the same numbers as on the page, and what is not known."""
+
+from typing import Any
+
+import pytest
+from builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, disks, restarted
+from hypothesis import given
+from hypothesis import strategies as st
+from pombo_exporter import views
+from pombo_exporter.host import State
+from pombo_wire import (
+    Cpu,
+    Filesystems,
+    Info,
+    Memory,
+    Networks,
+    Report,
+    Swap,
+    System,
+    Temperatures,
+    Uname,
+)
+
+
+def summary(agent: Agent) -> views.HostSummary:
+    host = agent.exporter.host(agent.host)
+    [found] = views.summaries([host], agent.exporter.now)
+    return found
+
+
+def detail(agent: Agent) -> views.HostDetail:
+    return views.detail(agent.exporter.host(agent.host), CATALOGUE, agent.exporter.now)
+
+
+def cpu(busy: float, idle: float) -> Cpu:
+    return Cpu(("0", "1"), user=(busy, busy), idle=(idle, idle))
+
+
+def networks(received: float, sent: float) -> Networks:
+    return Networks(
+        ("lo", "eth0", "wlan0"),
+        receive_bytes=(1e9 * received, received, received),
+        transmit_bytes=(1e9 * sent, sent, sent),
+        receive_errors=(0.0, received, 0.0),
+        receive_drops=(0.0, received, 0.0),
+    )
+
+
+def filesystems(**free: float) -> Filesystems:
+    return Filesystems(
+        tuple(f"/{name}" for name in free),
+        ("d",) * len(free),
+        ("ext4",) * len(free),
+        size=(100.0,) * len(free),
+        free=tuple(free.values()),
+        available=tuple(0.9 * value for value in free.values()),
+        readonly=tuple(float(name == "cd") for name in free),
+    )
+
+
+def measured() -> Agent:
+    """Return an agent that sent all of a summary, twice."""
+    agent = Agent()
+    for busy, idle in ((10.0, 90.0), (11.0, 93.0)):
+        agent.send(
+            info=Info("pombo-agent 9", "Linux", "6.1", "riscv64"),
+            labels={"rack": "7"},
+            cpu=cpu(busy, idle),
+            memory=Memory(total=200.0, available=50.0),
+            swap=Swap(total=10.0, used=1.0),
+            system=System(uptime=100.0, load1=0.5, load5=0.25),
+            filesystems=filesystems(root=50.0, srv=10.0, cd=0.0),
+            disks=disks(sda=busy),
+            networks=networks(100 * busy, 200 * busy),
+            temperatures=Temperatures(("c",), ("t1",), celsius=(-3.5,)),
+            uname=Uname(sysname="Linux"),
+            gauges={"room_temperature_celsius": 21.5},
+        )
+        agent.exporter.wait(INTERVAL)
+    agent.exporter.now -= INTERVAL
+    agent.exporter.wall -= INTERVAL
+    return agent
+
+
+def test_summary_says_what_was_measured_in_the_units_of_its_names() -> None:
+    agent = measured()
+    agent.exporter.now += 1
+    found = summary(agent)
+    assert found.name == "pi"
+    assert found.state is State.LIVE
+    assert found.last_seen_timestamp_seconds == agent.exporter.wall
+    assert found.last_seen_age_seconds == pytest.approx(1)
+    assert found.address == HERE[0]
+    assert found.agent_version == "pombo-agent 9"
+    assert found.labels == {"rack": "7"}
+    assert found.interval_seconds == INTERVAL
+    assert found.cpu_usage_ratio == pytest.approx(0.25)
+    assert (found.memory_total_bytes, found.memory_available_bytes) == (200, 50)
+    assert found.memory_used_ratio == 0.75
+    assert found.network_receive_bytes_per_second == pytest.approx(2 * 100 / INTERVAL)
+    assert found.network_transmit_bytes_per_second == pytest.approx(2 * 200 / INTERVAL)
+    assert found.uptime_seconds == 100
+
+
+def test_fullest_filesystem_is_the_one_with_least_room_that_can_be_written_to() -> None:
+    fullest = summary(measured()).fullest_filesystem
+    assert fullest is not None
+    assert fullest.mountpoint == "/srv"
+    assert fullest.used_ratio == pytest.approx(90 / 99)
+    agent = Agent()
+    agent.send(filesystems=filesystems(cd=0.0))
+    assert summary(agent).fullest_filesystem is None
+    agent.send(filesystems=filesystems(empty=100.0))
+    assert summary(agent).fullest_filesystem == views.FullestFilesystem("/empty", 0.0)
+
+
+def test_ratio_of_a_filesystem_is_that_of_the_dashboards() -> None:
+    agent = measured()
+    labels = {"mountpoint": "/root", "device": "d", "fstype": "ext4"}
+    used = agent.exporter.value("host_filesystem_used_bytes", **labels)
+    available = agent.exporter.value("host_filesystem_available_bytes", **labels)
+    assert used is not None
+    assert available is not None
+    root = detail(agent).filesystems[0]
+    assert (root.used_bytes, root.available_bytes) == (used, available)
+    assert root.used_ratio == pytest.approx(used / (used + available))
+
+
+def test_datagrams_are_counted_as_on_the_page() -> None:
+    agent = Agent()
+    for number in (0, 1, 4, 1, 3):
+        agent.seq = number
+        agent.send()
+    agent.exporter.wait(2.5 * INTERVAL)
+    found = summary(agent)
+    assert found.datagrams_received == 5
+    assert found.datagrams_lost == 1
+    assert found.datagrams_duplicate == 1
+    assert found.datagrams_reordered == 1
+    assert found.state is State.LATE
+
+
+def test_leap_of_any_length_is_a_number_that_json_can_say() -> None:
+    agent = Agent()
+    for _ in range(3):
+        agent.send()
+        agent.seq = 2**63 - 1
+        agent.send()
+        agent.exporter.wait(1)
+        agent = restarted(agent, seq=0)
+    assert summary(agent).datagrams_lost == 2**63 - 1
+
+
+def test_conflict_and_offset_are_told() -> None:
+    agent = Agent()
+    agent.send()
+    rival = Agent(agent.exporter, session=agent.session - 1, address=THERE)
+    assert agent.exporter.refuses(rival.report(), THERE) == "conflict"
+    agent.send()
+    found = summary(agent)
+    assert found.conflicts == 1
+    assert found.clock_offset_seconds == 0
+    assert found.address == HERE[0]
+
+
+def test_bare_host_has_no_value_that_it_did_not_send() -> None:
+    agent = Agent()
+    agent.exporter.take(Report("pi"))
+    found = summary(agent)
+    unknown = [name for name in found.__struct_fields__ if getattr(found, name) is None]
+    assert unknown == [
+        "clock_offset_seconds",
+        "cpu_usage_ratio",
+        "memory_total_bytes",
+        "memory_available_bytes",
+        "memory_used_ratio",
+        "fullest_filesystem",
+        "network_receive_bytes_per_second",
+        "network_transmit_bytes_per_second",
+        "uptime_seconds",
+    ]
+    whole = detail(agent)
+    assert (whole.families, whole.cores, whole.gauges) == ([], [], {})
+
+
+def test_first_report_has_no_rates() -> None:
+    agent = Agent()
+    agent.send(cpu=cpu(1, 1), networks=networks(1, 1))
+    found = summary(agent)
+    assert found.cpu_usage_ratio is None
+    assert found.network_receive_bytes_per_second is None
+    assert detail(agent).cores == [views.Core("0", None), views.Core("1", None)]
+
+
+def test_host_that_is_down_measures_nothing_even_before_a_sweep() -> None:
+    agent = measured()
+    agent.exporter.now += 3 * INTERVAL
+    found = detail(agent)
+    assert found.state is State.DOWN
+    assert found.memory_total_bytes is None
+    assert found.families == []
+    assert found.agent_version == "pombo-agent 9"
+
+
+def test_device_that_nobody_repeats_leaves() -> None:
+    agent = Agent()
+    agent.send(disks=disks(sda=1.0, sdb=1.0))
+    agent.run(4 * INTERVAL, disks=disks(sda=1.0))
+    assert [disk.device for disk in detail(agent).disks] == ["sda"]
+
+
+def test_host_among_many_is_told_as_it_is_alone() -> None:
+    exporter = measured().exporter
+    others: list[dict[str, Any]] = [
+        {},
+        {"memory": Memory(total=4.0)},
+        {"cpu": cpu(1.0, 1.0), "networks": networks(5, 5)},
+        {"filesystems": filesystems(a=1.0, b=2.0)},
+        {"networks": Networks(("lo",), receive_bytes=(1.0,))},
+    ]
+    names = []
+    for number, sections in enumerate(others):
+        names.append(f"host-{number}")
+        other = Agent(exporter, host=names[-1])
+        other.send(**sections)
+    hosts = [exporter.host(name) for name in (*names[:2], "pi", *names[2:])]
+    together = views.summaries(hosts, exporter.now)
+    assert together == [views.summaries([host], exporter.now)[0] for host in hosts]
+    assert together[2].cpu_usage_ratio == pytest.approx(0.25)
+
+
+def test_families_hold_every_sample_that_the_hosts_page_has() -> None:
+    agent = measured()
+    told = {
+        (family.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in detail(agent).families
+        for sample in family.samples
+    }
+    page = {
+        key: value
+        for key, value in agent.exporter.samples().items()
+        if not key[0].startswith("pombo_host_")
+    }
+    assert told == page
+    assert len(page) > 40
+
+
+@given(st.lists(st.integers(0, 2**40), min_size=3, max_size=3))
+def test_tables_of_a_host_agree_with_its_page(counters: list[int]) -> None:
+    agent = Agent()
+    for read in (0.0, float(counters[0])):
+        agent.exporter.wait(INTERVAL)
+        agent.send(disks=disks(sda=read, sdb=counters[1]), networks=networks(read, counters[2]))
+    whole = detail(agent)
+    for disk in whole.disks:
+        value = agent.exporter.value("host_disk_read_bytes_per_second", device=disk.device)
+        assert disk.read_bytes_per_second == value
+    for network in whole.networks:
+        name = "host_network_receive_lost_packets_per_second"
+        value = agent.exporter.value(name, device=network.device)
+        assert network.receive_lost_packets_per_second == value

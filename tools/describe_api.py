@@ -1,0 +1,86 @@
+"""Write docs/openapi.json from the API's table of endpoints and its structs.
+
+Usage: ``python tools/describe_api.py > docs/openapi.json``
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from pombo_exporter import __version__
+from pombo_exporter.api import BASE, ENDPOINTS, Endpoint, Error
+
+JSON = dict[str, Any]
+
+_ABOUT = """What Pombo's exporter knows of its hosts and of itself.
+
+Names of fields end in their unit: seconds (timestamps are Unix time), bytes, ratio (of 1), or
+one of these per second. A value that is not known is null. Fields are added, but neither renamed
+nor removed, as long as the path says v1; whoever reads this should ignore those it does not know.
+"""
+
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def body(schema: JSON, text: str) -> JSON:
+    """Return an answer of that schema."""
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def reference(kind: type) -> JSON:
+    """Return what stands for a struct's schema."""
+    return {"$ref": _REFERENCE.format(name=kind.__name__)}
+
+
+def answers(endpoint: Endpoint) -> Iterator[tuple[str, JSON]]:
+    """Yield each status and what comes with it."""
+    if endpoint.answer is None:
+        yield "204", {"description": "Done."}
+    else:
+        yield "200", body(reference(endpoint.answer), "What was asked for.")
+    for status, text in endpoint.errors:
+        yield str(status), body(reference(Error), text)
+
+
+def operation(endpoint: Endpoint) -> JSON:
+    """Return the description of one method of one path."""
+    described: JSON = {
+        "operationId": endpoint.handler,
+        "summary": endpoint.summary,
+        "responses": dict(answers(endpoint)),
+    }
+    if names := re.findall(r"{(\w+)}", endpoint.path):
+        described["parameters"] = [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": f"The {name}'s name, percent-encoded.",
+                "schema": {"type": "string", "minLength": 1},
+            }
+            for name in names
+        ]
+    return described
+
+
+def document() -> JSON:
+    """Return the whole of docs/openapi.json."""
+    paths: dict[str, JSON] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(BASE + endpoint.path, {})[endpoint.method.lower()] = operation(endpoint)
+    kinds = [endpoint.answer for endpoint in ENDPOINTS if endpoint.answer]
+    _, schemas = msgspec.json.schema_components([*kinds, Error], ref_template=_REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Pombo", "version": __version__, "description": _ABOUT},
+        "paths": paths,
+        "components": {"schemas": dict(sorted(schemas.items()))},
+    }
+
+
+if __name__ == "__main__":
+    json.dump(document(), sys.stdout, indent=2)
+    sys.stdout.write("\n")
