@@ -1,0 +1,1 @@
+"""Makes the dashboards' JSON from typed Python: ``python -m grafana.generate``."""

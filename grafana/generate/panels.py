@@ -1,0 +1,357 @@
+"""What every panel has: graphs, numbers and tables with unit, thresholds, legend, description."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Final
+
+from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders.common import (
+    GraphThresholdsStyleConfig,
+    ReduceDataOptions,
+    StackingConfig,
+    TableSortByFieldState,
+    VizLegendOptions,
+    VizTooltipOptions,
+)
+from grafana_foundation_sdk.builders.dashboard import DashboardLink, ThresholdsConfig
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
+    BigValueGraphMode,
+    BigValueTextMode,
+    GraphThresholdsStyleMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    StackingMode,
+    TooltipDisplayMode,
+    VisibilityMode,
+)
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    DynamicConfigValue,
+    Threshold,
+    ThresholdsMode,
+    ValueMap,
+    ValueMapping,
+    ValueMappingResult,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
+
+from grafana.generate.variables import SOURCE
+
+HOST_LINK: Final = (
+    "/d/pombo-host?${datasource:queryparam}&${job:queryparam}&var-instance=%s&${__url_time_range}"
+)
+
+#: As the queries number them.
+STATES: Final[list[ValueMapping]] = [
+    ValueMap(
+        options={
+            "0": ValueMappingResult(text="live", color="green", index=0),
+            "1": ValueMappingResult(text="late", color="orange", index=1),
+            "2": ValueMappingResult(text="down", color="red", index=2),
+        }
+    )
+]
+
+#: The step of rates over counters: their window is four of it, which spans the reports of an
+#: agent with an interval of up to half a minute.
+COUNTER_STEP: Final = "15s"
+
+#: Points of a subquery over the whole time range: enough for a mean or a trend, and little
+#: to compute for a thousand hosts over a month.
+_TREND_POINTS: Final = 100
+
+
+def limits(orange: float | None = None, red: float | None = None) -> ThresholdsConfig:
+    """Return thresholds of a value that is good when small; without any, all is green."""
+    steps = [Threshold(value=None, color="green")]
+    if orange is not None:
+        steps.append(Threshold(value=orange, color="orange"))
+    if red is not None:
+        steps.append(Threshold(value=red, color="red"))
+    return _absolute(steps)
+
+
+def floors(orange: float, red: float) -> ThresholdsConfig:
+    """Return thresholds of a value that is good when large."""
+    return _absolute(
+        [
+            Threshold(value=None, color="red"),
+            Threshold(value=red, color="orange"),
+            Threshold(value=orange, color="green"),
+        ]
+    )
+
+
+def band(edge: float) -> ThresholdsConfig:
+    """Return thresholds of a value that is good when near zero."""
+    return _absolute(
+        [
+            Threshold(value=None, color="red"),
+            Threshold(value=-edge, color="green"),
+            Threshold(value=edge, color="red"),
+        ]
+    )
+
+
+def _absolute(steps: list[Threshold]) -> ThresholdsConfig:
+    return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+@dataclass(frozen=True)
+class Query:
+    """An expression, and what its series are called."""
+
+    expr: str
+    legend: str
+    step: str | None = None
+
+
+def counted(expr: str, legend: str) -> Query:
+    """Return a query over the rates of counters."""
+    return Query(expr, legend, COUNTER_STEP)
+
+
+def top(expr: str, rank: str | None = None) -> str:
+    """Return the series that are on top over the whole time range, as many as chosen.
+
+    A plain ``topk`` would choose anew at each step and show many more.
+    """
+    return f"({expr}) and topk($top, avg_over_time(({rank or expr})[$__range:$__interval] @ end()))"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a graph is drawn."""
+
+    stacked: bool = False
+    thresholds: ThresholdsConfig | None = None
+    low: float | None = 0
+    high: float | None = None
+    width: int = 12
+    links_to_host: bool = False
+
+
+def graph(
+    title: str, description: str, unit: str, queries: Sequence[Query], look: Look | None = None
+) -> timeseries.Panel:
+    """Return a graph over time."""
+    look = look or Look()
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit(unit)
+        .thresholds(look.thresholds or limits())
+        .height(8)
+        .span(look.width)
+        .line_width(1)
+        .fill_opacity(30 if look.stacked else 8)
+        .show_points(VisibilityMode.NEVER)
+        .legend(_legend())
+        .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
+    )
+    for place, query in enumerate(queries):
+        panel.with_target(_over_time(query, _refs(place)))
+    if look.thresholds:
+        dashed = GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
+        panel.thresholds_style(dashed)
+    if look.stacked:
+        panel.stacking(StackingConfig().mode(StackingMode.NORMAL))
+    if look.low is not None:
+        panel.min(look.low)
+    if look.high is not None:
+        panel.max(look.high)
+    if look.links_to_host:
+        url = HOST_LINK % "${__field.labels.instance}"
+        panel.data_links([DashboardLink("Open the host").url(url)])
+    return panel
+
+
+@dataclass(frozen=True)
+class Face:
+    """How a number is shown."""
+
+    thresholds: ThresholdsConfig | None = None
+    mappings: Sequence[ValueMapping] = ()
+    no_value: str = "0"
+    text: BigValueTextMode = BigValueTextMode.AUTO
+    width: int = 4
+
+
+def number(
+    title: str, description: str, unit: str, query: Query, face: Face | None = None
+) -> stat.Panel:
+    """Return one number, of now."""
+    face = face or Face()
+    panel = (
+        stat.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit(unit)
+        .thresholds(face.thresholds or limits())
+        .mappings(list(face.mappings))
+        .no_value(face.no_value)
+        .height(4)
+        .span(face.width)
+        .color_mode(BigValueColorMode.VALUE)
+        .graph_mode(BigValueGraphMode.NONE)
+        .text_mode(face.text)
+        .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
+        .max_data_points(_TREND_POINTS)
+    )
+    return panel.with_target(_now(query, "A"))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of values; a table is sorted by its first one, the greatest first."""
+
+    title: str
+    expr: str
+    unit: str
+    thresholds: ThresholdsConfig | None = None
+    mappings: Sequence[ValueMapping] = ()
+    smallest_first: bool = False
+
+
+def values(
+    title: str,
+    description: str,
+    labels: Mapping[str, str],
+    columns: Sequence[Column],
+    width: int = 12,
+) -> table.Panel:
+    """Return a table with a row for each combination of ``labels`` (label to heading)."""
+    panel = _table(title, description, width).max_data_points(_TREND_POINTS)
+    names = dict(labels)
+    by = ", ".join(labels)
+    for place, column in enumerate(columns):
+        ref = _refs(place)
+        names["Value" if len(columns) == 1 else f"Value #{ref}"] = column.title
+        panel.with_target(_rows(f"max by ({by}) ({column.expr})", ref))
+        panel.override_by_name(column.title, _looks(column))
+    if "instance" in labels:
+        panel.override_by_name(labels["instance"], [_link_to_host()])
+    order = {name: place for place, name in enumerate(names)}
+    return panel.transformations(
+        [
+            DataTransformerConfig(id_val="merge", options={}),
+            _organize(hidden=["Time"], names=names, order=order),
+        ]
+    ).sort_by([_sorted_by(columns[0])])
+
+
+def labels_of(
+    title: str, description: str, expr: str, names: Mapping[str, str], width: int
+) -> table.Panel:
+    """Return a table of the labels of some series, whatever labels there are."""
+    panel = _table(title, description, width).with_target(_rows(expr, "A"))
+    hidden = ["Time", "Value", "__name__"]
+    order = {name: place for place, name in enumerate(names)}
+    return panel.transformations([_organize(hidden=hidden, names=names, order=order)])
+
+
+def states(title: str, description: str, query: Query, width: int) -> statetimeline.Panel:
+    """Return a band for each series that shows since when it is live, late or down."""
+    return (
+        statetimeline.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit("none")
+        .thresholds(limits(1, 2))
+        .mappings(STATES)
+        .height(8)
+        .span(width)
+        .show_value(VisibilityMode.NEVER)
+        .legend(
+            VizLegendOptions().display_mode(LegendDisplayMode.LIST).show_legend(show_legend=True)
+        )
+        .with_target(_over_time(query, "A"))
+    )
+
+
+def _table(title: str, description: str, width: int) -> table.Panel:
+    return (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit("short")
+        .thresholds(limits())
+        .no_value("none")
+        .filterable(filterable=True)
+        .height(8)
+        .span(width)
+    )
+
+
+def _organize(
+    *, hidden: Sequence[str], names: Mapping[str, str], order: Mapping[str, int]
+) -> DataTransformerConfig:
+    options = {
+        "excludeByName": dict.fromkeys(hidden, True),
+        "renameByName": dict(names),
+        "indexByName": dict(order),
+    }
+    return DataTransformerConfig(id_val="organize", options=options)
+
+
+def _looks(column: Column) -> list[DynamicConfigValue]:
+    looks = [DynamicConfigValue(id_val="unit", value=column.unit)]
+    if column.mappings:
+        looks.append(DynamicConfigValue(id_val="mappings", value=list(column.mappings)))
+    if column.thresholds:
+        looks.append(DynamicConfigValue(id_val="thresholds", value=column.thresholds.build()))
+    if column.mappings or column.thresholds:
+        text = {"type": "color-text"}
+        looks.append(DynamicConfigValue(id_val="custom.cellOptions", value=text))
+    return looks
+
+
+def _sorted_by(column: Column) -> TableSortByFieldState:
+    return TableSortByFieldState().display_name(column.title).desc(desc=not column.smallest_first)
+
+
+def _link_to_host() -> DynamicConfigValue:
+    link = {"title": "Open the host", "url": HOST_LINK % "${__value.raw}"}
+    return DynamicConfigValue(id_val="links", value=[link])
+
+
+def _legend() -> VizLegendOptions:
+    return (
+        VizLegendOptions()
+        .display_mode(LegendDisplayMode.TABLE)
+        .placement(LegendPlacement.BOTTOM)
+        .show_legend(show_legend=True)
+        .calcs(["lastNotNull", "max"])
+    )
+
+
+def _refs(place: int) -> str:
+    return ascii_uppercase[place]
+
+
+def _query(expr: str, ref: str) -> Dataquery:
+    return Dataquery().datasource(SOURCE).expr(expr).ref_id(ref).editor_mode(QueryEditorMode.CODE)
+
+
+def _over_time(query: Query, ref: str) -> Dataquery:
+    target = _query(query.expr, ref).range().legend_format(query.legend)
+    return target.interval(query.step) if query.step else target
+
+
+def _now(query: Query, ref: str) -> Dataquery:
+    target = _query(query.expr, ref).instant().legend_format(query.legend)
+    return target.interval(query.step) if query.step else target
+
+
+def _rows(expr: str, ref: str) -> Dataquery:
+    target = _query(expr, ref).instant().format(PromQueryFormat.TABLE)
+    return target.interval(COUNTER_STEP)

@@ -1,0 +1,52 @@
+"""The expressions that both dashboards use."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana.generate.variables import of_host
+
+
+def rate(counter: str) -> str:
+    """Return the counter's growth a second, around each point."""
+    return f"rate({counter}[$__rate_interval])"
+
+
+def increase(counter: str) -> str:
+    """Return the counter's growth over the whole time range.
+
+    Over points of the range, not over all samples: a thousand hosts over a month fit.
+    """
+    return f"increase({counter}[$__range:$__interval])"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Datagrams a second that hosts sent, as they number them, and the share that is missing."""
+
+    sent: str
+    share: str
+
+
+def _loss() -> Loss:
+    lost = rate(of_host("pombo_host_datagrams_lost_total"))
+    received = rate(of_host("pombo_host_datagrams_received_total"))
+    return Loss(sent=f"({lost} + {received})", share=f"{lost} / (({lost} + {received}) > 0)")
+
+
+_AVAILABLE = of_host("host_filesystem_available_bytes")
+_USED = of_host("host_filesystem_used_bytes")
+_MEMORY_AVAILABLE = of_host("host_memory_available_bytes")
+_YEAR: Final = 365 * 86400  # seconds
+
+#: 0 live, 1 late, 2 down.
+STATE = f"2 * (1 - {of_host('pombo_host_up')}) + {of_host('pombo_host_late')}"
+SILENCE = f"time() - {of_host('pombo_host_last_report_timestamp_seconds')}"
+LOSS = _loss()
+CPU = of_host("host_cpu_average_usage_ratio")
+MEMORY = f"1 - {_MEMORY_AVAILABLE} / {of_host('host_memory_total_bytes')}"
+
+#: As df has it: root's reserve is neither in use nor available.
+FILESYSTEM = f"{_USED} / (({_USED} + {_AVAILABLE}) > 0)"
+
+#: Seconds until nothing is available, where that falls and the time is within a year.
+TIME_TO_FULL = f"{_AVAILABLE} / -(deriv({_AVAILABLE}[$__range:$__interval]) < 0) < {_YEAR}"
