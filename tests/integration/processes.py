@@ -1,0 +1,287 @@
+"""Real exporters, agents and Prometheus servers: started, looked at, ended by their id."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from pages import Labels, Page, fetch, fetch_page, wait_until
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+_PATIENCE = 20.0  # seconds for a process to end
+
+
+class Process:
+    """A program that runs until the test is over, and what it wrote."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        leads_session: bool = False,
+    ) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**os.environ, **(env or {})},
+                start_new_session=leads_session,
+            )
+        self.pid = self._popen.pid
+
+    @property
+    def log(self) -> str:
+        """What it wrote to both its outputs so far."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._popen.poll() is None
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory that it holds at present."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal and go on."""
+        self._popen.send_signal(number)
+
+    def ended(self) -> int:
+        """Return its exit code once it has ended by itself or by a signal."""
+        try:
+            return self._popen.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            pytest.fail(f"waited {_PATIENCE:g} s for {self._popen.args!r} to end:\n{self.log}")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end and return its exit code."""
+        self.send_signal(number)
+        return self.ended()
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self._popen.kill()
+        self._popen.wait()
+
+
+class Exporter(Process):
+    """An exporter; UDP and HTTP have the same port."""
+
+    def __init__(self, log: Path, host: str, port: int, flags: Sequence[str]) -> None:
+        where = f"{host}:{port}"
+        addresses = [f"--udp.listen-address={where}", f"--web.listen-address={where}"]
+        super().__init__([str(BIN / "pombo-exporter"), *addresses, *flags], log)
+        self.port = port
+        self.target = f"localhost:{port}" if host == "[::]" else where
+        self.url = f"http://{self.target}/metrics"
+
+    def page(self) -> Page:
+        """Return what it serves now."""
+        return fetch_page(self.url)
+
+    def counted(self, name: str, **labels: str) -> int:
+        """Return the value of one of its own samples."""
+        value = self.page().value(name, **labels)
+        assert value is not None, f"{name}{labels} is not on the page"
+        return int(value)
+
+
+class Prometheus(Process):
+    """A Prometheus with one of the repository's configurations, at another exporter's address."""
+
+    def __init__(self, directory: Path, port: int, exporter: Exporter, shipped: str) -> None:
+        config = directory / "prometheus.yml"
+        text = (ROOT / shipped).read_text()
+        for old, new in (
+            ("localhost:5005", exporter.target),
+            ("_interval: 5s", "_interval: 1s"),
+            ("prometheus/rules", f"{ROOT}/prometheus/rules"),
+        ):
+            assert old in text, f"{shipped} says {old!r} no more"
+            text = text.replace(old, new)
+        config.write_text(text)
+        super().__init__(
+            [
+                found("prometheus"),
+                f"--config.file={config}",
+                f"--storage.tsdb.path={directory / 'tsdb'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--log.level=warn",
+            ],
+            directory / "prometheus.log",
+        )
+        self._api = f"http://127.0.0.1:{port}/api/v1/"
+
+    def instant(self, expression: str) -> dict[Labels, float]:
+        """Return the labels, the name among them, and the value of each series that is there."""
+        result = self.ask("query", query=expression)["result"]
+        return {frozenset(row["metric"].items()): float(row["value"][1]) for row in result}
+
+    def over(self, expression: str, start: float, end: float) -> dict[Labels, list[float]]:
+        """Return the values of each series at every second from ``start`` to ``end``."""
+        result = self.ask("query_range", query=expression, start=start, end=end, step=1)["result"]
+        return {
+            frozenset(row["metric"].items()): [float(value) for _, value in row["values"]]
+            for row in result
+        }
+
+    def targets(self) -> list[dict[str, Any]]:
+        """Return what it says of each target: its labels, health and last error."""
+        targets: list[dict[str, Any]] = self.ask("targets")["activeTargets"]
+        return targets
+
+    def ask(self, what: str, **parameters: object) -> Any:
+        """Return what its API says under a path, as JSON has it."""
+        answer = json.loads(fetch(f"{self._api}{what}?{urllib.parse.urlencode(parameters)}"))
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+
+P = TypeVar("P", bound=Process)
+
+
+class Launcher:
+    """Starts processes, and ends all of them when the test is over."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._processes: list[Process] = []
+
+    def exporter(
+        self, *flags: str, host: str = "127.0.0.1", port: int | None = None, ready: bool = True
+    ) -> Exporter:
+        """Start an exporter and wait until it serves, unless it is not to be ``ready``."""
+        exporter = self.kept(Exporter(self._new_log(), host, port or free_port(), flags))
+        if ready:
+            wait_until(exporter.page, bool, "the exporter's first page")
+        return exporter
+
+    def agent(
+        self,
+        name: str,
+        *exporters: Exporter | str,
+        interval: str = "500ms",
+        flags: Sequence[str] = (),
+    ) -> Process:
+        """Start an agent that reports to these exporters or ``host:port`` addresses."""
+        servers = [to if isinstance(to, str) else to.target for to in exporters]
+        sent_to = [f"--server={server}" for server in servers]
+        said = [f"--name={name}", f"--interval={interval}", *flags]
+        command = [str(BIN / "pombo-agent"), *sent_to, *said]
+        return self.kept(Process(command, self._new_log()))
+
+    def prometheus(
+        self, exporter: Exporter, history: str = "", config: str = "prometheus.yml"
+    ) -> Prometheus:
+        """Start a Prometheus that scrapes the exporter every second, and wait for its API.
+
+        ``history`` is what it knows already, as OpenMetrics with timestamps. ``config`` is which
+        of the repository's configurations it has.
+        """
+        directory = self._directory / f"prometheus-{len(self._processes)}"
+        directory.mkdir()
+        if history:
+            past = directory / "history"
+            past.write_text(history)
+            blocks = [found("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet"]
+            subprocess.run([*blocks, past, directory / "tsdb"], check=True, timeout=60)
+        prometheus = self.kept(Prometheus(directory, free_port(), exporter, config))
+        wait_until(lambda: prometheus.instant("up"), bool, "the first scrape", within=30)
+        return prometheus
+
+    def program(
+        self,
+        *command: str,
+        env: Mapping[str, str] | None = None,
+        leads_session: bool = False,
+    ) -> Process:
+        """Start any other program."""
+        return self.kept(Process(command, self._new_log(), env=env, leads_session=leads_session))
+
+    def kept(self, process: P) -> P:
+        """Return a process that is to be ended with the rest."""
+        self._processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what still runs, the youngest first, and fail if any of ours met a bug."""
+        for process in reversed(self._processes):
+            if process.runs:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            process.ended()
+        for process in self._processes:
+            log = process.log
+            if "Traceback" in log:
+                pytest.fail(f"a process met an error that it did not expect:\n{log}")
+
+    def _new_log(self) -> Path:
+        return self._directory / f"{len(self._processes)}.log"
+
+
+def free_port() -> int:
+    """Return a port that nobody has, for UDP and TCP, IPv4 and IPv6.
+
+    Below those that the kernel hands out, so that no connection takes it meanwhile.
+    """
+    for port in random.sample(range(10_000, 30_000), 100):
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET6, kind) as sock:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                    sock.bind(("::", port))
+        except OSError:
+            continue
+        return port
+    pytest.fail("none of 100 ports is free")
+
+
+def found(program: str) -> str:
+    """Return where a program is; the test fails when it is not installed."""
+    path = shutil.which(program)
+    if path is None:
+        pytest.fail(f"{program} is not on PATH: install it")
+    return path
+
+
+_LINTED = 3  # promtool's exit code for a page that can be read, but has names it dislikes
+
+
+def complaints(text: str) -> str:
+    """Return what ``promtool check metrics`` says of a page; nothing when all is well.
+
+    What it says of ``node_*`` names is left out: they are node_exporter's, camel case and all.
+    """
+    check = subprocess.run(
+        [found("promtool"), "check", "metrics"],
+        input=text.encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=60,
+    )
+    said = check.stdout.decode()
+    if check.returncode not in (0, _LINTED):
+        return f"{said}exit code {check.returncode}"
+    return "".join(line for line in said.splitlines(keepends=True) if not line.startswith("node_"))

@@ -1,0 +1,139 @@
+"""A road that loses, doubles and delays datagrams costs resolution, and never a byte."""
+
+import functools
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pages import Page, wait_until
+from processes import Exporter, Launcher
+from relays import Relay, Truth, truth
+from senders import CORES, DEVICES, STEADY_RATES, Sender, steady
+
+COUNTERS = ("received", "lost", "duplicate", "reordered")
+
+#: What ``steady`` counts by itself, by family and label, and each device's step a second.
+TOTALS = {
+    "node_network_receive_bytes_total": 1000,
+    "node_network_transmit_bytes_total": 3000,
+    "node_disk_read_bytes_total": 4096,
+    "node_disk_written_bytes_total": 8192,
+}
+
+
+def counts(page: Page, instance: str) -> Truth | None:
+    """Return what the exporter counts of a host's datagrams, None before the first."""
+    values = [
+        page.value(f"pombo_host_datagrams_{name}_total", instance=instance) for name in COUNTERS
+    ]
+    known = [int(value) for value in values if value is not None]
+    return Truth(*known) if known else None
+
+
+@contextmanager
+def bad_road(exporter: Exporter, seed: int) -> Iterator[Relay]:
+    relay = Relay(exporter.port, seed)
+    relay.start()
+    try:
+        yield relay
+    finally:
+        relay.close()
+
+
+def assert_nothing_else_was_lost(exporter: Exporter, delivered: list[int]) -> None:
+    assert exporter.counted("pombo_exporter_kernel_drops_total") == 0
+    assert exporter.counted("pombo_exporter_datagrams_received_total") == len(delivered)
+
+
+def assert_it_was_bad_enough(relay: Relay) -> None:
+    sent, seen = len(relay.entered), truth(relay.delivered)
+    assert relay.entered[0] not in relay.delivered
+    assert seen.lost > 0.1 * sent
+    assert seen.duplicate > 0.01 * sent
+    assert seen.reordered > 0.02 * sent
+
+
+@pytest.mark.parametrize("seed", [5005, 1913])
+def test_every_rate_and_total_is_true_and_every_loss_is_counted(start: Launcher, seed: int) -> None:
+    reports, interval = 120, 1.0  # two minutes on the agent's clock, sent faster than that
+    exporter = start.exporter()
+    before: Page | None = None
+    with Sender("far away", exporter.port, interval=interval) as sender:
+        with bad_road(exporter, seed) as relay:
+            sender.turn_to(relay.port)
+            for moment in range(1, reports + 1):
+                sent = sender.report(moment, *steady(moment))
+                wait_until(
+                    lambda: len(relay.entered),
+                    functools.partial(operator.lt, sent[-1]),
+                    "the relay to keep up",
+                    every=0.01,
+                )
+                page = exporter.page()
+                assert_rates_are_true_and_no_total_fell(page, before)
+                before = page
+        delivered = list(relay.delivered)
+        assert_it_was_bad_enough(relay)
+
+        # The last report arrives whole, so that the totals of that moment can be compared.
+        sender.turn_to(exporter.port)
+        last = reports + 1
+        delivered += sender.report(last, *steady(last))
+        expected = truth(delivered)
+        page = wait_until(
+            exporter.page,
+            lambda page: counts(page, "far away") == expected,
+            f"the losses to be settled as {expected}",
+        )
+        assert_totals_are_true(page, last)
+        assert_rates_are_true_and_no_total_fell(page, before)
+        assert_nothing_else_was_lost(exporter, delivered)
+
+
+def assert_rates_are_true_and_no_total_fell(page: Page, before: Page | None) -> None:
+    for (name, labels), expected in STEADY_RATES.items():
+        rate = page.value(name, instance="far away", **dict(labels))
+        assert rate is None or rate == pytest.approx(expected, rel=1e-9), (name, labels)
+    if before is None:
+        return
+    for (name, labels), value in before.samples.items():
+        if ("instance", "far away") in labels:
+            now = page.samples.get((name, labels))
+            assert now is not None, f"{name}{set(labels)} has gone"
+            assert now >= value or not name.endswith("_total"), f"{name}{set(labels)} fell"
+
+
+def assert_totals_are_true(page: Page, moment: float) -> None:
+    for name, step in TOTALS.items():
+        for device in range(DEVICES):
+            total = page.value(name, instance="far away", device=f"dev{device}")
+            assert total == step * (device + 1) * moment, (name, device)
+    for core in range(CORES):
+        for mode, share in (("user", 0.25), ("idle", 0.75)):
+            total = page.value(
+                "node_cpu_seconds_total", instance="far away", cpu=str(core), mode=mode
+            )
+            assert total == share * moment, (core, mode)
+    for name, labels in STEADY_RATES:
+        assert page.value(name, instance="far away", **dict(labels)) is not None, (name, labels)
+
+
+def test_losses_of_a_real_agent_are_counted_as_they_were(start: Launcher) -> None:
+    exporter = start.exporter()
+    with bad_road(exporter, seed=22) as relay:
+        agent = start.agent("real", f"127.0.0.1:{relay.port}", interval="100ms")
+        wait_until(
+            lambda: relay.entered, lambda entered: len(entered) >= 600, "600 datagrams", within=60
+        )
+        page = exporter.page()
+        assert "host_memory_total_bytes" in page.measured("real")
+        agent.kill()
+    assert_it_was_bad_enough(relay)
+    expected = truth(relay.delivered)
+    wait_until(
+        exporter.page,
+        lambda page: counts(page, "real") == expected,
+        f"the losses to be settled as {expected}",
+    )
+    assert_nothing_else_was_lost(exporter, relay.delivered)

@@ -1,0 +1,418 @@
+"""Every query of both dashboards, as Grafana asks it, to a Prometheus with a fleet in trouble.
+
+The fleet: agents on a bad road and on a good one, two agents of one name, one that was killed,
+one that is late, a disk that fills, a clock that is wrong, garbage, a receive buffer that
+overflows, and a thousand more hosts.
+"""
+
+import json
+import math
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pages import wait_until
+from pombo_wire import Cpu, Disks, Filesystems, Info, Memory, Networks, Report, System, encode
+from processes import ROOT, Exporter, Launcher, Process, Prometheus
+from relays import Relay
+from senders import Sender
+
+JSON = dict[str, Any]
+
+CROWD = 1000
+AT_ONCE = 50  # hosts of the crowd that report between two looks
+FLOOD = 3000  # datagrams, more than the receive buffer holds
+GIBIBYTE = 2.0**30
+YEAR = 365 * 86400  # seconds
+
+RANGE = 300  # seconds that the viewer looks at
+SOURCE_STEP = 5  # seconds, as the provisioned data source has it
+MAX_POINTS = 1000  # of a panel that does not say
+
+#: Tables that are empty when all is well.
+ONLY_IN_TROUBLE = {
+    "Late or down",
+    "Second agents of a name",
+    "Filesystems that will be full first",
+}
+
+
+@dataclass
+class Troubles:
+    """Keeps the fleet in trouble; to be called between looks."""
+
+    exporter: Exporter
+    filling: Sender
+    victim: Process
+    _socket: socket.socket = field(
+        default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    )
+    _round: int = 0
+    _next: int = 0
+    _flood_at: float = 0.0
+
+    def __call__(self) -> None:
+        """Send what is due."""
+        now = time.monotonic()
+        for _ in range(AT_ONCE):
+            self._send(datagram := encode(one_of_the_crowd(self._next, self._round, now)))
+            self._next = (self._next + 1) % CROWD
+            self._round += self._next == 0
+        if now < self._flood_at:
+            return
+        self._flood_at = now + 3
+        self.filling.report(now, ("filesystems", filesystems(now)))
+        clock = {"host": "fast clock", "interval": 60, "time": time.time() + 100}
+        self._send(json.dumps(clock).encode())
+        self._send(datagram)  # once more
+        self.exporter.send_signal(signal.SIGSTOP)
+        for _ in range(FLOOD):
+            self._send(b"garbage")
+        self.exporter.send_signal(signal.SIGCONT)
+        if self.victim.runs:
+            self.victim.kill()
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def _send(self, datagram: bytes) -> None:
+        self._socket.sendto(datagram, ("127.0.0.1", self.exporter.port))
+
+
+def filesystems(now: float) -> Filesystems:
+    """Return one filesystem that loses a mebibyte a second, and one that gains one."""
+    moved = (now % 1e5) * 2**20
+    free = (200 * GIBIBYTE - moved, 10 * GIBIBYTE + moved)
+    return Filesystems(
+        mountpoint=("/var", "/srv"),
+        device=("/dev/sda1", "/dev/sda2"),
+        fstype=("ext4", "ext4"),
+        size=(300 * GIBIBYTE,) * 2,
+        free=free,
+        available=free,
+        files=(1000.0,) * 2,
+        files_free=(900.0,) * 2,
+        readonly=(0.0, 0.0),
+    )
+
+
+def one_of_the_crowd(number: int, seq: int, now: float) -> Report:
+    """Return a report of a host that is the busier the greater its number."""
+    share = number / CROWD
+    return Report(
+        host=f"crowd-{number:04}",
+        session=1,
+        seq=seq,
+        time=time.time(),
+        monotonic=now,
+        interval=60,
+        info=Info(agent="1", system="Linux", release="6.1", machine="x86_64"),
+        system=System(load1=share, load5=share, load15=share, uptime=now),
+        cpu=Cpu(cpu=("0",), user=(share * now,), idle=((1 - share) * now,)),
+        memory=Memory(total=GIBIBYTE, available=(1 - share) * GIBIBYTE, used=share * GIBIBYTE),
+        filesystems=Filesystems(
+            mountpoint=("/",),
+            device=("/dev/vda1",),
+            fstype=("ext4",),
+            size=(GIBIBYTE,),
+            free=((1 - share / 2) * GIBIBYTE,),
+            available=((1 - share / 2) * GIBIBYTE,),
+        ),
+        disks=Disks(device=("vda",), read_bytes=(number * now,), written_bytes=(number * now,)),
+        networks=Networks(
+            device=("eth0",),
+            receive_bytes=(number * now,),
+            transmit_bytes=(number * now,),
+            receive_errors=(number * now / CROWD,),
+            receive_drops=(0.0,),
+            transmit_errors=(0.0,),
+            transmit_drops=(0.0,),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A Prometheus, and a moment at which all troubles were on record."""
+
+    prometheus: Prometheus
+    exporter: Exporter
+    moment: float
+
+
+@pytest.fixture(scope="module")
+def scene(start_once: Launcher) -> Iterator[Scene]:
+    exporter = start_once.exporter("--udp.receive-buffer=65536")
+    prometheus = start_once.prometheus(exporter)
+    road = Relay(exporter.port, seed=4)
+    road.start()
+    start_once.agent("bad road", f"127.0.0.1:{road.port}", interval="2s", flags=["--label=rack=7"])
+    for _ in range(2):
+        start_once.agent("twin", exporter, interval="2s")
+    victim = start_once.agent("gone", exporter)
+    wait_until(
+        exporter.page,
+        lambda page: page.value("host_load1", instance="gone") is not None,
+        "the agent that is to die",
+    )
+    with (
+        ExitStack() as stack,
+        Sender("filling", exporter.port) as filling,
+        Sender("slow", exporter.port, interval=20) as slow,
+    ):
+        troubles = Troubles(exporter, filling, victim)
+        stack.callback(road.close)
+        stack.callback(troubles.close)
+        slow.report(0.0)
+
+        def on_record() -> set[str]:
+            troubles()
+            return {name for name, expr in TROUBLES.items() if prometheus.instant(expr)}
+
+        wait_until(on_record, lambda seen: seen == set(TROUBLES), "all troubles", within=120)
+        yield Scene(prometheus, exporter, time.time())
+
+
+#: What returns something once a trouble is on record, for long enough to have been counted.
+TROUBLES = {
+    "late": 'pombo_host_late{instance="slow"} == 1',
+    "down": 'pombo_host_up{instance="gone"} == 0',
+    "lost": 'pombo_host_datagrams_lost_total{instance="bad road"} > 0',
+    "twice": "sum(pombo_host_datagrams_duplicate_total) > 0",
+    "reordered": "sum(pombo_host_datagrams_reordered_total) > 0",
+    "conflict": 'increase(pombo_host_conflicts_total{instance="twin"}[5m:15s]) > 0',
+    "kernel": "increase(pombo_exporter_kernel_drops_total[5m:15s]) > 0",
+    "refused": "sum(increase(pombo_exporter_datagrams_refused_total[5m:15s])) > 0",
+    "clock": "pombo_host_clock_offset_seconds > 50",
+    "crowd": f'count(host_cpu_average_usage_ratio{{instance=~"crowd.*"}}) == {CROWD}',
+}
+
+
+class Viewer:
+    """Does what Grafana does between a dashboard and Prometheus, at one moment."""
+
+    def __init__(self, scene: Scene, name: str, chosen: Mapping[str, str]) -> None:
+        self._prometheus = scene.prometheus
+        self._moment = scene.moment
+        path = ROOT / "grafana" / "dashboards" / f"{name}.json"
+        self.dashboard: JSON = json.loads(path.read_text())
+        self.variables: dict[str, str] = {}
+        for variable in self.dashboard["templating"]["list"]:
+            key = variable["name"]
+            self.variables[key] = chosen.get(key) or self._of(variable)
+
+    def panels(self) -> Iterator[JSON]:
+        """Yield the panels that show something."""
+        for panel in self.dashboard["panels"]:
+            if panel["type"] != "row":
+                yield panel
+
+    def values(self, variable: JSON) -> list[str]:
+        """Return the values that a variable has to choose from."""
+        if variable["type"] == "custom":
+            return [str(text) for text in variable["query"].split(",")]
+        found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+        assert found, variable
+        asked: dict[str, object] = {"match[]": self._fill(found[1], 0, 0)}
+        window = {"start": self._moment - RANGE, "end": self._moment}
+        values: list[str] = self._prometheus.ask(f"label/{found[2]}/values", **asked, **window)
+        return values
+
+    def rows(self, panel: JSON, target: JSON, **chosen: str) -> list[tuple[JSON, list[float]]]:
+        """Return the labels and values of each series that a query of a panel returns."""
+        least = int(target.get("interval", f"{SOURCE_STEP}s").removesuffix("s"))
+        step = max(least, math.ceil(RANGE / panel.get("maxDataPoints", MAX_POINTS)))
+        rate = max(step + least, 4 * least)
+        expr = self._fill(target["expr"], step, rate, **chosen)
+        if target.get("instant"):
+            found = self._prometheus.ask("query", query=expr, time=self._moment)
+            assert found["resultType"] == "vector", expr
+            return [(row["metric"], [float(row["value"][1])]) for row in found["result"]]
+        start = (self._moment - RANGE) // step * step
+        window = {"start": start, "end": self._moment, "step": step}
+        found = self._prometheus.ask("query_range", query=expr, **window)
+        return [
+            (row["metric"], [float(value) for _, value in row["values"]]) for row in found["result"]
+        ]
+
+    def named(self, title: str, **chosen: str) -> list[list[tuple[JSON, list[float]]]]:
+        """Return what each query of the panel of that title returns."""
+        [panel] = [panel for panel in self.panels() if panel["title"] == title]
+        return [self.rows(panel, target, **chosen) for target in panel["targets"]]
+
+    def _of(self, variable: JSON) -> str:
+        if variable["type"] == "datasource":
+            return "pombo-prometheus"
+        values = self.values(variable)
+        assert values, f"there is nothing to choose for {variable['name']}"
+        if not variable.get("includeAll"):
+            return values[0] if variable["type"] == "query" else variable["current"]["value"]
+        return variable.get("allValue") or f"({'|'.join(map(re.escape, values))})".replace(
+            "\\", "\\\\"
+        )
+
+    def _fill(self, expr: str, step: int, rate: int, **chosen: str) -> str:
+        built_in = {
+            "__range": f"{RANGE}s",
+            "__interval": f"{step}s",
+            "__rate_interval": f"{rate}s",
+        }
+        known = {**self.variables, **built_in, **chosen}
+        return re.sub(r"\$(\w+)", lambda found: known[found[1]], expr)
+
+
+@pytest.fixture(scope="module")
+def fleet(scene: Scene) -> Viewer:
+    return Viewer(scene, "fleet", {})
+
+
+@pytest.fixture(scope="module")
+def host(scene: Scene) -> Viewer:
+    return Viewer(scene, "host", {"instance": "bad road"})
+
+
+def check(panel: JSON, target: JSON, rows: list[tuple[JSON, list[float]]]) -> None:
+    """Fail unless a query returned what its panel can show."""
+    what = f"{panel['title']}: {target['expr']}"
+    assert rows, f"nothing for {what}"
+    values = [value for _, series in rows for value in series]
+    assert all(math.isfinite(value) for value in values), what
+    if panel["type"] == "stat":
+        assert len(rows) == 1, what
+    labels = _labels(panel, target)
+    for metric, _ in rows:
+        assert labels <= {name for name, text in metric.items() if text}, (what, metric)
+    names = [tuple(metric[label] for label in sorted(labels)) for metric, _ in rows]
+    assert len(set(names)) == len(names), f"two series of one name: {what}"
+    least = panel["fieldConfig"]["defaults"].get("min")
+    assert least is None or min(values) >= least, what
+
+
+def _labels(panel: JSON, target: JSON) -> set[str]:
+    """Return the labels by which the viewer tells the series apart."""
+    if target.get("format") != "table":
+        return set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+    [names] = [
+        change["options"]["renameByName"]
+        for change in panel["transformations"]
+        if change["id"] == "organize"
+    ]
+    return {name for name in names if not name.startswith("Value")}
+
+
+def test_every_variable_offers_what_there_is(fleet: Viewer, host: Viewer, scene: Scene) -> None:
+    offered = {
+        variable["name"]: fleet.values(variable)
+        for variable in fleet.dashboard["templating"]["list"]
+        if variable["type"] != "datasource"
+    }
+    assert offered["job"] == ["pombo"]
+    assert offered["exporter"] == [scene.exporter.target]
+    assert {"bad road", "twin", "gone", "slow", "filling"} < set(offered["instance"])
+    assert len(offered["instance"]) == CROWD + 6
+    assert fleet.variables["top"] in offered["top"]
+    [instances] = [v for v in host.dashboard["templating"]["list"] if v["name"] == "instance"]
+    assert host.values(instances) == offered["instance"]
+
+
+def test_every_query_of_the_fleet_returns_what_its_panel_shows(fleet: Viewer) -> None:
+    for panel in fleet.panels():
+        for target in panel["targets"]:
+            check(panel, target, fleet.rows(panel, target))
+
+
+def test_every_query_of_a_host_returns_what_its_panel_shows(host: Viewer) -> None:
+    for panel in host.panels():
+        for target in panel["targets"]:
+            # The test's own machine need not have a disk that fills.
+            chosen = {"instance": "filling"} if "deriv" in target["expr"] else {}
+            check(panel, target, host.rows(panel, target, **chosen))
+
+
+def test_a_fleet_of_one_host_has_its_panels_filled_too(scene: Scene) -> None:
+    fleet = Viewer(scene, "fleet", {"instance": "bad road"})
+    for panel in fleet.panels():
+        for target in panel["targets"]:
+            rows = fleet.rows(panel, target)
+            if panel["title"] not in ONLY_IN_TROUBLE:
+                check(panel, target, rows)
+
+
+def test_a_ranking_of_a_thousand_hosts_shows_as_many_as_chosen_and_the_right_ones(
+    fleet: Viewer,
+) -> None:
+    for panel in fleet.panels():
+        for target in panel["targets"]:
+            if re.search(r"\b(top|bottom)k\(", target["expr"]):
+                assert len(fleet.rows(panel, target, top="5")) <= 5, panel["title"]
+    [rows] = fleet.named("Memory", top="3")
+    assert {"crowd-0999", "crowd-0998", "crowd-0997"} == {m["instance"] for m, _ in rows}
+    [rows] = fleet.named("Disk throughput", top="1000")
+    assert len(rows) == 1000
+    states, *_ = fleet.named("All hosts")
+    assert len(states) == CROWD + 6
+
+
+def _number(name: str, holds: Callable[[float], bool]) -> Any:
+    return pytest.param(name, holds, id=name)
+
+
+@pytest.mark.parametrize(
+    ("title", "holds"),
+    [
+        _number("Live", lambda value: value == CROWD + 4),
+        _number("Late", lambda value: value == 1),
+        _number("Down", lambda value: value == 1),
+        _number("Datagrams missing", lambda value: 0 < value < 0.5),
+        _number("Clocks off", lambda value: value == 1),
+        _number("Lost on the network", lambda value: value >= 0),
+        _number("Lost in the kernel's buffer", lambda value: value > 100),
+        _number("Refused", lambda value: value > 100),
+    ],
+)
+def test_a_number_of_the_fleet_is_that_of_its_troubles(
+    fleet: Viewer, title: str, holds: Callable[[float], bool]
+) -> None:
+    [[(_, [value])]] = fleet.named(title)
+    assert holds(value), value
+
+
+def test_the_tables_of_troubles_name_the_hosts_in_trouble(fleet: Viewer) -> None:
+    [rows] = fleet.named("Second agents of a name")
+    assert [metric["instance"] for metric, _ in rows] == ["twin"]
+    silent, states = fleet.named("Late or down")
+    assert {metric["instance"]: value for metric, [value] in states} == {"slow": 1, "gone": 2}
+    assert all(value > 1 for _, [value] in silent)
+    full = {
+        (metric["instance"], metric["mountpoint"]): value
+        for [rows] in [fleet.named("Filesystems that will be full first", top="50")]
+        for metric, [value] in rows
+    }
+    assert ("filling", "/srv") not in full
+    assert all(0 < value < YEAR for value in full.values())
+    left = 200 * 1024  # seconds, at a mebibyte a second
+    assert full["filling", "/var"] == pytest.approx(left, rel=0.6)
+
+
+def test_refused_datagrams_are_shown_by_reason(fleet: Viewer) -> None:
+    [rows] = fleet.named("Refused, by reason")
+    seen = {metric["reason"] for metric, values in rows if max(values) > 0}
+    assert {"not_json", "conflict"} <= seen
+
+
+def test_a_host_shows_its_state_its_agent_and_its_labels(host: Viewer) -> None:
+    for name, state in {"bad road": 0, "slow": 1, "gone": 2}.items():
+        [[(_, [value])]] = host.named("State", instance=name)
+        assert value == state, name
+    [[(metric, _)]] = host.named("About")
+    assert metric["rack"] == "7"
+    assert metric["agent"]
+    [rows] = host.named("Share missing")
+    assert max(value for _, values in rows for value in values) > 0

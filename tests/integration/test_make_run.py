@@ -1,0 +1,91 @@
+"""`make run`, as the README has it: everything starts, and nothing is left over."""
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from pages import fetch, fetch_page, wait_until
+from processes import Launcher, Process, found, free_port
+
+HOST = socket.gethostname()
+
+
+def members(session: int) -> dict[int, str]:
+    """Return the processes of a session, zombies not among them, and their commands."""
+    alive = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            stat = (directory / "stat").read_text()
+            state, _, _, of_session = stat.rpartition(")")[2].split()[:4]
+            if int(of_session) == session and state != "Z":
+                command = (directory / "cmdline").read_bytes()
+                alive[int(directory.name)] = command.replace(b"\0", b" ").decode()
+    return alive
+
+
+@contextmanager
+def make_run(start: Launcher) -> Iterator[Process]:
+    """Run it on ports of its own, and leave nothing over even if it does."""
+    environment = {
+        "PORT": str(free_port()),
+        "PROMETHEUS_PORT": str(free_port()),
+        "MAKEFLAGS": "",  # not those of the make that may run this test
+    }
+    process = start.program(found("make"), "run", env=environment, leads_session=True)
+    try:
+        yield process
+    finally:
+        for left in members(process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
+
+
+def addresses(process: Process) -> tuple[str, str]:
+    """Return the addresses of the page and of Prometheus, as they are printed."""
+    printed = wait_until(
+        lambda: process.log,
+        lambda log: "Metrics:" in log and "Prometheus:" in log,
+        "both addresses",
+        within=120,
+    )
+    metrics, prometheus = (
+        re.search(rf"{name}: +(http://\S+)", printed) for name in ("Metrics", "Prometheus")
+    )
+    assert metrics
+    assert prometheus
+    return metrics[1], prometheus[1].partition("/graph")[0]
+
+
+def ends_with_all_its_children(process: Process, stop: Callable[[], None]) -> None:
+    commands = " ".join(members(process.pid).values())
+    for name in ("pombo-exporter", "pombo-agent", "prometheus"):
+        assert name in commands
+    stop()
+    process.ended()
+    wait_until(lambda: members(process.pid), lambda left: not left, "no process left over")
+    assert "Traceback" not in process.log
+
+
+def test_make_run_shows_this_host_and_stops_everything_when_told_to(start: Launcher) -> None:
+    with make_run(start) as told, make_run(start) as interrupted:
+        for process in (told, interrupted):
+            metrics, prometheus = addresses(process)
+            wait_until(
+                partial(fetch_page, metrics),
+                lambda page: page.value("host_cpu_average_usage_ratio", instance=HOST) is not None,
+                f"{HOST}'s second report",
+            )
+            query = f"{prometheus}/api/v1/query?query=host_memory_total_bytes"
+            wait_until(
+                partial(fetch, query),
+                lambda answer: f'"{HOST}"' in answer,
+                "it in Prometheus",
+            )
+        ends_with_all_its_children(told, lambda: told.send_signal(signal.SIGTERM))
+        # Ctrl-C reaches the whole foreground group.
+        ends_with_all_its_children(interrupted, lambda: os.killpg(interrupted.pid, signal.SIGINT))

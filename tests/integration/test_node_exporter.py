@@ -1,0 +1,209 @@
+"""What an agent says of this host in node_exporter's words, against what node_exporter says."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from pages import Labels, Page, fetch_page, wait_until
+from pombo_agent.options import FILTERS
+from pombo_exporter.vocabulary import NOT_HERE
+from processes import Exporter, Launcher, found, free_port
+
+NAME = "this host"
+INTERVAL = 0.5  # seconds between reports
+
+#: How long values may take to agree at least once, in seconds: many change all the time, and
+#: this machine has other work to do.
+PATIENCE = 90.0
+
+#: Families that say of each collector how it fared. Those of two programs take their own time,
+#: and each has some that the other does not have.
+OF_COLLECTORS = ("node_scrape_collector_duration_seconds", "node_scrape_collector_success")
+
+#: Families that count sockets, and with them those over which node_exporter is being asked.
+OF_SOCKETS = (
+    "node_netstat_Tcp_CurrEstab",
+    "node_sockstat_TCP_alloc",
+    "node_sockstat_TCP_inuse",
+    "node_sockstat_sockets_used",
+)
+SOCKETS = 6  # both ends of a few connections
+
+#: Debian has defaults of its own for what to leave out; these are the agent's.
+SAME_FILTERS = tuple(
+    f"--collector.{name}-exclude={pattern or '^$'}" for name, pattern in FILTERS.items()
+)
+
+
+class Both(NamedTuple):
+    """The two exporters, and whether they leave out the same devices and mounts."""
+
+    node: str
+    pombo: Exporter
+    alike: bool
+
+    def node_page(self) -> Page:
+        """Return what node_exporter says now."""
+        return fetch_page(self.node)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["Debian's defaults", "same filters"])
+def both(request: pytest.FixtureRequest, start_once: Launcher) -> Both:
+    alike: bool = request.param
+    where = f"127.0.0.1:{free_port()}"
+    start_once.program(
+        found("prometheus-node-exporter"),
+        f"--web.listen-address={where}",
+        *(SAME_FILTERS if alike else ()),
+    )
+    exporter = start_once.exporter()
+    start_once.agent(NAME, exporter, interval=f"{int(INTERVAL * 1000)}ms")
+    pair = Both(f"http://{where}/metrics", exporter, alike)
+    wait_until(pair.node_page, bool, "node_exporter's first page")
+    reported = ("node_time_seconds", "node_load1")
+    wait_until(
+        exporter.page,
+        lambda page: all(page.value(name, instance=NAME) is not None for name in reported),
+        "the agent's first report",
+    )
+    next(windows(pair))
+    return pair
+
+
+class Window(NamedTuple):
+    """A page of all that the agent has said between two pages of node_exporter."""
+
+    before: Page
+    said: Page
+    after: Page
+
+
+def windows(both: Both) -> Iterator[Window]:
+    """Look again and again, until there was patience enough."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        before = both.node_page()
+        # Not the first report after that, which may have come in part, but the one behind it.
+        said = said_after(both.pombo, before.answered_at + 1.5 * INTERVAL)
+        yield Window(before, said, both.node_page())
+
+
+def said_after(exporter: Exporter, least: float) -> Page:
+    """Return a page with a report that was made after a time of day."""
+    return wait_until(
+        exporter.page,
+        lambda page: (page.value("node_time_seconds", instance=NAME) or 0) > least,
+        "two reports made after node_exporter was asked",
+    )
+
+
+def types(page: Page) -> dict[str, str]:
+    """Return the type of each of node_exporter's families."""
+    return dict(re.findall(r"^# TYPE (node_\w+) (\w+)$", page.text, re.MULTILINE))
+
+
+def rows(page: Page, family: str, **labels: str) -> dict[Labels, float]:
+    """Return the samples as Prometheus keeps them: to it an empty label is none."""
+    return {
+        frozenset((name, value) for name, value in held if value): number
+        for held, number in page.rows(family, **labels).items()
+    }
+
+
+def test_families_are_there_but_for_those_that_the_documentation_explains(both: Both) -> None:
+    theirs, ours = types(both.node_page()), types(both.pombo.page())
+    missing = theirs.keys() - ours.keys()
+    assert len(theirs) > 150
+    assert missing <= NOT_HERE.keys(), "say in the vocabulary why these are missing"
+    assert len(missing) <= 0.05 * len(theirs)
+
+
+def test_no_family_that_is_said_to_be_missing_is_there(both: Both) -> None:
+    assert NOT_HERE.keys() & types(both.pombo.page()).keys() == set()
+
+
+def test_families_have_the_same_types(both: Both) -> None:
+    theirs, ours = types(both.node_page()), types(both.pombo.page())
+    common = theirs.keys() & ours.keys()
+    assert {name: ours[name] for name in common} == {name: theirs[name] for name in common}
+
+
+def test_labels_have_the_same_names_even_where_their_values_are_empty(both: Both) -> None:
+    theirs, ours = both.node_page(), both.pombo.page()
+    for family in types(theirs).keys() & types(ours).keys():
+        names, own = (
+            {name for held in page.rows(family) for name, _ in held} for page in (theirs, ours)
+        )
+        assert own - {"instance"} == names, family
+
+
+def test_samples_have_the_same_labels(both: Both) -> None:
+    theirs, ours = both.node_page(), both.pombo.page()
+    for family in types(theirs).keys() & types(ours).keys():
+        expected, shown = rows(theirs, family), rows(ours, family, instance=NAME)
+        if family in OF_COLLECTORS:
+            assert shown.keys() <= expected.keys(), family
+        elif both.alike:
+            assert shown.keys() == expected.keys(), family
+        else:
+            assert shown.keys() >= expected.keys(), family
+
+
+def test_values_lie_between_those_that_node_exporter_has_before_and_after(both: Both) -> None:
+    wrong: dict[tuple[str, Labels], tuple[float | None, ...]] = {}
+    agreed: set[tuple[str, Labels]] = set()
+    for window in windows(both):
+        wrong.clear()
+        for family in types(window.before).keys() & types(window.said).keys():
+            if family == "node_scrape_collector_duration_seconds":
+                continue
+            before, said, after = (
+                rows(window.before, family),
+                rows(window.said, family, instance=NAME),
+                rows(window.after, family),
+            )
+            for labels in before.keys() & after.keys():
+                if family in OF_COLLECTORS and labels not in said:
+                    continue
+                if (family, labels) in agreed:
+                    continue
+                slack = SOCKETS if family in OF_SOCKETS else 0
+                if labels in said and agree(before[labels], said[labels], after[labels], slack):
+                    agreed.add((family, labels))
+                else:
+                    wrong[family, labels] = before[labels], said.get(labels), after[labels]
+        if not wrong:
+            assert len(agreed) > 300
+            return
+    pytest.fail(f"these values never agreed; before, said and after: {wrong}")
+
+
+def agree(before: float, said: float, after: float, slack: float) -> bool:
+    """Tell whether a value lies between two others, or within 1 % of them if these differ."""
+    least, most = sorted((before, after))
+    largest = max(abs(least), abs(most))
+    slack += 0.01 * largest if least != most else 1e-9 * largest
+    return least - slack <= said <= most + slack
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "after", "slack", "agrees"),
+    [
+        (100.0, 150.0, 200.0, 0.0, True),
+        (100.0, 100.5, 100.0, 0.0, False),
+        (100.0, 201.0, 200.0, 0.0, True),
+        (100.0, 203.0, 200.0, 0.0, False),
+        (200.0, 98.5, 100.0, 0.0, True),
+        (200.0, 97.5, 100.0, 0.0, False),
+        (-2.0, -3.0, -4.0, 0.0, True),
+        (0.3, 0.1 + 0.2, 0.3, 0.0, True),
+        (9.0, 5.0, 9.0, SOCKETS, True),
+        (9.0, 2.0, 9.0, SOCKETS, False),
+    ],
+)
+def test_constants_agree_exactly_and_others_within_a_hundredth(
+    before: float, said: float, after: float, slack: float, *, agrees: bool
+) -> None:
+    assert agree(before, said, after, slack) is agrees

@@ -1,0 +1,101 @@
+"""The real Prometheus, with the configuration as it is shipped, reads what hosts report."""
+
+import subprocess
+
+import pytest
+from pages import fetch, wait_until
+from processes import ROOT, Launcher, complaints, found
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from senders import HOSTILE_NAMES, STEADY_RATES, Sender, steady
+
+
+def test_shipped_configuration_is_valid() -> None:
+    command = [found("promtool"), "check", "config", str(ROOT / "prometheus.yml")]
+    check = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert check.returncode == 0, check.stdout + check.stderr
+    assert "SUCCESS" in check.stdout
+    assert "FAILED" not in check.stdout
+    assert check.stderr == ""
+
+
+def test_page_of_a_live_and_a_dead_agent_is_valid_in_both_formats(start: Launcher) -> None:
+    exporter = start.exporter()
+    start.agent("lives", exporter, flags=["--label=rack=7", '--label=owner="the" \\ team'])
+    dead = start.agent("dead", exporter)
+    wait_until(
+        exporter.page,
+        lambda page: all(
+            page.value("host_cpu_average_usage_ratio", instance=name) is not None
+            for name in ("lives", "dead")
+        ),
+        "second reports of both agents",
+    )
+    dead.kill()
+    page = wait_until(
+        exporter.page, lambda page: page.value("pombo_host_up", instance="dead") == 0, "it down"
+    )
+    assert complaints(page.text) == ""
+    owners = [dict(labels)["owner"] for labels in page.rows("pombo_host_info", rack="7")]
+    assert owners == ['"the" \\ team']
+
+    openmetrics = fetch(exporter.url, Accept="application/openmetrics-text; version=1.0.0")
+    parsed = text_string_to_metric_families(openmetrics)  # type: ignore[no-untyped-call]  # has no types
+    families = {family.name: family for family in parsed}
+    assert families["pombo_host_datagrams_received"].type == "counter"
+    memory = families["host_memory_total_bytes"].samples
+    assert [sample.labels for sample in memory] == [{"instance": "lives"}]
+
+
+def test_page_in_pombos_own_words_alone_is_valid_and_has_no_other(start: Launcher) -> None:
+    exporter = start.exporter("--no-web.node-families")
+    start.agent("lives", exporter)
+    page = wait_until(
+        exporter.page,
+        lambda page: page.value("host_cpu_average_usage_ratio", instance="lives") is not None,
+        "its second report",
+    )
+    assert complaints(page.text) == ""
+    assert "node_" not in page.text
+
+
+def test_prometheus_takes_every_sample_under_its_hosts_name(start: Launcher) -> None:
+    exporter = start.exporter()
+    sent = 0
+    for name in HOSTILE_NAMES:
+        with Sender(name, exporter.port) as sender:
+            for moment in (1, 2):
+                sent += len(sender.report(moment, *steady(moment)))
+    page = wait_until(
+        exporter.page,
+        lambda page: page.value("pombo_exporter_datagrams_received_total") == sent,
+        "every datagram",
+    )
+    prometheus = start.prometheus(exporter)
+    wait_until(
+        lambda: prometheus.instant(f"scrape_samples_scraped == {len(page.samples)}"),
+        bool,
+        f"a scrape of all {len(page.samples)} samples",
+    )
+
+    (target,) = prometheus.targets()
+    assert (target["health"], target["lastError"]) == ("up", "")
+    assert target["scrapeUrl"] == exporter.url
+    assert list(prometheus.instant('up{job="pombo"}').values()) == [1]
+    assert prometheus.instant('{exported_instance!=""}') == {}
+
+    hosts = {dict(labels)["instance"] for labels in prometheus.instant("pombo_host_up == 1")}
+    assert hosts == set(HOSTILE_NAMES)
+    for name in {name for name, _ in STEADY_RATES}:
+        for labels, rate in prometheus.instant(name).items():
+            kept = frozenset(pair for pair in labels if pair[0] in ("cpu", "device"))
+            assert rate == pytest.approx(STEADY_RATES[name, kept]), (name, labels)
+
+    # A counter's metadata has no _total in OpenMetrics, and has it in the text format.
+    (metadata,) = prometheus.ask("targets/metadata", metric="pombo_host_datagrams_received")
+    assert metadata["type"] == "counter"
+
+    groups = prometheus.ask("rules")["groups"]
+    assert sum(len(group["rules"]) for group in groups) > 0
+    assert [
+        rule["lastError"] for group in groups for rule in group["rules"] if "lastError" in rule
+    ] == []

@@ -1,0 +1,301 @@
+"""Every query of every rule, in the real Prometheus, with a fleet that gives each its reason."""
+
+import json
+import math
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from pages import Labels, wait_until
+from pombo_exporter.families import catalogue
+from pombo_wire import Cpu, Filesystems, Memory, Networks, Part
+from processes import Exporter, Launcher, Process, Prometheus
+from senders import Sender
+
+GIBIBYTE = 2**30
+HOSTS = 8  # reported below, and as many as may be
+SERIES = 3000  # as many as a host may have: twice what an agent here sends
+FLOOD = 2000  # datagrams into a stopped exporter's buffer
+MINUTES = 300  # of history
+FALL = GIBIBYTE / 60  # bytes that /falls loses in a minute: a GiB an hour
+ROOM = 10 * GIBIBYTE  # what is left on it
+
+FALLING = 'device="/dev/sdb",fstype="ext4",instance="strained",job="pombo",mountpoint="/falls"'
+
+#: What each rule must return, by its name: the labels of one row, and so the names of all.
+EXPECTED: dict[str, dict[str, str]] = {
+    "PomboHostDown": {"instance": "gone"},
+    "PomboHostLate": {"instance": "tardy"},
+    "PomboHostNameConflict": {"instance": "twin"},
+    "PomboHostClockOff": {"instance": "clock"},
+    "PomboDatagramLoss": {"instance": "lossy"},
+    "PomboExporterDown": {"instance": "EXPORTER"},
+    "PomboExporterRefusesDatagrams": {"instance": "EXPORTER", "reason": "not_json"},
+    "PomboExporterLimitReached": {"instance": "EXPORTER", "reason": "host_limit"},
+    "PomboExporterDropsDatagrams": {"instance": "EXPORTER"},
+    "PomboExporterHostsNearLimit": {"instance": "EXPORTER"},
+    "PomboHostSeriesNearLimit": {"instance": "wide"},
+    "HostFilesystemFillsUp": {
+        "instance": "strained",
+        "device": "/dev/sdb",
+        "fstype": "ext4",
+        "mountpoint": "/falls",
+    },
+    "HostFilesystemFull": {
+        "instance": "strained",
+        "device": "/dev/sdc",
+        "fstype": "xfs",
+        "mountpoint": "/full",
+    },
+    "HostMemoryShort": {"instance": "strained"},
+    "HostCpuBusy": {"instance": "strained"},
+    "HostNetworkLosesPackets": {"instance": "strained", "device": "eth0"},
+    "HostNetworkErrors": {"instance": "strained", "device": "eth0"},
+    "instance:pombo_host_last_report_timestamp_seconds:down": {"instance": "gone"},
+    "instance:pombo_host_datagrams_lost:ratio_rate10m": {"instance": "lossy"},
+    "instance:pombo_host_series:count": {"instance": "wide"},
+    "instance:host_memory_available:ratio": {"instance": "strained"},
+    "instance:host_cpu_usage:avg10m": {"instance": "strained"},
+}
+
+
+def history(now: float) -> str:
+    """Return how /falls fell until a minute ago."""
+    name = "host_filesystem_available_bytes"
+    samples = (
+        f"{name}{{{FALLING}}} {ROOM + minute * FALL} {now - 60 * minute:.3f}"
+        for minute in range(MINUTES, 0, -1)
+    )
+    return "\n".join((f"# TYPE {name} gauge", *samples, "# EOF\n"))
+
+
+def strained(moment: float) -> list[Part]:
+    """Return the sections of a host that runs out of everything."""
+    filesystems = Filesystems(
+        mountpoint=("/falls", "/full"),
+        device=("/dev/sdb", "/dev/sdc"),
+        fstype=("ext4", "xfs"),
+        size=(100 * GIBIBYTE, GIBIBYTE),
+        free=(ROOM, 0.0),
+        available=(ROOM, 0.0),
+        readonly=(0.0, 0.0),
+    )
+    networks = Networks(
+        device=("eth0",),
+        receive_bytes=(1e6 * moment,),
+        receive_packets=(1000 * moment,),
+        receive_errors=(30 * moment,),
+        receive_drops=(0.0,),
+        transmit_bytes=(1e6 * moment,),
+        transmit_packets=(1000 * moment,),
+        transmit_errors=(0.0,),
+        transmit_drops=(5 * moment,),
+    )
+    return [
+        ("cpu", Cpu(cpu=("0", "1"), user=(moment, moment), idle=(7.0, 7.0))),
+        ("memory", Memory(total=GIBIBYTE, available=GIBIBYTE / 20)),
+        ("filesystems", filesystems),
+        ("networks", networks),
+    ]
+
+
+def wide(moment: float) -> list[Part]:
+    """Return a section that makes nearly as many series as there may be."""
+    rows = int(0.95 * SERIES / catalogue(node=True).series_of()["networks"])
+    columns = (name for name in Networks.__struct_fields__ if name != "device")
+    values = dict.fromkeys(columns, (moment,) * rows)
+    return [("networks", Networks(device=tuple(f"veth{row}" for row in range(rows)), **values))]
+
+
+class Fleet:
+    """Hosts in every trouble that a rule knows; each call brings more of it."""
+
+    def __init__(self, exporter: Exporter, victim: Process, senders: dict[str, Sender]) -> None:
+        self._exporter = exporter
+        self._victim = victim
+        self._senders = senders
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect(("127.0.0.1", exporter.port))
+        self._number = 0
+        self._tardy_since = 0.0
+
+    def __call__(self) -> None:
+        """Let all troubles go on."""
+        now = time.monotonic()
+        self._senders["strained"].report(now, *strained(now))
+        self._senders["wide"].report(now, *wide(now))
+        if now - self._tardy_since > 2.8:  # intervals: late since 0.8, and nearly down
+            self._senders["tardy"].report(now)
+            self._tardy_since = now
+        self._say(host="clock", time=time.time() - 3600)
+        self._number += 2
+        self._say(host="lossy", session=1, seq=self._number, interval=0.5)
+        self._say(host="one host too many")
+        self._exporter.send_signal(signal.SIGSTOP)
+        for _ in range(FLOOD):
+            self._socket.send(b"garbage")
+        self._exporter.send_signal(signal.SIGCONT)
+        if self._victim.runs:
+            self._victim.kill()
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def _say(self, **report: object) -> None:
+        self._socket.send(json.dumps(report).encode())
+
+
+class Scene:
+    """A Prometheus with the rules, and what their queries returned in trouble."""
+
+    def __init__(self, prometheus: Prometheus, exporter: Exporter) -> None:
+        self._prometheus = prometheus
+        self._target = exporter.target
+        self.queries: dict[str, str] = {rule["name"]: rule["query"] for rule in self.rules()}
+        self.seen: dict[str, dict[Labels, float]] = {}
+        self.fired: dict[str, list[dict[str, Any]]] = {}
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return the rules as Prometheus has them."""
+        groups = self._prometheus.ask("rules")["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def missing(self, names: set[str]) -> set[str]:
+        """Ask these rules' queries, and return the names of those that miss the row expected."""
+        for name in names:
+            rows = self._prometheus.instant(self.queries[name])
+            self.seen[name] = {
+                frozenset(pair for pair in row if pair[0] != "__name__"): value
+                for row, value in rows.items()
+            }
+        return {name for name in names if frozenset(self.row(name).items()) not in self.seen[name]}
+
+    def row(self, name: str) -> dict[str, str]:
+        """Return the labels of the row that a rule must return."""
+        labels = {"job": "pombo", **EXPECTED[name]}
+        return {key: self._target if text == "EXPORTER" else text for key, text in labels.items()}
+
+    def alerts(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the alerts that are pending or fire, by their rule's name."""
+        return {rule["name"]: rule["alerts"] for rule in self.rules() if rule.get("alerts")}
+
+    def recorded(self) -> set[str]:
+        """Return which recording rules have recorded the row expected."""
+        names = {rule["name"] for rule in self.rules() if rule["type"] == "recording"}
+        return {
+            name
+            for name in names
+            if frozenset({"__name__": name, **self.row(name)}.items())
+            in self._prometheus.instant(name)
+        }
+
+
+ALERTS = {name for name in EXPECTED if ":" not in name}
+RECORDS = set(EXPECTED) - ALERTS
+DOWN = {"PomboExporterDown"}  # the last trouble, since it hides all others
+
+
+@pytest.fixture(scope="module")
+def scene(start_once: Launcher) -> Iterator[Scene]:
+    exporter = start_once.exporter(
+        "--udp.receive-buffer=200000",  # room for all that is sent at once, but the flood
+        f"--limit.hosts={HOSTS}",
+        f"--limit.series-per-host={SERIES}",
+    )
+    prometheus = start_once.prometheus(exporter, history(time.time()))
+    victim = start_once.agent("gone", exporter)
+    for _ in range(2):
+        start_once.agent("twin", exporter, interval="1s")
+    with ExitStack() as stack:
+        senders = {
+            name: stack.enter_context(Sender(name, exporter.port, interval=interval))
+            for name, interval in {"strained": 60, "wide": 60, "tardy": 1}.items()
+        }
+        for sender in senders.values():
+            sender.report(0.0, ("memory", Memory(total=GIBIBYTE)))
+        for name in ("clock", "lossy", "eighth"):
+            senders["strained"].raw(json.dumps({"host": name}).encode())
+        wait_until(
+            lambda: exporter.counted("pombo_exporter_hosts", state="live"),
+            lambda hosts: hosts == HOSTS,
+            "as many hosts as may be",
+        )
+        fleet = Fleet(exporter, victim, senders)
+        stack.callback(fleet.close)
+        scene = Scene(prometheus, exporter)
+
+        def in_trouble(look: Callable[[], set[str]]) -> set[str]:
+            fleet()
+            time.sleep(0.5)
+            return look()
+
+        wait_until(
+            lambda: in_trouble(lambda: scene.missing(set(EXPECTED) - DOWN)),
+            lambda missing: not missing,
+            "every query to return its row",
+            within=120,
+        )
+        wait_until(
+            lambda: in_trouble(
+                lambda: (ALERTS - DOWN - set(scene.alerts())) | (RECORDS - scene.recorded())
+            ),
+            lambda missing: not missing,
+            "every rule to be evaluated",
+            within=120,
+        )
+        scene.fired = scene.alerts()
+        exporter.end()
+        wait_until(lambda: scene.missing(DOWN), lambda missing: not missing, "up to be 0")
+        wait_until(scene.alerts, lambda alerts: alerts.keys() >= DOWN, "the last alert", within=60)
+        scene.fired |= {name: scene.alerts()[name] for name in DOWN}
+        yield scene
+
+
+def test_every_rule_has_its_trouble_here_and_prometheus_evaluates_it(scene: Scene) -> None:
+    assert set(scene.queries) == set(EXPECTED)
+    faults = [rule for rule in scene.rules() if rule["health"] != "ok" or rule.get("lastError")]
+    assert not faults
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_rule_returns_rows_of_the_expected_shape(scene: Scene, name: str) -> None:
+    for row, value in scene.seen[name].items():
+        assert dict(row).keys() == scene.row(name).keys()
+        assert math.isfinite(value)
+
+
+@pytest.mark.parametrize("name", sorted(ALERTS))
+def test_alert_tells_of_whom_it_is_and_how_bad_in_full_sentences(scene: Scene, name: str) -> None:
+    wanted = scene.row(name)
+    [alert] = [alert for alert in scene.fired[name] if wanted.items() <= alert["labels"].items()]
+    texts = alert["annotations"]
+    assert wanted["instance"] in texts["summary"]
+    for text in texts.values():
+        assert not re.search(r"<no value>|<error|{{|NaN|Inf", text), text
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("PomboHostClockOff", lambda value: -3660 < value < -3540),
+        ("PomboDatagramLoss", lambda value: 0.3 < value < 0.6),  # every other one
+        ("PomboExporterHostsNearLimit", lambda value: value == 1),
+        ("PomboHostSeriesNearLimit", lambda value: 0.8 < value <= 1),
+        ("HostFilesystemFull", lambda value: value == 0),
+        ("HostMemoryShort", lambda value: value == 1 / 20),
+        ("HostCpuBusy", lambda value: value == 1),
+        ("HostNetworkLosesPackets", lambda value: value == pytest.approx(35, rel=0.1)),
+        ("HostNetworkErrors", lambda value: value == pytest.approx(0.015, rel=0.2)),
+    ],
+)
+def test_rule_returns_the_value_of_its_trouble(
+    scene: Scene, name: str, holds: Callable[[float], bool]
+) -> None:
+    value = scene.seen[name][frozenset(scene.row(name).items())]
+    assert holds(value), value

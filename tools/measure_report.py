@@ -1,0 +1,67 @@
+"""Print what a report of this machine costs: bytes by section, datagrams, processor time.
+
+Usage: ``python tools/measure_report.py``
+"""
+
+import re
+import resource
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+from pombo_agent.asking import Asker
+from pombo_agent.collectors import COLLECTORS, Filter, Sources, usage
+from pombo_agent.options import FILTERS
+from pombo_agent.report import Reporter, standing_parts
+from pombo_agent.warn import limited
+from pombo_wire import MAPS, SECTIONS, Report
+
+_REPORTS = 200
+
+
+def reporter() -> Reporter:
+    """Return what makes the reports of an agent that has no flags but its server."""
+    warn = limited()
+    filters = {
+        name: Filter(exclude=re.compile(pattern) if pattern else None)
+        for name, pattern in FILTERS.items()
+    }
+    sources = Sources(Path("/proc"), Path("/sys"), Path("/"), filters, Asker(usage, warn))
+    header = Report("web-17.example.net", session=time.time_ns(), seq=0, interval=5)
+    return Reporter(header, standing_parts({}), COLLECTORS, sources, warn)
+
+
+def sizes(datagrams: list[bytes]) -> Counter[str]:
+    """Return the bytes of each section, with its name and comma, and those of the headers."""
+    found: Counter[str] = Counter()
+    for datagram in datagrams:
+        for name, value in msgspec.json.decode(datagram).items():
+            if name in SECTIONS or name in MAPS:
+                found[name] += len(msgspec.json.encode({name: value})) - 1
+        found["headers"] += len(datagram)
+    found["headers"] -= found.total() - found["headers"]
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    reports = reporter()
+    datagrams = reports.datagrams()
+    write = sys.stdout.write
+    write("| section | bytes |\n|---|---|\n")
+    for name, size in sizes(datagrams).most_common():
+        write(f"| {name} | {size:,} |\n")
+    total = sum(map(len, datagrams))
+    write(f"| **{len(datagrams)} datagrams** | **{total:,}** |\n\n")
+    start = time.process_time()
+    for _ in range(_REPORTS):
+        reports.datagrams()
+    spent = (time.process_time() - start) / _REPORTS
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    write(f"{spent * 1000:.1f} ms of processor time a report, {resident:.0f} MiB resident\n")
+
+
+if __name__ == "__main__":
+    main()
