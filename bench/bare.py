@@ -1,0 +1,30 @@
+"""The reference for ingest: a process that receives datagrams and does nothing with them.
+
+Prints how many it received, as JSON, when it is asked to stop.
+"""
+
+import json
+import signal
+import socket
+import sys
+
+
+def main() -> None:
+    """Receive on the port that the command line gives, until SIGTERM."""
+    received = 0
+
+    def stop(*_: object) -> None:
+        json.dump({"received": received}, sys.stdout)
+        sys.stdout.flush()
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", int(sys.argv[1])))
+        while True:
+            sock.recvfrom(2048)
+            received += 1
+
+
+if __name__ == "__main__":
+    main()
