@@ -24,6 +24,7 @@ PACKAGES = {
             "click",
             "isal",
             "msgspec",
+            "numpy",
             "orjson",
             "prometheus_client",
             "rich",

@@ -1,62 +1,79 @@
 """The rows of many hosts' blocks, as flat columns.
 
-Python takes its time over each call and hardly any over each number, so that what is derived
-for a page is derived over the rows of a hundred hosts at once.
+Python takes its time over each number, and numpy over each call, so that what is derived for a
+page is derived over the rows of some hundred hosts at once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
-from itertools import chain, repeat
+from itertools import chain
+from math import inf
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from pombo_wire import Record
+import numpy as np
+from numpy.typing import NDArray
+from pombo_wire import SECTIONS
 
-from pombo_exporter.blocks import Block
+from pombo_exporter.blocks import Block, Named, Section
+from pombo_exporter.host import Host
 
-Column = list[float | None]
+#: A value for each row, NaN where it is not known.
+Column = NDArray[np.float64]
 Made = TypeVar("Made")
 
-
-class _Nothing:
-    """Stands for the report before the first one: no column is known of it."""
-
-    def __getattr__(self, _: str) -> None:
-        return None
-
-
-_NOTHING = _Nothing()
+_LABELS, _CURRENT, _EXPIRES = map(attrgetter, ("labels", "current", "expires"))
 
 
 class Columns:
-    """One section of some hosts, all of whose rows stand in one order, host by host.
+    """One section of some hosts, all of whose rows stand in one order, host by host."""
 
-    ``labels`` are the rows' label texts; ``hosts`` are the hosts, as their label text and how
-    many of the rows are theirs.
-    """
-
-    def __init__(self) -> None:
+    def __init__(
+        self, kind: type[Section], hosts: Sequence[Host], held: Iterable[Collection[Block]]
+    ) -> None:
+        """Take the section's type, the hosts, and which blocks of it each of them has."""
+        self.hosts = hosts
         self.blocks: list[Block] = []
-        self.labels: list[bytes] = []
-        self.hosts: list[tuple[bytes, int]] = []
+        self._blocks_of: list[int] = []
+        for blocks in held:
+            self._blocks_of.append(len(blocks))
+            self.blocks.extend(blocks)
+        names = kind.__struct_fields__
+        self._texts, self._values = names[: kind.label_columns], names[kind.label_columns :]
         self._made: dict[Callable[[Columns], Any], Any] = {}
 
-    def add(self, host: bytes, blocks: Iterable[Block]) -> None:
-        """Append a host's rows."""
-        rows = 0
-        for block in blocks:
-            self.blocks.append(block)
-            self.labels.extend(block.labels)
-            rows += len(block.labels)
-        self.hosts.append((host, rows))
+    @cached_property
+    def labels(self) -> list[bytes]:
+        """Each row's label text."""
+        return [*chain.from_iterable(map(_LABELS, self.blocks))]
+
+    @cached_property
+    def host_of(self) -> NDArray[np.intp]:
+        """For each row the place of its host among ``hosts``."""
+        return np.repeat(np.repeat(np.arange(len(self.hosts)), self._blocks_of), self._rows_of)
+
+    @cached_property
+    def seconds(self) -> Column:
+        """The time from the report before to the last one, for each row; 0 where none was."""
+        return np.repeat(np.array([block.seconds for block in self.blocks]), self._rows_of)
+
+    def texts(self, name: str) -> list[str]:
+        """Return one of the texts that name each row."""
+        place = self._texts.index(name)
+        return [text for block in self.blocks for text in block.texts[place]]
+
+    def named(self) -> list[dict[str, str]]:
+        """Return what names each row, by the names of the texts."""
+        rows = (zip(*block.texts, strict=True) if block.texts else [()] for block in self.blocks)
+        return [dict(zip(self._texts, row, strict=True)) for each in rows for row in each]
 
     def now(self, name: str) -> Column:
-        """Return a field of each row as it came last, None where the host lacks it."""
-        return self._flat(attrgetter(name), self._current)
+        """Return a field of each row as it came last."""
+        return self._column(self._current, name)
 
     def before(self, name: str) -> Column:
-        """Return a field of each row as it came before, None where that is not known."""
-        return self._flat(attrgetter(name), self._previous)
+        """Return a field of each row as it came before."""
+        return self._column(self._previous, name)
 
     def once(self, make: Callable[["Columns"], Made]) -> Made:
         """Return what ``make`` makes of these rows; it is made only once."""
@@ -65,29 +82,45 @@ class Columns:
         made: Made = self._made[make]
         return made
 
-    @cached_property
-    def seconds(self) -> list[float]:
-        """The time from the report before to the last one, for each row; 0 where none was."""
-        spans = (repeat(block.seconds, len(block.labels)) for block in self.blocks)
-        return [*chain.from_iterable(spans)]
+    def _column(self, packed: Column, name: str) -> Column:
+        found: Column = packed[self._first + self._values.index(name) * self._step]
+        return found
 
     @cached_property
-    def _current(self) -> list[Any]:
-        return [block.current for block in self.blocks]
+    def _rows_of(self) -> NDArray[np.intp]:
+        return np.array([*map(len, map(_LABELS, self.blocks))], dtype=np.intp)
 
     @cached_property
-    def _previous(self) -> list[Any]:
-        return [_NOTHING if block.previous is None else block.previous for block in self.blocks]
+    def _step(self) -> NDArray[np.intp]:
+        """For each row, how far it is from one of its values to the next."""
+        return np.repeat(self._rows_of, self._rows_of)
 
-    def _flat(self, get: Callable[[Any], Any], sections: list[Any]) -> Column:
-        columns = [*map(get, sections)]
-        if self.blocks and isinstance(self.blocks[0].current, Record):
-            return columns
-        try:
-            return [*chain.from_iterable(columns)]
-        except TypeError:  # some hosts lack it
-            if not any(columns):
-                return [None] * len(self.labels)
-            pairs = zip(columns, self.blocks, strict=True)
-            spans = (repeat(None, len(b.labels)) if c is None else c for c, b in pairs)
-            return [*chain.from_iterable(spans)]
+    @cached_property
+    def _first(self) -> NDArray[np.intp]:
+        """For each row, where its first value stands."""
+        ends = np.cumsum(self._rows_of)
+        before = np.repeat(ends - self._rows_of, self._rows_of)  # rows in the blocks before
+        return before * len(self._values) + np.arange(len(before)) - before
+
+    @cached_property
+    def _current(self) -> Column:
+        return np.frombuffer(b"".join(map(_CURRENT, self.blocks)))
+
+    @cached_property
+    def _previous(self) -> Column:
+        return np.frombuffer(b"".join([_previous(block) for block in self.blocks]))
+
+
+def _previous(block: Block) -> bytes:
+    return _NAN * (len(block.current) // 8) if block.previous is None else block.previous
+
+
+_NAN = np.array(np.nan).tobytes()
+
+
+def gather(hosts: Sequence[Host], section: str, now: float) -> Columns:
+    """Return a section of these hosts as it is held at this moment, without what expired."""
+    held: list[Collection[Block]] = [host.sections.get(section, {}).values() for host in hosts]
+    if min(map(_EXPIRES, chain.from_iterable(held)), default=inf) <= now:
+        held = [[block for block in blocks if block.expires > now] for blocks in held]
+    return Columns(SECTIONS.get(section, Named), hosts, held)

@@ -1,130 +1,100 @@
 """Two reports of the same rows to what they say together: rates and ratios.
 
-A value that cannot be known is None: before the second report of a session, and for a row
-whose counter fell (a device was made anew, a 32-bit counter wrapped). Most pages have neither,
-so each function first takes the way on which there is no None, and looks at the rows one by
-one only if that fails.
+A value that cannot be known is NaN: before the second report of a session, and for a row whose
+counter fell (a device was made anew, a 32-bit counter wrapped).
 """
 
-from collections.abc import Sequence
-from operator import lt, sub
+import numpy as np
 
 from pombo_exporter.columns import Column, Columns
 
 # guest and guest_nice are part of user and nice already.
 CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-Row = Sequence[float | None]
 
 _IDLE = slice(3, 5)  # idle and iowait
 
+#: Numbers beyond all numbers are for the page to leave out, and no cause to warn.
+_whatever = np.errstate(over="ignore", invalid="ignore")
 
+
+@_whatever
 def per_second(rows: Columns, *names: str) -> Column:
     """Return the rate at which the sum of these columns grows, per second.
 
     A column that a host lacks does not count.
     """
-    new, old = [rows.now(name) for name in names], [rows.before(name) for name in names]
-    try:
-        if not any(any(map(lt, *pair)) for pair in zip(new, old, strict=True)):  # type: ignore[arg-type]  # None is what is tried
-            grown = _grown(new, old)
-            return [growth / seconds for growth, seconds in zip(grown, rows.seconds, strict=True)]
-    except TypeError:
-        pass
-    each = zip(zip(*new, strict=True), zip(*old, strict=True), rows.seconds, strict=True)
-    return [_rate(*row) for row in each]
+    grown = _grown(rows, names)
+    grown[:, np.any(grown < 0, axis=0)] = np.nan
+    return _ratio(_sum(grown), rows.seconds)
 
 
-def _grown(new: list[Column], old: list[Column]) -> list[float]:
-    """Return by how much the columns' sum grew, row by row.
-
-    Raises:
-        TypeError: when there is a None among them.
-    """
-    if len(new) == 1:
-        return [*map(sub, new[0], old[0])]
-    sums = map(sum, zip(*new, strict=True)), map(sum, zip(*old, strict=True))
-    return [*map(sub, *sums)]
+def _grown(rows: Columns, names: tuple[str, ...]) -> Column:
+    """Return by how much each of these columns grew: a line for each of them."""
+    return np.stack([rows.now(name) - rows.before(name) for name in names])
 
 
-def _rate(new: Row, old: Row, seconds: float) -> float | None:
-    known = [
-        (now, before)
-        for now, before in zip(new, old, strict=True)
-        if now is not None and before is not None
-    ]
-    if not known or any(now < before for now, before in known):
-        return None
-    return sum(now - before for now, before in known) / seconds
+def _sum(lines: Column) -> Column:
+    """Return the sum of what is known in each column of some lines, NaN where nothing is."""
+    known = ~np.isnan(lines)
+    return np.where(known.any(axis=0), lines.sum(axis=0, where=known), np.nan)
+
+
+def _ratio(part: Column, whole: Column) -> Column:
+    """Return one by the other, NaN where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
 def one(rows: Columns) -> Column:
     """Return 1 for each row: for families that say what they say in their labels."""
-    return [1.0] * len(rows.labels)
+    return np.ones(len(rows.labels))
 
 
 def present(rows: Columns, flag: str) -> Column:
     """Return 1 for each row whose flag is set, and nothing for the rest."""
-    return [1.0 if value else None for value in rows.now(flag)]
+    return np.where(rows.now(flag) > 0, 1.0, np.nan)
 
 
+@_whatever
 def difference(rows: Columns, whole: str, part: str) -> Column:
     """Return what is left of one column without another."""
-    pairs = zip(rows.now(whole), rows.now(part), strict=True)
-    return [None if left is None or right is None else left - right for left, right in pairs]
+    return rows.now(whole) - rows.now(part)
 
 
+@_whatever
 def used_ratio(rows: Columns, whole: str, available: str) -> Column:
     """Return the share of one column that is not available."""
-    pairs = zip(rows.now(whole), rows.now(available), strict=True)
-    return [1.0 - left / all_ if all_ and left is not None else None for all_, left in pairs]
+    return 1.0 - _ratio(rows.now(available), rows.now(whole))
 
 
+@_whatever
 def filled_ratio(rows: Columns, size: str, free: str, available: str) -> Column:
     """Return the share of each filesystem in use, as df has it: root's reserve is neither."""
-    pairs = zip(difference(rows, size, free), rows.now(available), strict=True)
-    return [
-        used / (used + left) if used is not None and left is not None and used + left > 0 else None
-        for used, left in pairs
-    ]
+    used = difference(rows, size, free)
+    return _ratio(used, used + rows.now(available))
 
 
+@_whatever
 def cpu_usage(rows: Columns, *_modes: str) -> Column:
     """Return the share of its time that each core was busy: neither idle nor awaiting I/O."""
-    return [_busy(*spent) for spent in rows.once(_idle_and_total)]
+    return _busy(*rows.once(_idle_and_total))
 
 
+@_whatever
 def cpu_average_usage(rows: Columns) -> Column:
     """Return, host by host, the share of all cores' time that they were busy."""
-    spent, start, averages = rows.once(_idle_and_total), 0, []
-    for _, count in rows.hosts:
-        cores = [core for core in spent[start : start + count] if core[1] > 0]
-        start += count
-        averages.append(_busy(*map(sum, zip(*cores, strict=True))) if cores else None)
-    return averages
+    idle, total = rows.once(_idle_and_total)
+    known = total > 0  # a counter that fell leaves no total
+    hosts, count = rows.host_of[known], len(rows.hosts)
+    sums = [np.bincount(hosts, spent[known], count) for spent in (idle, total)]
+    return _busy(*np.asarray(sums, dtype=float))  # no rows would make integers
 
 
-def _idle_and_total(rows: Columns) -> Sequence[tuple[float, float]]:
+def _idle_and_total(rows: Columns) -> tuple[Column, Column]:
     """Return the seconds between the two reports that each core was idle, and all of them."""
-    new = [rows.now(mode) for mode in CPU_MODES]
-    old = [rows.before(mode) for mode in CPU_MODES]
-    try:
-        return [*zip(_grown(new[_IDLE], old[_IDLE]), _grown(new, old), strict=True)]
-    except TypeError:
-        each = zip(zip(*new, strict=True), zip(*old, strict=True), strict=True)
-        return [_core(*row) for row in each]
+    grown = _grown(rows, CPU_MODES)
+    idle, total = _sum(grown[_IDLE]), _sum(grown)
+    return idle, np.where(np.isnan(grown[_IDLE][0]), np.nan, total)
 
 
-def _core(new: Row, old: Row) -> tuple[float, float]:
-    grown = [
-        None if now is None or before is None else now - before
-        for now, before in zip(new, old, strict=True)
-    ]
-    idle, *waiting = grown[_IDLE]
-    if idle is None:
-        return 0.0, 0.0
-    return idle + sum(filter(None, waiting)), sum(filter(None, grown))
-
-
-def _busy(idle: float, total: float) -> float | None:
-    # A counter that fell leaves no total; iowait alone may fall a little (proc_stat(5)).
-    return min(1.0, max(0.0, 1.0 - idle / total)) if total > 0 else None
+def _busy(idle: Column, total: Column) -> Column:
+    return np.clip(1.0 - _ratio(idle, total), 0.0, 1.0)  # iowait may fall a little (proc_stat(5))

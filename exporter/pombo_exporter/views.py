@@ -6,17 +6,16 @@ they agree with the page of metrics. A value that is not known is None.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from math import isfinite, nan
 from typing import Any
 
+import numpy as np
 from msgspec import Struct
-from msgspec.structs import astuple
-from pombo_wire import MAX_DATAGRAM_BYTES, Record
+from pombo_wire import MAX_DATAGRAM_BYTES
 
 from pombo_exporter import rates
-from pombo_exporter.blocks import Block
 from pombo_exporter.catalogue import Catalogue, OfHost, Rows, Source, Summary
-from pombo_exporter.columns import Column, Columns
+from pombo_exporter.columns import Column, Columns, gather
 from pombo_exporter.host import Host, State
 from pombo_exporter.refusals import Refused
 from pombo_exporter.roster import Limits
@@ -214,61 +213,73 @@ class Fullest(Struct):
 def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
     """Return these hosts, each in a line, at ``now`` on the exporter's monotonic clock.
 
-    Some tens at once are cheaper than one by one; a hundred take about a millisecond.
+    Some tens at once are cheaper than one by one.
     """
-    held = _gather(hosts, now, _SUMMARISED)
-    cpu = rates.cpu_average_usage(held["cpu"])
-    memory, system = held["memory"], held["system"]
-    total, available = _single(memory, "total"), _single(memory, "available")
-    used = _firsts(memory, rates.used_ratio(memory, "total", "available"))
-    uptime = _single(system, "uptime")
-    fullest = _fullest(held["filesystems"])
-    received = _traffic(held["networks"], "receive_bytes")
-    sent = _traffic(held["networks"], "transmit_bytes")
+    states = [host.state_at(now) for host in hosts]
+    pairs = zip(hosts, states, strict=True)
+    measured = _measured([host for host, state in pairs if state is not State.DOWN], now)
     return [
         HostSummary(
-            name=host.name,
-            state=host.state_at(now),
-            last_seen_timestamp_seconds=host.last_seen_wall,
-            last_seen_age_seconds=max(0.0, now - host.last_seen),
-            address=str(host.address[0]),
-            agent_version=host.info.agent,
-            labels=host.labels,
-            interval_seconds=host.interval,
-            datagrams_received=host.ledger.received,
-            datagrams_lost=min(host.ledger.lost, _MOST),
-            datagrams_duplicate=host.ledger.duplicate,
-            datagrams_reordered=host.ledger.reordered,
-            conflicts=host.conflicts,
-            clock_offset_seconds=host.clock_offset,
-            cpu_usage_ratio=cpu[at],
-            memory_total_bytes=total[at],
-            memory_available_bytes=available[at],
-            memory_used_ratio=used[at],
-            fullest_filesystem=fullest[at],
-            network_receive_bytes_per_second=received[at],
-            network_transmit_bytes_per_second=sent[at],
-            uptime_seconds=uptime[at],
+            host.name,
+            state,
+            host.last_seen_wall,
+            max(0.0, now - host.last_seen),
+            str(host.address[0]),
+            host.info.agent,
+            host.labels,
+            host.interval,
+            host.ledger.received,
+            min(host.ledger.lost, _MOST),
+            host.ledger.duplicate,
+            host.ledger.reordered,
+            host.conflicts,
+            host.clock_offset,
+            *(_NOTHING if state is State.DOWN else next(measured)),
         )
-        for at, host in enumerate(hosts)
+        for host, state in zip(hosts, states, strict=True)
     ]
+
+
+def _measured(hosts: Sequence[Host], now: float) -> Iterator[tuple[Any, ...]]:
+    """Yield what stands in a host's line of what it measures."""
+    held = {name: gather(hosts, name, now) for name in _SUMMARISED}
+    memory = held["memory"]
+    return zip(
+        _known(rates.cpu_average_usage(held["cpu"])),
+        _single(memory, "total"),
+        _single(memory, "available"),
+        _by_host(memory, rates.used_ratio(memory, "total", "available")),
+        _fullest(held["filesystems"]),
+        _traffic(held["networks"], "receive_bytes"),
+        _traffic(held["networks"], "transmit_bytes"),
+        _single(held["system"], "uptime"),
+        strict=True,
+    )
+
+
+_SUMMARISED = ("cpu", "memory", "system", "filesystems", "networks")
+_NOTHING = (None,) * 8
 
 
 def detail(host: Host, catalogue: Catalogue, now: float) -> HostDetail:
     """Return all of a host."""
     [summary] = summaries([host], now)
-    held = _gather([host], now, tuple({*host.sections, *_DETAILED}))
-    system, swap = held["system"], held["swap"]
+    up = [host] if summary.state is not State.DOWN else []
+    held = {name: gather(up, name, now) for name in {*host.sections, *_DETAILED}}
+
+    def single(section: str, name: str) -> float | None:
+        return next(iter(_single(held[section], name)), None)
+
     return HostDetail(
         **{name: getattr(summary, name) for name in summary.__struct_fields__},
         system=host.info.system,
         release=host.info.release,
         machine=host.info.machine,
-        load1=_single(system, "load1")[0],
-        load5=_single(system, "load5")[0],
-        load15=_single(system, "load15")[0],
-        swap_total_bytes=_single(swap, "total")[0],
-        swap_used_bytes=_single(swap, "used")[0],
+        load1=single("system", "load1"),
+        load5=single("system", "load5"),
+        load15=single("system", "load15"),
+        swap_total_bytes=single("swap", "total"),
+        swap_used_bytes=single("swap", "used"),
         cores=_cores(held["cpu"]),
         filesystems=_filesystems(held["filesystems"]),
         disks=_disks(held["disks"]),
@@ -278,89 +289,74 @@ def detail(host: Host, catalogue: Catalogue, now: float) -> HostDetail:
     )
 
 
-_SUMMARISED = ("cpu", "memory", "system", "filesystems", "networks")
-_DETAILED = (*_SUMMARISED, "swap", "disks", "gauges")
+_DETAILED = ("cpu", "disks", "filesystems", "gauges", "memory", "networks", "swap", "system")
 
 
-def _gather(hosts: Sequence[Host], now: float, names: Sequence[str]) -> dict[str, Columns]:
-    """Return these sections of the hosts; one that is down, or lacks a section, has no rows."""
-    held = {name: Columns() for name in names}
-    for host in hosts:
-        down = host.state_at(now) is State.DOWN
-        for name, columns in held.items():
-            blocks = () if down else host.sections.get(name, {}).values()
-            columns.add(host.label_text, [block for block in blocks if block.expires > now])
-    return held
+def _known(values: Column) -> list[float | None]:
+    return [value if isfinite(value) else None for value in values.tolist()]
 
 
-def _by_host(rows: Columns, values: Sequence[Any]) -> Iterator[list[Any]]:
-    """Yield each host's share of what was made of its rows."""
-    each = iter(values)
-    for _, count in rows.hosts:
-        yield [*islice(each, count)]
+def _single(record: Columns, name: str) -> list[float | None]:
+    """Return a field of a record, host by host."""
+    return _by_host(record, record.now(name))
 
 
-def _firsts(rows: Columns, values: Column) -> Column:
-    """Return each host's only value of a section of single values, if there is one."""
-    return [next(iter(own), None) for own in _by_host(rows, values)]
+def _by_host(record: Columns, values: Column) -> list[float | None]:
+    """Return what was made of a record, host by host."""
+    found = np.full(len(record.hosts), nan)
+    found[record.host_of] = values
+    return _known(found)
 
 
-def _single(rows: Columns, name: str) -> Column:
-    return _firsts(rows, rows.now(name))
-
-
-def _traffic(networks: Columns, counter: str) -> Column:
+def _traffic(networks: Columns, counter: str) -> list[float | None]:
     """Return, host by host, the rate over all interfaces but the loopback."""
-    rows = zip(_texts(networks, "device"), rates.per_second(networks, counter), strict=True)
-    known = [
-        [rate for device, rate in own if device != _LOOPBACK and rate is not None]
-        for own in _by_host(networks, [*rows])
-    ]
-    return [sum(own) if own else None for own in known]
+    counted = [device != _LOOPBACK for device in networks.texts("device")]
+    values = rates.per_second(networks, counter)
+    known = np.array(counted, dtype=bool) & ~np.isnan(values)
+    count = len(networks.hosts)
+    of = networks.host_of[known]
+    sums = np.bincount(of, values[known], count)
+    return _known(np.where(np.bincount(of, minlength=count), sums, nan))
 
 
 def _fullest(filesystems: Columns) -> list[FullestFilesystem | None]:
+    found: list[FullestFilesystem | None] = [None] * len(filesystems.hosts)
     rows = zip(
-        rates.filled_ratio(filesystems, "size", "free", "available"),
-        _texts(filesystems, "mountpoint"),
-        filesystems.now("readonly"),
+        filesystems.host_of.tolist(),
+        rates.filled_ratio(filesystems, "size", "free", "available").tolist(),
+        filesystems.texts("mountpoint"),
+        filesystems.now("readonly").tolist(),
         strict=True,
     )
-    found: list[FullestFilesystem | None] = []
-    for own in _by_host(filesystems, [*rows]):
-        writable = [row for row in own if row[0] is not None and not row[2]]
-        ratio, path, _ = max(writable, default=(0.0, "", None))
-        found.append(FullestFilesystem(path, ratio) if writable else None)
+    for host, ratio, path, readonly in rows:
+        fullest = found[host]
+        if isfinite(ratio) and readonly != 1 and (not fullest or ratio > fullest.used_ratio):
+            found[host] = FullestFilesystem(path, ratio)
     return found
 
 
-def _texts(rows: Columns, name: str) -> list[str]:
-    """Return one of the texts that name each row."""
-    return [text for block in rows.blocks for text in getattr(block.current, name)]
-
-
 def _cores(cpu: Columns) -> list[Core]:
-    return [*map(Core, _texts(cpu, "cpu"), rates.cpu_usage(cpu))]
+    return [*map(Core, cpu.texts("cpu"), _known(rates.cpu_usage(cpu)))]
 
 
 def _filesystems(rows: Columns) -> list[Filesystem]:
-    readonly = [None if flag is None else bool(flag) for flag in rows.now("readonly")]
+    readonly = [None if flag is None else bool(flag) for flag in _known(rows.now("readonly"))]
     return [
         *map(
             Filesystem,
-            *(_texts(rows, name) for name in ("mountpoint", "device", "fstype")),
-            rows.now("size"),
-            rates.difference(rows, "size", "free"),
-            rows.now("available"),
-            rates.filled_ratio(rows, "size", "free", "available"),
+            *map(rows.texts, ("mountpoint", "device", "fstype")),
+            _known(rows.now("size")),
+            _known(rates.difference(rows, "size", "free")),
+            _known(rows.now("available")),
+            _known(rates.filled_ratio(rows, "size", "free", "available")),
             readonly,
         )
     ]
 
 
 def _disks(rows: Columns) -> list[Disk]:
-    counters = ("read_bytes", "written_bytes")
-    return [*map(Disk, _texts(rows, "device"), *(rates.per_second(rows, c) for c in counters))]
+    found = (_known(rates.per_second(rows, name)) for name in ("read_bytes", "written_bytes"))
+    return [*map(Disk, rows.texts("device"), *found)]
 
 
 def _networks(rows: Columns) -> list[Network]:
@@ -370,13 +366,12 @@ def _networks(rows: Columns) -> list[Network]:
         ("receive_errors", "receive_drops"),
         ("transmit_errors", "transmit_drops"),
     )
-    found = (rates.per_second(rows, *names) for names in counters)
-    return [*map(Network, _texts(rows, "device"), *found)]
+    found = (_known(rates.per_second(rows, *names)) for names in counters)
+    return [*map(Network, rows.texts("device"), *found)]
 
 
 def _named_values(rows: Columns) -> Iterator[tuple[str, float]]:
-    for block in rows.blocks:
-        yield from zip(block.current.name, block.current.value, strict=True)
+    return zip(rows.texts("name"), rows.now("value").tolist(), strict=True)
 
 
 def _families(held: Mapping[str, Columns], catalogue: Catalogue) -> Iterator[FamilyView]:
@@ -386,7 +381,7 @@ def _families(held: Mapping[str, Columns], catalogue: Catalogue) -> Iterator[Fam
         if samples:
             yield FamilyView(family.name, family.help, family.kind, samples)
     for found in catalogue.maps:
-        for name, value in _named_values(held.get(found.section, Columns())):
+        for name, value in _named_values(held[found.section]) if found.section in held else ():
             text = found.help.format(name)
             yield FamilyView(found.prefix + name, text, found.kind, [Sample({}, value)])
 
@@ -395,28 +390,17 @@ def _samples(source: Source, held: Mapping[str, Columns]) -> Iterator[Sample]:
     if isinstance(source, OfHost) or source.section not in held:
         return
     rows = held[source.section]
-    values: Column
     labels: list[dict[str, str]]
     match source:
         case Summary(_, derive):
-            values, labels = derive(rows), [{}]
+            values, labels = derive(rows), [{} for _ in rows.hosts]
         case Rows(_, names, derive, label):
             values = derive(rows, *names) if derive else rows.now(names[0])
             own = dict([label]) if label else {}
-            labels = [own | row for block in rows.blocks for row in _labels(block)]
-    for texts, value in zip(labels, values, strict=True):
+            labels = [own | row for row in rows.named()]
+    for texts, value in zip(labels, _known(values), strict=True):
         if value is not None:
             yield Sample(texts, value)
-
-
-def _labels(block: Block) -> Iterator[dict[str, str]]:
-    """Yield the labels of each of a block's rows."""
-    section = block.current
-    names = section.__struct_fields__[: section.label_columns]
-    texts = astuple(section)[: section.label_columns]
-    rows = [texts] if isinstance(section, Record) else zip(*texts, strict=True)
-    for row in rows:
-        yield dict(zip(names, row, strict=True))
 
 
 # --- the exporter ---

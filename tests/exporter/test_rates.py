@@ -1,29 +1,36 @@
 """Two reports to rates and ratios: None for what cannot be known, never a wrong number."""
 
-from math import inf
+from math import inf, isnan
 
+import numpy as np
 import pytest
+from builders import HERE
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
-from pombo_exporter.blocks import Block, Stamp
-from pombo_exporter.columns import Columns
+from pombo_exporter.blocks import Block, Stamp, pack
+from pombo_exporter.columns import Column, Columns
+from pombo_exporter.host import Host
 from pombo_exporter.rates import cpu_average_usage, cpu_usage, difference, per_second
 from pombo_wire import Cpu, Disks, Filesystems, Table
 
 
 def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Columns:
     """Return one host's rows, of blocks as they came last and as they came before."""
-    found = Columns()
     stamp = Stamp(None, 0, None)
-    found.add(
-        b"",
-        [
-            Block((b"",) * len(astuple(now)[0]), now, before, seconds if before else 0, stamp, inf)
-            for now, before in reports
-        ],
-    )
-    return found
+    blocks = []
+    for now, before in reports:
+        texts = astuple(now)[: now.label_columns]
+        labels = (b"",) * len(texts[0])
+        past = (pack(before), seconds) if before else (None, 0.0)
+        blocks.append(Block(texts, labels, pack(now), *past, stamp, inf))
+    kind = type(reports[0][0]) if reports else Cpu
+    return Columns(kind, [Host("pi", HERE)], [blocks])
+
+
+def said(values: Column) -> list[float | None]:
+    """Return a column with None for what is not known."""
+    return [None if isnan(value) else value for value in values.tolist()]
 
 
 def block(current: Table, previous: Table | None) -> Columns:
@@ -44,94 +51,94 @@ def test_rows_of_hosts_that_know_more_or_less_stand_side_by_side() -> None:
     more = Disks(("sda",), reads=(20.0,), writes=(30.0,))
     less = Disks(("sdb",), reads=(20.0,))
     known = rows((more, both), (both, None), (less, replace(less, reads=(5.0,))))
-    assert per_second(known, "reads", "writes") == [6, None, 3]
-    assert per_second(known, "writes") == [4, None, None]
-    assert known.now("writes") == [30, 10, None]
+    assert said(per_second(known, "reads", "writes")) == [6, None, 3]
+    assert said(per_second(known, "writes")) == [4, None, None]
+    assert said(known.now("writes")) == [30, 10, None]
 
 
 def test_first_report_has_no_rate() -> None:
-    assert per_second(block(read(1), None), "read_bytes") == [None]
-    assert cpu_usage(block(cores(idle=(1,)), None)) == [None]
-    assert cpu_average_usage(block(cores(idle=(1,)), None)) == [None]
+    assert said(per_second(block(read(1), None), "read_bytes")) == [None]
+    assert said(cpu_usage(block(cores(idle=(1,)), None))) == [None]
+    assert said(cpu_average_usage(block(cores(idle=(1,)), None))) == [None]
 
 
 def test_rate_is_what_was_added_a_second() -> None:
-    assert per_second(block(read(150, 7), read(100, 7)), "read_bytes") == [10, 0]
+    assert said(per_second(block(read(150, 7), read(100, 7)), "read_bytes")) == [10, 0]
 
 
 def test_counter_that_fell_has_no_rate_and_the_others_keep_theirs() -> None:
-    assert per_second(block(read(99, 200), read(100, 100)), "read_bytes") == [None, 20]
+    assert said(per_second(block(read(99, 200), read(100, 100)), "read_bytes")) == [None, 20]
 
 
 def test_rate_of_a_sum_takes_the_columns_that_both_reports_have() -> None:
     device = ("sda",)
     before = Disks(device, reads=(10.0,), writes=(10.0,), read_bytes=(0.0,))
     now = Disks(device, reads=(15.0,), writes=(30.0,))
-    assert per_second(block(now, before), "reads", "writes") == [5]
-    assert per_second(block(now, before), "reads", "read_bytes") == [1]
-    assert per_second(block(now, before), "read_bytes", "io_seconds") == [None]
+    assert said(per_second(block(now, before), "reads", "writes")) == [5]
+    assert said(per_second(block(now, before), "reads", "read_bytes")) == [1]
+    assert said(per_second(block(now, before), "read_bytes", "io_seconds")) == [None]
 
 
 def test_sum_of_which_a_part_fell_has_no_rate() -> None:
     before = Disks(("sda", "sdb"), reads=(10.0, 10.0), writes=(10.0, 10.0))
     now = Disks(("sda", "sdb"), reads=(15.0, 15.0), writes=(9.0, 15.0))
-    assert per_second(block(now, before), "reads", "writes") == [None, 2]
-    assert per_second(block(now, before), "writes", "reads") == [None, 2]
+    assert said(per_second(block(now, before), "reads", "writes")) == [None, 2]
+    assert said(per_second(block(now, before), "writes", "reads")) == [None, 2]
 
 
 def test_space_in_use_is_the_size_less_what_is_free() -> None:
     mounts = Filesystems(("/",), ("x",), ("ext4",), size=(10.0,), free=(4.0,))
-    assert difference(block(mounts, None), "size", "free") == [6]
-    assert difference(block(replace(mounts, free=None), None), "size", "free") == [None]
-    assert difference(block(replace(mounts, size=None), None), "size", "free") == [None]
+    assert said(difference(block(mounts, None), "size", "free")) == [6]
+    assert said(difference(block(replace(mounts, free=None), None), "size", "free")) == [None]
+    assert said(difference(block(replace(mounts, size=None), None), "size", "free")) == [None]
 
 
 def test_core_is_busy_when_neither_idle_nor_awaiting_io() -> None:
     before = cores(user=(10.0, 0.0), system=(5.0, 0.0), idle=(80.0, 0.0), iowait=(5.0, 0.0))
     now = cores(user=(12.0, 0.0), system=(6.0, 0.0), idle=(86.0, 4.0), iowait=(6.0, 1.0))
     both = block(now, before)
-    assert cpu_usage(both) == pytest.approx([0.3, 0])
-    assert cpu_average_usage(both) == [pytest.approx(0.2)]
+    assert said(cpu_usage(both)) == pytest.approx([0.3, 0])
+    assert said(cpu_average_usage(both)) == [pytest.approx(0.2)]
 
 
 def test_guests_time_is_counted_once() -> None:
     before = cores(user=(0.0,), nice=(0.0,), idle=(0.0,), guest=(0.0,), guest_nice=(0.0,))
     now = cores(user=(2.0,), nice=(1.0,), idle=(1.0,), guest=(2.0,), guest_nice=(1.0,))
-    assert cpu_usage(block(now, before)) == [0.75]
+    assert said(cpu_usage(block(now, before))) == [0.75]
 
 
 def test_mode_that_only_one_report_has_counts_in_neither() -> None:
     before = cores(user=(0.0,), idle=(0.0,))
     now = cores(user=(1.0,), idle=(3.0,), iowait=(1000.0,), steal=(1000.0,))
-    assert cpu_usage(block(now, before)) == [0.25]
+    assert said(cpu_usage(block(now, before))) == [0.25]
 
 
 def test_nothing_is_said_of_a_core_that_does_not_tell_its_idle_time() -> None:
     before, now = cores(user=(0.0,), iowait=(0.0,)), cores(user=(1.0,), iowait=(1.0,))
-    assert cpu_usage(block(now, before)) == [None]
-    assert cpu_average_usage(block(now, before)) == [None]
+    assert said(cpu_usage(block(now, before))) == [None]
+    assert said(cpu_average_usage(block(now, before))) == [None]
 
 
 def test_iowait_may_fall_a_little() -> None:
     before = cores(user=(10.0,), idle=(10.0,), iowait=(10.0,))
     now = cores(user=(11.0,), idle=(14.0,), iowait=(9.9,))
-    assert cpu_usage(block(now, before)) == pytest.approx([1 - 3.9 / 4.9])
+    assert said(cpu_usage(block(now, before))) == pytest.approx([1 - 3.9 / 4.9])
     now = cores(user=(11.0,), idle=(10.0,), iowait=(9.9,))
-    assert cpu_usage(block(now, before)) == [1]
+    assert said(cpu_usage(block(now, before))) == [1]
 
 
 def test_core_whose_counters_began_anew_has_no_ratio_and_does_not_bend_the_average() -> None:
     before = cores(user=(100.0, 100.0), idle=(100.0, 100.0))
     now = cores(user=(0.0, 101.0), idle=(0.0, 103.0))
-    assert cpu_usage(block(now, before)) == [None, 0.25]
-    assert cpu_average_usage(block(now, before)) == [0.25]
+    assert said(cpu_usage(block(now, before))) == [None, 0.25]
+    assert said(cpu_average_usage(block(now, before))) == [0.25]
 
 
 def test_average_goes_over_all_blocks() -> None:
     before = cores(user=(0.0,), idle=(0.0,))
     parts = [(cores(user=(busy,), idle=(4.0 - busy,)), before) for busy in (1.0, 2.0, 3.0)]
-    assert cpu_average_usage(rows(*parts)) == [0.5]
-    assert cpu_average_usage(rows()) == [None]
+    assert said(cpu_average_usage(rows(*parts))) == [0.5]
+    assert said(cpu_average_usage(rows())) == [None]
 
 
 SECONDS = st.floats(0, allow_infinity=False)
@@ -142,5 +149,5 @@ REPORTS = st.builds(cores, user=ROWS, system=ROWS, idle=ROWS, iowait=ROWS)
 @given(REPORTS, REPORTS)
 def test_ratio_of_any_two_reports_is_from_nought_to_one(before: Cpu, now: Cpu) -> None:
     both = block(now, before)
-    for ratio in (*cpu_usage(both), *cpu_average_usage(both)):
+    for ratio in said(np.append(cpu_usage(both), cpu_average_usage(both))):
         assert ratio is None or 0 <= ratio <= 1
