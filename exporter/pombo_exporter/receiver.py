@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 64  # datagrams a drain, so that a flood leaves the loop its turn
 REST = 0.001  # seconds; the kernel's default buffer holds some 90 datagrams
-_BUSY = 24  # datagrams found by a drain
+_BUSY = 12  # datagrams found by a drain
 
 Take = Callable[[bytes, tuple[str | int, ...]], None]
 

@@ -12,7 +12,7 @@ from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
 
 _PATIENCE: Final = 60.0  # seconds for a client to take its page
-_TURN: Final = 0.001  # seconds of rendering before the socket has its turn
+_TURN: Final = 0.0005  # seconds of rendering before the socket has its turn
 _GZIP: Final = 31  # zlib's window bits for a gzip container
 
 #: Of every answer: it is of this moment, and of the type that it says.
