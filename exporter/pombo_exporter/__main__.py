@@ -12,6 +12,7 @@ from pombo_common import logs
 from pombo_common.flags import Address
 
 from pombo_exporter import receiver, web
+from pombo_exporter.collector import Sparing
 from pombo_exporter.families import catalogue
 from pombo_exporter.host import Host
 from pombo_exporter.intake import Intake
@@ -65,11 +66,13 @@ async def serve(options: Options) -> None:
         drain = receiver.Drain(loop, udp, take)
         fields = {"udp": _where(udp), "web": _where(http)}
         log.info("exporter listens", extra={"fields": fields})
+        sparing = Sparing()
         while not stop.is_set():
             turns = Turns()
             for _ in roster.sweep(monotonic()):
                 await turns.give()
             drops.read()
+            sparing.spare(len(roster.hosts))
             try:
                 await asyncio.wait_for(stop.wait(), _SWEEP_EVERY)
             except TimeoutError:

@@ -7,6 +7,7 @@ day, both in seconds.
 from enum import Enum, StrEnum, auto
 from typing import Final
 
+from msgspec import Struct, field
 from msgspec.structs import astuple
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, Info, Report
 
@@ -40,51 +41,38 @@ class Verdict(Enum):
     RIVAL = auto()  # of another agent that runs under the same name
 
 
-class Host:
-    """The state of one host."""
+class Host(Struct, gc=False, eq=False):
+    """The state of one host; no part of it leads back to it, so that no collector need look.
 
-    __slots__ = (
-        "_rivals",
-        "_session_since",
-        "address",
-        "clock_offset",
-        "conflicts",
-        "departed",
-        "info",
-        "info_text",
-        "interval",
-        "label_text",
-        "labels",
-        "last_seen",
-        "last_seen_wall",
-        "ledger",
-        "name",
-        "rival_address",
-        "sections",
-        "session",
-        "state",
-    )
+    ``sections`` are the blocks that it reports, by section; ``departed`` tells that it said bye,
+    and is remembered for a while, to know its stragglers. ``state`` is as it was last announced:
+    ``state_at`` tells the present one.
+    """
 
-    def __init__(self, name: str, address: Address) -> None:
-        self.name = name
-        self.label_text = label_text(("instance", name))
-        self.address = address
-        self.interval = DEFAULT_INTERVAL_SECONDS
-        self.last_seen = 0.0
-        self.last_seen_wall = 0.0
-        self.clock_offset: float | None = None
-        self.info = Info()
-        self.labels: dict[str, str] = {}
+    name: str
+    address: Address
+    label_text: bytes = b""
+    info_text: bytes = b""
+    interval: float = DEFAULT_INTERVAL_SECONDS
+    last_seen: float = 0.0
+    last_seen_wall: float = 0.0
+    clock_offset: float | None = None
+    info: Info = Info()
+    labels: dict[str, str] = {}
+    sections: dict[str, Blocks] = {}
+    ledger: Ledger = field(default_factory=Ledger)
+    session: int | None = None
+    departed: bool = False
+    conflicts: int = 0
+    rival_address: Address = ("", 0)
+    state: State = State.LIVE
+    _session_since: float = 0.0
+    _rivals: int = 0  # datagrams of another session since the holder was last heard
+
+    def __post_init__(self) -> None:
+        """Make the label texts that need nothing but the name."""
+        self.label_text = label_text(("instance", self.name))
         self.info_text = self._info_text()
-        self.sections: dict[str, Blocks] = {}
-        self.ledger = Ledger()
-        self.session: int | None = None
-        self.departed = False  # said bye; remembered for a while, to know its stragglers
-        self.conflicts = 0
-        self.rival_address: Address = ("", 0)
-        self.state = State.LIVE  # as last announced; state_at tells the present one
-        self._session_since = 0.0
-        self._rivals = 0  # datagrams of another session since the holder was last heard
 
     def state_at(self, now: float) -> State:
         """Return how the host stands at ``now``."""

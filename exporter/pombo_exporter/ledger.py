@@ -8,37 +8,32 @@ window: ``WINDOW`` numbers behind the newest, as in IPsec's replay protection (R
 
 from typing import Final
 
+from msgspec import Struct
+
 WINDOW: Final = 64
 
+_NONE: Final[frozenset[int]] = frozenset()
 
-class Ledger:
-    """Counts a host's datagrams over all its sessions."""
 
-    __slots__ = (
-        "_first",
-        "_gaps",
-        "_next",
-        "_written_off",
-        "duplicate",
-        "lost",
-        "received",
-        "reordered",
-    )
+class Ledger(Struct, gc=False, eq=False):
+    """Counts a host's datagrams over all its sessions.
 
-    def __init__(self) -> None:
-        self.received = 0
-        self.lost = 0
-        self.duplicate = 0
-        self.reordered = 0
-        self._first = 0
-        self._next = 0
-        self._gaps: dict[int, float] = {}  # number → when it was first missed, ascending
-        self._written_off: set[int] = set()  # lost, yet still within the window
+    As a host, it is nothing that the cyclic collector would have to visit.
+    """
+
+    received: int = 0
+    lost: int = 0
+    duplicate: int = 0
+    reordered: int = 0
+    _first: int = 0
+    _next: int = 0
+    _gaps: dict[int, float] = {}  # number → when it was first missed, ascending
+    _written_off: frozenset[int] = _NONE  # lost, yet still within the window
 
     def begin(self, expected: int) -> None:
         """Start a session whose next number is ``expected``; gaps of the last one are lost."""
         self._close(len(self._gaps))
-        self._written_off.clear()
+        self._written_off = _NONE
         self._first = self._next = expected
 
     def book(self, number: int, now: float) -> bool:
@@ -52,7 +47,7 @@ class Ledger:
                 self._gaps[missed] = now
             self._next = number + 1
         elif self._gaps.pop(number, None) is not None or number in self._written_off:
-            self._written_off.discard(number)
+            self._written_off -= {number}
             self.reordered += 1
             return True
         elif number < max(self._first, self._next - WINDOW):
@@ -68,7 +63,7 @@ class Ledger:
     def settle(self, missed_before: float) -> None:
         """Write off the gaps that were first missed at ``missed_before`` or earlier."""
         old = [number for number, missed_at in self._gaps.items() if missed_at <= missed_before]
-        self._written_off.update(old)
+        self._written_off |= {*old}
         for number in old:
             del self._gaps[number]
         self.lost += len(old)
@@ -77,7 +72,7 @@ class Ledger:
         edge = self._next - WINDOW
         self._close(sum(number < edge for number in self._gaps))
         if self._written_off:
-            self._written_off = {number for number in self._written_off if number >= edge}
+            self._written_off = frozenset(n for n in self._written_off if n >= edge)
 
     def _close(self, count: int) -> None:
         for number in list(self._gaps)[:count]:

@@ -1,7 +1,6 @@
 """Pieces to a response: compressed and written one by one, while the socket has its turns."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import perf_counter
@@ -10,6 +9,8 @@ from typing import Final
 from aiohttp import ClientConnectionError, web
 from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
+
+from pombo_exporter.collector import resting
 
 _PATIENCE: Final = 60.0  # seconds for a client to take its page
 _TURN: Final = 0.0005  # seconds of rendering before the socket has its turn
@@ -30,29 +31,6 @@ class Turns:
         if perf_counter() - self._began > _TURN:
             await asyncio.sleep(0)
             self._began = perf_counter()
-
-
-class _NoCollection:
-    """Keeps the cyclic collector off while pages are made.
-
-    It would walk the long lists that a page is made of, for tens of milliseconds in which
-    nobody drains the socket; and nothing that makes a page makes cycles.
-    """
-
-    def __init__(self) -> None:
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        self._depth += 1
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        if not self._depth:
-            gc.enable()
-
-
-_no_collection = _NoCollection()
 
 
 async def stream(
@@ -77,7 +55,7 @@ async def stream(
     if request.method == "HEAD":
         return response
     turns = Turns()
-    with _no_collection, suppress(ClientConnectionError):  # a client may leave when it likes
+    with resting, suppress(ClientConnectionError):  # a client may leave when it likes
         async with asyncio.timeout(_PATIENCE):
             for piece in pieces:
                 if piece and (packed := squeeze(piece)):
