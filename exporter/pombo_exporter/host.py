@@ -5,6 +5,9 @@ day, both in seconds.
 """
 
 from enum import Enum, StrEnum, auto
+from itertools import chain
+from math import inf
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct, field
@@ -33,6 +36,9 @@ class State(StrEnum):
 Address = tuple[str | int, ...]
 
 
+_EXPIRES = attrgetter("expires")
+
+
 class Verdict(Enum):
     """What is to be done with a datagram, by its session and number."""
 
@@ -46,7 +52,7 @@ class Host(Struct, gc=False, eq=False):
 
     ``sections`` are the blocks that it reports, by section; ``departed`` tells that it said bye,
     and is remembered for a while, to know its stragglers. ``state`` is as it was last announced:
-    ``state_at`` tells the present one.
+    ``state_at`` tells the present one. Until ``due``, time alone changes nothing of the host.
     """
 
     name: str
@@ -66,6 +72,7 @@ class Host(Struct, gc=False, eq=False):
     conflicts: int = 0
     rival_address: Address = ("", 0)
     state: State = State.LIVE
+    due: float = 0.0
     _session_since: float = 0.0
     _rivals: int = 0  # datagrams of another session since the holder was last heard
 
@@ -80,6 +87,20 @@ class Host(Struct, gc=False, eq=False):
         if silence < LATE_AFTER * self.interval:
             return State.LIVE
         return State.LATE if silence < DOWN_AFTER * self.interval else State.DOWN
+
+    def next_due(self, now: float) -> float:
+        """Return when to look at the host again, which is after an interval at the latest."""
+        if self.ledger.has_gaps:
+            return now
+        late = self.last_seen + LATE_AFTER * self.interval
+        down = self.last_seen + DOWN_AFTER * self.interval
+        turn = late if now < late else down
+        return min(now + self.interval, turn, self.earliest_expiry())
+
+    def earliest_expiry(self) -> float:
+        """Return when the first of the blocks expires."""
+        blocks = chain.from_iterable(map(dict.values, self.sections.values()))
+        return min(map(_EXPIRES, blocks), default=inf)
 
     def judge(self, report: Report, address: Address, now: float, listening: float) -> Verdict:
         """Book a datagram and say what to do with it.
@@ -121,7 +142,9 @@ class Host(Struct, gc=False, eq=False):
         self.address = address
         self.last_seen = now
         self.last_seen_wall = wall
-        self.interval = report.interval or DEFAULT_INTERVAL_SECONDS
+        interval = report.interval or DEFAULT_INTERVAL_SECONDS
+        if interval != self.interval:
+            self.interval, self.due = interval, now
         if report.time is not None:
             self.clock_offset = report.time - wall
         info = self.info if report.info is None else report.info

@@ -30,6 +30,11 @@ class Ledger(Struct, gc=False, eq=False):
     _gaps: dict[int, float] = {}  # number → when it was first missed, ascending
     _written_off: frozenset[int] = _NONE  # lost, yet still within the window
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether there are numbers that may still turn out to be lost."""
+        return bool(self._gaps)
+
     def begin(self, expected: int) -> None:
         """Start a session whose next number is ``expected``; gaps of the last one are lost."""
         self._close(len(self._gaps))

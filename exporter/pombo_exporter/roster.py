@@ -112,22 +112,26 @@ class Roster:
 
         Yields after every few hosts, for the caller to do something else in between.
         """
-        for number, host in enumerate(list(self.hosts.values())):
+        for number, host in enumerate(self.hosts.copy().values()):
             if number % _HOSTS_A_STEP == 0:
                 yield
-            if self.hosts.get(host.name) is not host:
-                continue  # forgotten meanwhile
-            state = host.state_at(now)
-            host.ledger.settle(now - LATE_AFTER * host.interval)
-            if host.state is not state:
-                host.state = state
-                if not host.departed:
-                    self._tell(_TURNS[state], host)
-            if state is State.DOWN:
-                host.sections.clear()
-                self._forget_if_due(host, now)
-            else:
-                _drop_expired(host.sections, now)
+            if now >= host.due and self.hosts.get(host.name) is host:  # not forgotten meanwhile
+                self._look_at(host, now)
+
+    def _look_at(self, host: Host, now: float) -> None:
+        state = host.state_at(now)
+        host.ledger.settle(now - LATE_AFTER * host.interval)
+        if host.state is not state:
+            host.state = state
+            if not host.departed:
+                self._tell(_TURNS[state], host)
+        if state is State.DOWN:
+            host.sections.clear()
+            self._forget_if_due(host, now)
+            return
+        if host.earliest_expiry() <= now:
+            _drop_expired(host.sections, now)
+        host.due = host.next_due(now)
 
     def forget(self, name: str, now: float) -> bool:
         """Forget a host at once; return False when there is none of that name."""
