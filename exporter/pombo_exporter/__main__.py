@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic, time
 
 from aiohttp import web as aiohttp_web
@@ -27,11 +30,29 @@ _SWEEP_EVERY = 1.0  # seconds
 _LEVELS = {Event.LATE: logging.DEBUG, Event.DOWN: logging.WARNING, Event.CONFLICT: logging.WARNING}
 
 
+class _CannotListenError(Exception):
+    """An address that cannot be listened on, the flag that says it, and what the system says."""
+
+    def __init__(self, flag: str, address: Address, error: OSError) -> None:
+        super().__init__(flag)
+        self.flag, self.address = flag, address
+        number = error.errno or 0  # below 0 when a name is not known
+        self.why = os.strerror(number) if number > 0 else error.strerror
+
+
+@contextmanager
+def _listening(flag: str, address: Address) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _CannotListenError(flag, address, error) from None
+
+
 async def serve(options: Options) -> None:
     """Take reports and serve pages until a signal asks to stop.
 
     Raises:
-        OSError: when an address cannot be listened on.
+        _CannotListenError: when an address is not this machine's, is in use or forbidden.
     """
     limiter = logs.Limiter(every=60.0, clock=monotonic)
 
@@ -45,7 +66,8 @@ async def serve(options: Options) -> None:
     families = catalogue(node=options.node_families)
     roster = Roster(options.limits, families.series_of(), tell, monotonic())
     intake = Intake(roster, monotonic)
-    udp = receiver.bind(options.udp_listen_address, options.udp_receive_buffer)
+    with _listening("--udp.listen-address", options.udp_listen_address):
+        udp = receiver.bind(options.udp_listen_address, options.udp_receive_buffer)
     sizes = {"wanted": options.udp_receive_buffer, "granted": receiver.buffer_bytes(udp)}
     drops = receiver.KernelDrops(udp)
     telemetry = Telemetry(roster, intake, drops.read, sizes)
@@ -53,7 +75,8 @@ async def serve(options: Options) -> None:
     runner = aiohttp_web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        http = _listen(options.web_listen_address)
+        with _listening("--web.listen-address", options.web_listen_address):
+            http = _listen(options.web_listen_address)
         await aiohttp_web.SockSite(runner, http).start()
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
@@ -102,8 +125,10 @@ def run(options: Options) -> None:
     logs.set_up(options.log_level, options.log_format)
     try:
         asyncio.run(serve(options))
-    except OSError as error:
-        log.error("cannot listen", extra={"fields": {"error": error}})  # noqa: TRY400 - no trace helps
+    except _CannotListenError as error:
+        fields = {"flag": error.flag, "value": error.address, "error": error.why}
+        fields["remedy"] = "end what listens there, or give another address"
+        log.error("cannot listen", extra={"fields": fields})  # noqa: TRY400 - no trace helps
         sys.exit(1)
 
 

@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import StringIO
 
 import aiohttp
 import msgspec
 from pombo_common import words
+from rich.cells import cell_len
 from rich.console import Console, Group, JustifyMethod
 from rich.live import Live
 from rich.measure import Measurement
@@ -22,11 +24,13 @@ from rich.text import Text
 from pombo_exporter.api import BASE
 from pombo_exporter.host import State
 from pombo_exporter.options import TopOptions
-from pombo_exporter.table import COLUMNS, SortKey, cells, rows
+from pombo_exporter.table import COLUMNS, Column, SortKey, cells, rows
 from pombo_exporter.views import HostList, HostSummary
 
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _LINES_AROUND = 4  # title, head of the table, message, keys
+_WIDEST = 40  # cells of a column on the screen; the longest IPv6 address has 39
+_GAP = 2  # cells between columns
 
 _STYLES = {State.LIVE: "green", State.LATE: "yellow", State.DOWN: "bold red"}
 
@@ -46,6 +50,9 @@ _HELP = "t trouble  n name  c cpu  m memory  d disk  w network  l lost  s seen  
 
 _UP, _DOWN = ("k", "\x1b[A", "\x1bOA"), ("j", "\x1b[B", "\x1bOB")
 _PAGE_UP, _PAGE_DOWN = ("\x1b[5~",), ("\x1b[6~", " ")
+
+#: A key in what the terminal sends: keys typed fast come in one piece, an arrow as three letters.
+_KEY = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)
 
 
 class UnreachableError(Exception):
@@ -97,6 +104,10 @@ async def fetch(session: aiohttp.ClientSession, url: str) -> list[HostSummary]:
             return msgspec.json.decode(await response.read(), type=HostList).hosts
     except TimeoutError:
         raise UnreachableError(f"{url} does not answer within {_PATIENCE.total:g} s") from None
+    except aiohttp.ClientConnectorError as error:
+        number = error.os_error.errno or 0  # below 0 when the name is not known
+        why = os.strerror(number) if number > 0 else error.os_error.strerror or error
+        raise UnreachableError(f"cannot reach {url}: {words.printable(str(why))}") from None
     except (aiohttp.ClientError, OSError) as error:
         raise UnreachableError(f"cannot reach {url}: {words.printable(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -139,7 +150,7 @@ class Top:
                     self._hosts = await fetch(session, self._url)
                     self._message = ""
                 except UnreachableError as error:
-                    self._message = f"{error}; what follows is as last seen"
+                    self._message = f"as last seen, and asking again: {error}"
                 self._draw()
                 await asyncio.sleep(self._interval)
 
@@ -147,8 +158,7 @@ class Top:
         typed = os.read(sys.stdin.fileno(), 1024).decode(errors="ignore")
         if not typed:  # the terminal is gone
             self._stop.set()
-        # An arrow comes as one piece; keys typed fast come in one piece as well.
-        for key in [typed] if typed.startswith("\x1b") else typed:
+        for key in _KEY.findall(typed):
             self.press(key)
         self._draw()
 
@@ -182,7 +192,7 @@ class Top:
 
     def _draw(self) -> None:
         shown = rows(self._hosts, self._sort, self._filter)
-        page = self._page()
+        page, width = self._page(), self._live.console.width
         self._first = max(0, min(self._first, len(shown) - page))
         title = f"{words.printable(self._url)}: {len(shown)} of {len(self._hosts)} hosts"
         if len(shown) > page:
@@ -194,29 +204,44 @@ class Top:
             Group(
                 Text(title, style="bold", no_wrap=True, overflow="ellipsis"),
                 Text(self._message, style="bold red", no_wrap=True, overflow="ellipsis"),
-                _table(shown[self._first : self._first + page]),
+                _table(shown[self._first : self._first + page], width),
                 Text(_HELP, style="dim", no_wrap=True, overflow="ellipsis"),
             ),
             refresh=True,
         )
 
 
-def _table(hosts: list[HostSummary]) -> Table:
-    """Return the table; texts are never read as Rich's markup."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in COLUMNS:
+def _table(hosts: list[HostSummary], width: int | None = None) -> Table:
+    """Return the table; texts are never read as Rich's markup.
+
+    On a screen of ``width`` cells long texts are cut, and the last columns that do not fit are
+    left out, so that what is shown can be read.
+    """
+    lines = [cells(host) for host in hosts]
+    shown = COLUMNS if width is None else _fitting(lines, width)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for column in shown:
         justify: JustifyMethod = "right" if column.numbers else "left"
-        table.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis")
-    for host in hosts:
-        style = _STYLES[host.state]
-        state = COLUMNS[1].title
-        table.add_row(
-            *(
-                Text(cell, style=style if column.title == state else "")
-                for column, cell in zip(COLUMNS, cells(host), strict=True)
-            )
+        widest = None if width is None else _WIDEST
+        table.add_column(
+            column.title, justify=justify, no_wrap=True, overflow="ellipsis", max_width=widest
         )
+    for host, line in zip(hosts, lines, strict=True):
+        styles = {"STATE": _STYLES[host.state]}
+        texts = zip(shown, line, strict=False)
+        table.add_row(*(Text(text, style=styles.get(column.title, "")) for column, text in texts))
     return table
+
+
+def _fitting(lines: list[list[str]], width: int) -> Sequence[Column]:
+    """Return the first columns, as many as stand side by side in ``width`` cells."""
+    used = -_GAP
+    for number, column in enumerate(COLUMNS):
+        longest = max(map(cell_len, (column.title, *(line[number] for line in lines))))
+        used += _GAP + min(longest, _WIDEST)
+        if used > width:
+            return COLUMNS[: max(1, number)]
+    return COLUMNS
 
 
 @contextmanager

@@ -192,9 +192,11 @@ def test_exporter_whose_address_is_taken_says_so_and_ends_with_1(start: Launcher
 
     holders: list[socket.socket] = []
     exporters = [refused(kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
-    for exporter in exporters:
+    for exporter, flag in zip(exporters, ("web", "udp"), strict=True):
         assert exporter.ended() == 1
         assert "cannot listen" in exporter.log
+        assert f"flag=--{flag}.listen-address value=127.0.0.1:{exporter.port}" in exporter.log
+        assert "remedy=" in exporter.log
         assert "in use" in exporter.log
     for holder in holders:
         holder.close()
