@@ -1,6 +1,6 @@
 """The hosts to the page: text format 0.0.4 or OpenMetrics 1.0, piece by piece.
 
-A page is of one moment: ``Snapshot`` takes references to what is held, which never changes
+A page is of one moment: it begins with references to all that is held, which never changes
 once decoded, and reports that arrive meanwhile show on the next page. Then one family after
 the other is rendered over all hosts, so that each step is a few calls over long columns: the
 numbers become text in one call, and stand between the family's name and label text that was
@@ -9,9 +9,9 @@ ready before.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, product
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,28 +22,28 @@ from pombo_exporter.host import Host, State
 
 Values = Column | list[Any]
 
+_LABEL_TEXT, _INFO_TEXT = attrgetter("label_text"), attrgetter("info_text")
 _CLOSING = label_text()  # what ends every label text
 
 HOSTS_A_PIECE = 256  # a piece takes a millisecond or less
 
 
-class Snapshot:
-    """What is held of the hosts at one moment, in pieces of some hosts each."""
+class Piece(NamedTuple):
+    """What is held of some hosts at one moment, section by section."""
 
-    def __init__(self, now: float) -> None:
-        self.now = now
-        self.hosts: list[Sequence[Host]] = []
-        self.sections: list[dict[str, Columns]] = []
+    hosts: Sequence[Host]
+    now: float
+    sections: dict[str, Columns]
 
-    def add(self, hosts: Sequence[Host]) -> None:
-        """Take these hosts; of those that are down, only what the exporter itself knows."""
-        self.hosts.append(hosts)
-        up = [host for host in hosts if host.state_at(self.now) is not State.DOWN]
-        found = {}
-        for name in {*chain.from_iterable(host.sections for host in up)}:
-            having = [host for host in up if name in host.sections]
-            found[name] = gather(having, name, self.now)
-        self.sections.append(found)
+
+def _piece(hosts: Sequence[Host], now: float) -> Piece:
+    """Return these hosts; of those that are down, only what the exporter itself knows."""
+    up = [host for host in hosts if host.state_at(now) is not State.DOWN]
+    sections = {}
+    for name in {*chain.from_iterable(host.sections for host in up)}:
+        having = [host for host in up if name in host.sections]
+        sections[name] = gather(having, name, now)
+    return Piece(hosts, now, sections)
 
 
 def pages(
@@ -67,24 +67,23 @@ def _pages(
     hosts: Sequence[Host], catalogue: Catalogue, now: float, cut: int, *, openmetrics: bool
 ) -> Iterator[bytes]:
     """Yield the page; ``cut`` bytes of each label text, the host's name, are left out."""
-    snapshot = Snapshot(now)
+    pieces = []
     for start in range(0, len(hosts), HOSTS_A_PIECE):
-        snapshot.add(hosts[start : start + HOSTS_A_PIECE])
+        pieces.append(_piece(hosts[start : start + HOSTS_A_PIECE], now))
         yield b""
     for family in catalogue.families:
         head = _head(family.name, family.help, family.kind, openmetrics=openmetrics)
-        for place in range(len(snapshot.hosts)):
-            for source in family.sources:
-                if found := _samples(source, snapshot, place):
-                    label = source.label if isinstance(source, Rows) else None
-                    prefix, labels = _named(family.name, label, found[0], cut)
-                    text = render(prefix, labels, found[1])
-                    yield text and head + text  # nothing, where none of these hosts has it
-                    head = b"" if text else head
+        for piece, source in product(pieces, family.sources):
+            text = _lines(family.name, source, piece, cut)
+            yield text and head + text  # nothing, where none of these hosts has it
+            head = b"" if text else head
         if not head:
             yield b"\n"
     for family_map in catalogue.maps:
-        yield from _map(family_map, snapshot, cut, openmetrics=openmetrics)
+        yield from _map(family_map, pieces, cut, openmetrics=openmetrics)
+    while pieces:  # to let go of all at once would take a while too
+        pieces.pop()
+        yield b""
 
 
 def render(prefix: bytes, labels: Sequence[bytes], values: Values) -> bytes:
@@ -128,24 +127,31 @@ def _named(
     return f"\n{name}".encode(), labels
 
 
-def _samples(source: Source, snapshot: Snapshot, place: int) -> tuple[list[bytes], Values] | None:
-    """Return the label texts and values of a source, in the snapshot's piece of that number."""
+def _lines(name: str, source: Source, piece: Piece, cut: int) -> bytes:
+    """Return the lines of a source of the family of that name."""
+    values: Values
+    label: tuple[str, str] | None = None
     if isinstance(source, OfHost):
-        hosts = snapshot.hosts[place]
-        text = attrgetter("info_text" if source.info else "label_text")
-        return [*map(text, hosts)], [source.value(host, snapshot.now) for host in hosts]
-    rows = snapshot.sections[place].get(source.section)
-    if rows is None:
-        return None
-    if isinstance(source, Summary):
-        return [host.label_text for host in rows.hosts], source.derive(rows)
-    names = source.columns
-    return rows.labels, source.derive(rows, *names) if source.derive else rows.now(names[0])
+        text = _INFO_TEXT if source.info else _LABEL_TEXT
+        texts = [*map(text, piece.hosts)]
+        values = [source.value(host, piece.now) for host in piece.hosts]
+    elif source.section not in piece.sections:
+        return b""
+    else:
+        rows = piece.sections[source.section]
+        match source:
+            case Summary(_, derive):
+                texts, values = [*map(_LABEL_TEXT, rows.hosts)], derive(rows)
+            case Rows(_, names, derive, label):
+                texts = rows.labels
+                values = derive(rows, *names) if derive else rows.now(names[0])
+    prefix, labels = _named(name, label, texts, cut)
+    return render(prefix, labels, values)
 
 
-def _map(family: Open, snapshot: Snapshot, cut: int, *, openmetrics: bool) -> Iterator[bytes]:
+def _map(family: Open, pieces: Sequence[Piece], cut: int, *, openmetrics: bool) -> Iterator[bytes]:
     samples: dict[str, list[tuple[list[bytes], Column]]] = defaultdict(list)
-    for rows in filter(None, (found.get(family.section) for found in snapshot.sections)):
+    for rows in [p.sections[family.section] for p in pieces if family.section in p.sections]:
         alike: dict[tuple[str, ...], list[Block]] = defaultdict(list)
         for block in rows.blocks:
             alike[block.texts[0]].append(block)
