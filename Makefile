@@ -27,11 +27,13 @@ $(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
 run: install
 	@exec tools/run
 
-# The integration tests start real Prometheus servers, and a node_exporter to compare with.
+# The integration tests start real Prometheus servers, a node_exporter to compare with, and nc as
+# the smallest agent.
 test: install
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
+	tools/need nc netcat-openbsd sh -c 'command -v nc'
 	$(MAKE) lint
 	$(BIN)/pytest
 

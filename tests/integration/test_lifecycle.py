@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from pages import Page, wait_until
-from processes import Exporter, Launcher, Process, free_port
+from processes import Exporter, Launcher, free_port
 from senders import MEMORY_BYTES, RATE_NAMES, STEADY_RATES, Sender, steady
 
 INTERVAL = 0.5  # seconds, of the agents here unless said otherwise
@@ -181,7 +181,7 @@ def test_exporter_and_agent_end_well_when_told_to(start: Launcher, number: signa
 
 
 def test_exporter_whose_address_is_taken_says_so_and_ends_with_1(start: Launcher) -> None:
-    def refused(kind: socket.SocketKind) -> Process:
+    def refused(kind: socket.SocketKind) -> Exporter:
         port = free_port()
         taken = socket.socket(socket.AF_INET, kind)
         holders.append(taken)

@@ -1,0 +1,208 @@
+"""The table of hosts on a real terminal, as its viewer has it: keys in, a screen out."""
+
+import re
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+from pages import wait_until
+from processes import BIN, Exporter, Launcher, free_port
+from senders import HOSTILE_NAMES, Sender, steady
+from terminals import top
+
+
+def once(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``top --once`` in a pipe."""
+    command = [str(BIN / "pombo-exporter"), "top", "--once", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def fleet(start_once: Launcher) -> Exporter:
+    """An exporter with three hosts: one is down, one loses reports, one has labels."""
+    exporter = start_once.exporter()
+    with Sender("gone", exporter.port, interval=0.2) as sender:
+        sender.report(1, *steady(1))
+    with Sender("lossy", exporter.port) as sender:
+        sender.report(1, *steady(1))
+        sender.report(2, *steady(2))
+        began = time.time_ns() + 1  # another session, most of which never arrives
+        for number in (0, 300):
+            sender.raw(b'{"host":"lossy","interval":60,"session":%d,"seq":%d}' % (began, number))
+    with Sender("well", exporter.port) as sender:
+        sender.report(1, ("labels", {"rack": "7"}))
+    wait_until(
+        exporter.page, lambda page: page.value("pombo_host_up", instance="gone") == 0, "one down"
+    )
+    return exporter
+
+
+# --- what is shown ---
+
+
+def test_who_is_in_trouble_comes_first_and_keys_sort_otherwise(fleet: Exporter) -> None:
+    with top(fleet) as terminal:
+        terminal.orders("gone", "lossy", "well")
+        terminal.shows("3 of 3 hosts, by trouble", "down", "live", "q quit")
+        for key, order in (
+            ("n", ("gone", "lossy", "well")),
+            ("l", ("lossy", "gone", "well")),
+            ("t", ("gone", "lossy", "well")),
+        ):
+            terminal.type(key)
+            terminal.orders(*order)
+        for key, title in (("c", "cpu"), ("m", "memory"), ("d", "disk"), ("w", "network")):
+            terminal.type(key)
+            terminal.shows(f"by {title}")
+
+
+def test_filter_keeps_hosts_by_name_and_by_label(fleet: Exporter) -> None:
+    with top(fleet) as terminal:
+        terminal.orders("gone", "lossy", "well")
+        terminal.type("/LOSx")
+        terminal.shows("filter: LOSx_", "0 of 3 hosts")
+        terminal.type("\x7f\r")
+        terminal.orders("lossy")
+        terminal.type("/rack=7\r")
+        terminal.orders("well")
+        terminal.type("/")
+        terminal.type("\x1b")
+        terminal.orders("gone", "lossy", "well")
+
+
+def test_table_fits_the_terminal_and_says_less_on_a_narrow_one(fleet: Exporter) -> None:
+    with top(fleet, "--sort=name") as terminal:
+        terminal.shows("HOST", "STATE", "AGENT", "ADDRESS")
+        terminal.resize(60, 24)
+        screen = terminal.shows("HOST", "STATE", "SEEN", "CPU", "lossy", without="AGENT")
+        table = [line for line in screen.splitlines()[2:] if line.strip()][:-1]
+        assert [len(line.rstrip()) <= 60 and "…" not in line for line in table] == [True] * 4
+
+
+def test_hosts_beyond_the_screen_are_reached_with_arrows_and_pages(start: Launcher) -> None:
+    exporter = start.exporter()
+    names = [f"h{number:02}" for number in range(30)]
+    for name in names:
+        with Sender(name, exporter.port) as sender:
+            sender.report(1)
+    wait_until(exporter.page, lambda p: len(p.rows("pombo_host_up")) == len(names), "all hosts")
+    with top(exporter, lines=14) as terminal:
+        terminal.orders(*names[:10])
+        terminal.type("\x1b[B\x1b[B\x1b[B")  # as a key held down sends it
+        terminal.orders(*names[3:13])
+        terminal.type("\x1b[A")
+        terminal.orders(*names[2:12])
+        terminal.type("\x1b[6~")
+        terminal.orders(*names[12:22])
+        terminal.type("\x1b[6~\x1b[6~")
+        terminal.orders(*names[20:])
+
+
+def test_no_name_or_label_can_steer_the_terminal(start: Launcher) -> None:
+    exporter = start.exporter()
+    hostile = (
+        *HOSTILE_NAMES,
+        "\x1b]0;owned\x07",
+        "\x1b[2J\x1b[31mred",
+        "[bold red]markup[/]",
+        "\x9b7m",
+    )
+    for name in hostile:
+        with Sender(name, exporter.port) as sender:
+            sender.report(1, ("labels", {"note": "\x1b]0;owned\x07"}))
+    wait_until(exporter.page, lambda p: len(p.rows("pombo_host_up")) == len(hostile), "all hosts")
+    with top(exporter) as terminal:
+        terminal.shows(
+            f"{len(hostile)} of {len(hostile)} hosts", "\\x1b]0;owned\\x07", "[bold red]markup"
+        )
+        terminal.type("q")
+        assert terminal.left() == 0
+        for bad in ("\x1b]", "\x07", "\x1b[31mred", "\x1b[2J\x1b[31m", "\x9b", "\u202e"):
+            assert bad not in terminal.written
+    printed = once(f"http://{exporter.target}")
+    assert printed.returncode == 0
+    assert len(printed.stdout.splitlines()) == 1 + len(hostile)
+    assert printed.stdout.replace("\n", "").isprintable()
+
+
+# --- how it ends, and how it goes on ---
+
+
+@pytest.mark.parametrize("how", ["q", "\x03", signal.SIGTERM])
+def test_leaving_gives_the_terminal_back_as_it_was(
+    fleet: Exporter, how: str | signal.Signals
+) -> None:
+    with top(fleet) as terminal:
+        terminal.orders("gone", "lossy", "well")
+        assert termios.tcgetattr(terminal.keyboard) != terminal.before
+        if isinstance(how, signal.Signals):
+            terminal.process.send_signal(how)
+        else:
+            terminal.type(how)
+        assert terminal.left() == 0
+
+
+def test_exporter_that_goes_away_is_said_to_be_gone_and_its_return_is_seen(start: Launcher) -> None:
+    exporter = start.exporter()
+    with Sender("one", exporter.port) as sender, top(exporter) as terminal:
+        sender.report(1)
+        terminal.orders("one")
+        exporter.kill()
+        terminal.shows("as last seen, and asking again", "Connection refused", "one")
+        again = start.exporter(port=exporter.port)
+        assert again.port == exporter.port
+        terminal.shows("0 of 0 hosts", without="asking again")
+        with Sender("two", exporter.port) as other:
+            other.report(1)
+            terminal.orders("two")
+
+
+def test_it_can_begin_before_the_exporter(start: Launcher) -> None:
+    port = free_port()
+    with top(f"http://127.0.0.1:{port}") as terminal:
+        terminal.shows("asking again", "Connection refused")
+        exporter = start.exporter(port=port)
+        with Sender("one", exporter.port) as sender:
+            sender.report(1)
+            terminal.orders("one")
+
+
+# --- for scripts ---
+
+
+def test_once_prints_one_plain_table(fleet: Exporter) -> None:
+    printed = once(f"http://{fleet.target}", "--sort=name")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    head, *lines = [re.split(r"  +", line) for line in printed.stdout.splitlines()]
+    assert head[:3] == ["HOST", "STATE", "SEEN"]
+    assert [line[:2] for line in lines] == [["gone", "down"], ["lossy", "live"], ["well", "live"]]
+    assert "\x1b" not in printed.stdout
+    assert [
+        line.split()[0] for line in once(fleet.target, "--filter=rack=7").stdout.splitlines()
+    ] == [
+        "HOST",
+        "well",
+    ]
+
+
+def test_once_without_an_exporter_says_so_and_ends_with_1() -> None:
+    printed = once(f"http://127.0.0.1:{free_port()}")
+    assert (printed.returncode, printed.stdout) == (1, "")
+    assert "Connection refused" in printed.stderr
+
+
+def test_another_server_is_told_from_an_exporter(fleet: Exporter) -> None:
+    printed = once(f"http://{fleet.target}/elsewhere")
+    assert (printed.returncode, printed.stdout) == (1, "")
+    assert "is it an exporter?" in printed.stderr
+
+
+def test_live_table_in_a_pipe_names_the_flag_for_pipes(fleet: Exporter) -> None:
+    command = [str(BIN / "pombo-exporter"), "top", f"http://{fleet.target}"]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "--once" in ended.stderr

@@ -1,0 +1,49 @@
+"""One agent is killed, and all who look at the exporter see it late and then down together."""
+
+import json
+from functools import partial
+from urllib.parse import quote
+
+from pages import fetch, wait_until
+from processes import Exporter, Launcher
+from terminals import top
+
+NAME = "rack 7/dies"
+INTERVAL = 3.0  # seconds
+
+
+def state(exporter: Exporter) -> str:
+    """Return the host's state, as the API has it, in its list and by itself."""
+    hosts = f"http://{exporter.target}/api/v1/hosts"
+    one: str = json.loads(fetch(f"{hosts}/{quote(NAME, safe='')}"))["state"]
+    listed = {host["name"]: host["state"] for host in json.loads(fetch(hosts))["hosts"]}
+    return one if listed[NAME] == one else f"{one}, and {listed[NAME]} in the list"
+
+
+def test_killed_agent_is_late_then_down_for_all_within_an_interval(start: Launcher) -> None:
+    exporter = start.exporter()
+    start.agent("stays", exporter)
+    agent = start.agent(NAME, exporter, interval=f"{INTERVAL:g}s")
+    prometheus = start.prometheus(exporter, config="prometheus-targets.yml")
+    up = partial(prometheus.instant, f'up{{job="pombo-hosts",instance="{NAME}"}}')
+
+    def flags() -> tuple[float | None, float | None]:
+        page = exporter.page()
+        return tuple(page.value(f"pombo_host_{what}", instance=NAME) for what in ("up", "late"))  # type: ignore[return-value]
+
+    with top(exporter) as terminal:
+        wait_until(lambda: [*up().values()], lambda seen: seen == [1], "up at 1")
+        terminal.shows(f"{NAME}  live")
+        agent.kill()
+
+        wait_until(partial(state, exporter), lambda seen: seen == "late", "late in the API")
+        wait_until(flags, lambda seen: seen == (1, 1), "late on the page of metrics", INTERVAL)
+        wait_until(terminal.screen, lambda seen: f"{NAME}  late" in seen, "late in top", INTERVAL)
+        assert [*up().values()] == [1]
+
+        wait_until(partial(state, exporter), lambda seen: seen == "down", "down in the API")
+        wait_until(terminal.screen, lambda seen: f"{NAME}  down" in seen, "down in top", INTERVAL)
+        wait_until(flags, lambda seen: seen == (0, 0), "down on the page of metrics", INTERVAL)
+        wait_until(lambda: [*up().values()], lambda seen: seen == [0], "up at 0", INTERVAL)
+        assert prometheus.instant(f'host_memory_total_bytes{{instance="{NAME}"}}') == {}
+        terminal.shows("stays        live")
