@@ -1,0 +1,254 @@
+// The page of one host: all its values in words and units, with their curves.
+
+import { chart, History, plot } from "./curves.js";
+import { fill, fillTable, make, meter, say, showShare, showState, stateMark } from "./dom.js";
+import { lostRatio } from "./fleet.js";
+import { showPairs } from "./status.js";
+import { listen, ServerClock } from "./stream.js";
+import * as words from "./words.js";
+
+const part = (id) => document.getElementById(id);
+const name = new URL(location).searchParams.get("name") ?? "";
+const clock = new ServerClock();
+const filter = part("filter");
+const TILES = [
+  { title: "CPU", measures: [0], most: () => 1, scale: () => "100 %" },
+  { title: "Memory", measures: [1], most: () => 1, scale: () => "100 %" },
+  {
+    title: "Network",
+    measures: [2, 3],
+    most: (history) => history.peak([2, 3], 1024),
+    scale: (most) => words.speed(most),
+  },
+];
+
+let host = null;
+let frame = 0;
+let history = new History();
+
+say(part("name"), words.named(name));
+document.title = `${words.named(name)} · Pombo`;
+const path = encodeURIComponent(name);
+part("to-metrics").href = `/hosts/${path}/metrics`;
+part("to-api").href = `/api/v1/hosts/${path}`;
+part("state").append(stateMark());
+part("state").hidden = true;
+
+function take(said) {
+  clock.set(said.now_timestamp_seconds);
+  const before = host?.state;
+  host = said.host;
+  history = History.from(said.history);
+  if (before !== host.state) say(part("news"), `${words.named(name)} is ${host.state}.`);
+  part("unknown").hidden = true;
+  part("all").classList.remove("is-gone");
+  frame ||= requestAnimationFrame(show);
+}
+
+function gone() {
+  const unknown = part("unknown");
+  unknown.hidden = false;
+  say(
+    unknown,
+    host
+      ? "The exporter has forgotten this host. Below is what it said last."
+      : "The exporter knows no host of this name. Once it reports, it is shown here.",
+  );
+  part("all").classList.add("is-gone");
+  part("state").hidden = true;
+}
+
+function show() {
+  frame = 0;
+  part("all").hidden = false;
+  part("state").hidden = false;
+  showState(part("state").firstChild, host.state);
+  fill(part("labels"), Object.entries(host.labels), () => make("li", "", make("bdi")), (item, pair) =>
+    say(item.firstChild, words.printable(pair.join("="))),
+  );
+  part("labels").hidden = !Object.keys(host.labels).length;
+  showTiles();
+  showAbout();
+  showDevices();
+  showFamilies();
+}
+
+function showTiles() {
+  const texts = [
+    words.ratio(host.cpu_usage_ratio),
+    words.ratio(host.memory_used_ratio),
+    `↓ ${words.speed(host.network_receive_bytes_per_second)}`,
+  ];
+  const { memory_total_bytes: total, memory_available_bytes: available } = host;
+  const notes = [
+    `load ${[host.load1, host.load5, host.load15].map(words.number).join("  ")}`,
+    total == null ? "" : `${words.size(available)} of ${words.size(total)} available`,
+    `↑ ${words.speed(host.network_transmit_bytes_per_second)}`,
+  ];
+  const minutes = words.span(history.step * 60);
+  fill(part("tiles"), TILES, makeTile, (tile, shown) => {
+    const at = TILES.indexOf(shown);
+    const [head, box, foot] = tile.children;
+    const most = shown.most(history);
+    say(head.children[0], shown.title);
+    say(head.children[1], texts[at]);
+    say(head.children[2], notes[at]);
+    const picture = box.children[shown.measures.length - 1];
+    box.children[2 - shown.measures.length].setAttribute("hidden", "");
+    plot(picture, history, shown.measures, most);
+    say(foot.children[0], `${minutes} ago`);
+    say(foot.children[1], `full height ${shown.scale(most)}`);
+    say(foot.children[2], "now");
+  });
+}
+
+function makeTile() {
+  const head = make("figcaption", "", make("span", "title"), make("strong"), make("span", "note"));
+  const box = make("div", "plot", chart(1, 300, 80), chart(2, 300, 80));
+  return make("figure", "tile", head, box, make("p", "axis", make("span"), make("span"), make("span")));
+}
+
+function showAbout() {
+  if (!host) return;
+  const now = clock.now();
+  const swap = host.swap_total_bytes
+    ? `${words.size(host.swap_used_bytes)} of ${words.size(host.swap_total_bytes)}`
+    : host.swap_total_bytes === 0 ? "none" : words.UNKNOWN;
+  const system = [host.system, host.release, host.machine].filter(Boolean).join(" ");
+  showPairs(part("about"), [
+    ["Last seen", `${words.age(now - host.last_seen_timestamp_seconds)} ago`],
+    ["Address", words.printable(host.address)],
+    ["System", words.printable(system) || words.UNKNOWN],
+    ["Agent", words.printable(host.agent_version) || words.UNKNOWN],
+    ["Reports every", words.span(host.interval_seconds)],
+    ["Up for", words.span(host.uptime_seconds)],
+    ["Swap used", swap],
+    ["Clock offset", words.span(host.clock_offset_seconds)],
+    ["Datagrams received", words.number(host.datagrams_received)],
+    ["Lost", `${words.number(host.datagrams_lost)} (${words.ratio(lostRatio(host))})`],
+    ["Duplicate", words.number(host.datagrams_duplicate)],
+    ["Reordered", words.number(host.datagrams_reordered)],
+    ["Conflicts with another agent", words.number(host.conflicts)],
+  ]);
+}
+
+function showDevices() {
+  const shownIf = (id, list) => (part(id).closest("section").hidden = !list.length);
+  shownIf("cores", host.cores);
+  fill(part("cores"), host.cores, makeCore, (item, core) => {
+    const [label, bar, value] = item.children;
+    say(label, words.printable(core.cpu));
+    showShare(bar, core.usage_ratio);
+    say(value, words.ratio(core.usage_ratio));
+  });
+  shownIf("filesystems", host.filesystems);
+  const sorted = [...host.filesystems].sort((one, other) => (other.used_ratio ?? -1) - (one.used_ratio ?? -1));
+  fill(part("filesystems"), sorted, makeFilesystem, (row, found) => {
+    const [mount, used, free, size, full, device] = row.cells;
+    say(mount, words.named(found.mountpoint));
+    say(used, words.size(found.used_bytes));
+    say(free, words.size(found.available_bytes));
+    say(size, words.size(found.size_bytes));
+    say(full.firstChild, words.ratio(found.used_ratio));
+    showShare(full.lastChild, found.readonly ? null : found.used_ratio);
+    const kind = found.readonly ? `${found.fstype}, read-only` : found.fstype;
+    say(device, words.printable(`${found.device} (${kind})`));
+  });
+  shownIf("networks", host.networks);
+  const lost = (value) => (value == null ? words.UNKNOWN : `${words.number(value)}/s`);
+  const networks = host.networks.map((found) => [
+    words.named(found.device),
+    words.speed(found.receive_bytes_per_second),
+    words.speed(found.transmit_bytes_per_second),
+    lost(found.receive_lost_packets_per_second),
+    lost(found.transmit_lost_packets_per_second),
+  ]);
+  fillTable(part("networks"), networks, ["", "number", "number", "number", "number"]);
+  shownIf("disks", host.disks);
+  const disks = host.disks.map((found) => [
+    words.named(found.device),
+    words.speed(found.read_bytes_per_second),
+    words.speed(found.write_bytes_per_second),
+  ]);
+  fillTable(part("disks"), disks, ["", "number", "number"]);
+  const gauges = Object.entries(host.gauges).sort();
+  shownIf("gauges", gauges);
+  const said = gauges.map(([title, value]) => [words.named(title), words.measured(title, value)]);
+  fillTable(part("gauges"), said, ["", "number"]);
+}
+
+function makeCore() {
+  return make("li", "", make("span", "label"), meter(), make("span", "value"));
+}
+
+function makeFilesystem() {
+  const mount = make("th");
+  mount.scope = "row";
+  const numbers = [0, 1, 2].map(() => make("td", "number"));
+  const full = make("td", "number share", make("span", "value"), meter());
+  return make("tr", "", mount, ...numbers, full, make("td"));
+}
+
+function showFamilies() {
+  if (!host) return;
+  const wanted = filter.value.toLowerCase();
+  const found = host.families.filter(
+    (family) => !wanted || `${family.name} ${family.help}`.toLowerCase().includes(wanted),
+  );
+  const all = words.number(host.families.length);
+  const count = found.length === host.families.length ? all : `${words.number(found.length)} of ${all}`;
+  say(part("families-count"), `${count} families`);
+  fill(part("families"), found, makeFamily, showFamily);
+}
+
+function makeFamily() {
+  const head = make("summary", "", make("code"), make("span", "value"), make("span", "help"));
+  const details = make("details", "", head, make("ul"));
+  details.addEventListener("toggle", () => details.open && showSamples(details));
+  return details;
+}
+
+function showFamily(details, family) {
+  if (details.family?.name !== family.name) details.open = false;
+  details.family = family;
+  const [code, value, help] = details.firstChild.children;
+  say(code, words.printable(family.name));
+  const { samples } = family;
+  const single = samples.length === 1;
+  say(value, single ? words.measured(family.name, samples[0].value) : `${samples.length} values`);
+  say(help, words.printable(family.help));
+  if (details.open) showSamples(details);
+}
+
+/** Shows the samples of a family that is open. */
+function showSamples({ family, lastChild: list }) {
+  fill(list, family.samples, () => make("li", "", make("bdi"), make("span", "value")), (item, sample) => {
+    const labels = Object.entries(sample.labels).map(([key, value]) => `${key}="${value}"`);
+    say(item.firstChild, words.printable(labels.join(", ")) || "value");
+    say(item.lastChild, words.measured(family.name, sample.value));
+  });
+}
+
+filter.addEventListener("input", showFamilies);
+filter.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  if (!filter.value) filter.blur();
+  filter.value = "";
+  showFamilies();
+});
+document.addEventListener("keydown", (event) => {
+  const typing = event.target instanceof Element && event.target.matches("input, select");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    event.preventDefault();
+    filter.focus();
+  }
+});
+setInterval(showAbout, 1000);
+
+listen(`/live?host=${path}`, { host: take, gone }, (there) => {
+  const away = part("away");
+  document.body.classList.toggle("is-away", !there);
+  away.hidden = there;
+  const seen = host ? " Below is what was seen last." : "";
+  if (!there) say(away, `The exporter does not answer.${seen} This page goes on trying.`);
+});

@@ -1,0 +1,95 @@
+// The exporter itself: its limits and how full they are, and what it refused and why.
+
+import { fill, fillTable, make, meter, say, showShare } from "./dom.js";
+import * as words from "./words.js";
+
+const LIMITS = {
+  hosts: ["Hosts", words.number],
+  series_per_host: ["Series of a host", words.number],
+  datagram_bytes: ["Bytes of a datagram", words.number],
+};
+
+const part = (id) => document.getElementById(id);
+
+/** Shows the status; `now` is the exporter's time. */
+export function showStatus(status, now) {
+  part("exporter").hidden = false;
+  showFacts(status, now);
+  showLimits(status.limits);
+  showRefusals(status, now);
+}
+
+/** Pairs of a fact and its value, as a list of definitions. */
+export function showPairs(list, pairs) {
+  fill(
+    list,
+    pairs,
+    () => make("div", "", make("dt"), make("dd")),
+    (row, [title, text]) => {
+      say(row.firstChild, title);
+      say(row.lastChild, text);
+    },
+  );
+}
+
+function showFacts(status, now) {
+  const { wanted_bytes: wanted, granted_bytes: granted } = status.receive_buffer;
+  const short = granted < wanted ? `, ${words.size(wanted)} wanted` : "";
+  showPairs(part("facts"), [
+    ["Version", words.printable(status.version)],
+    ["Python", words.printable(status.python_version)],
+    ["Runs for", words.age(now - status.started_timestamp_seconds)],
+    ["Datagrams received", words.number(status.datagrams_received)],
+    ["Datagrams refused", words.number(total(status))],
+    ["Dropped by the kernel", words.number(status.kernel_drops)],
+    ["Receive buffer", words.size(granted) + short],
+    ["Hosts are forgotten after", words.span(status.forget_after_seconds)],
+  ]);
+}
+
+/** How many datagrams were refused, whatever the reason. */
+export function total(status) {
+  return Object.values(status.datagrams_refused).reduce((sum, count) => sum + count, 0);
+}
+
+function showLimits(limits) {
+  fill(part("limits"), limits, makeLimit, (row, limit) => {
+    const [title, say_] = LIMITS[limit.name] ?? [limit.name, words.number];
+    const [head, used, of, full, most] = row.cells;
+    say(head, words.printable(title));
+    say(used, say_(limit.used));
+    say(of, say_(limit.limit));
+    say(full.firstChild, words.ratio(limit.used_ratio));
+    showShare(full.lastChild, limit.used_ratio);
+    say(most.firstChild, limit.host == null ? "" : words.named(limit.host));
+  });
+}
+
+function makeLimit() {
+  const head = make("th");
+  head.scope = "row";
+  const full = make("td", "share", make("span", "value"), meter());
+  return make("tr", "", head, make("td", "number"), make("td", "number"), full, make("td", "", make("bdi")));
+}
+
+function showRefusals(status, now) {
+  const by = Object.entries(status.datagrams_refused).filter(([, count]) => count);
+  by.sort(([, one], [, other]) => other - one);
+  const said = by.map(([reason, count]) => `${words.number(count)} ${plain(reason)}`);
+  say(part("refused"), said.length ? `Since the start: ${said.join(", ")}.` : "None since the start.");
+  part("refusals-box").hidden = !status.recent_refusals.length;
+  const rows = status.recent_refusals.map((refusal) => [
+    `${words.age(now - refusal.last_timestamp_seconds)} ago`,
+    plain(refusal.reason),
+    words.printable(refusal.address),
+    words.number(refusal.count),
+    words.printable(refusal.detail),
+    words.printable(refusal.datagram_start),
+  ]);
+  fillTable(part("refusals"), rows, ["", "", "address", "number", "detail", "start"]);
+}
+
+/** A reason's name as words. */
+function plain(reason) {
+  return words.printable(reason.replaceAll("_", " "));
+}
