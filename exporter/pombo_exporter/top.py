@@ -10,6 +10,7 @@ import tty
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import StringIO
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -46,7 +47,9 @@ SORT_KEYS = {
     "s": SortKey.SEEN,
 }
 
-_HELP = "t trouble  n name  c cpu  m memory  d disk  w network  l lost  s seen  / filter  q quit"
+_HELP = (
+    "q quit  / filter  sort: t trouble  n name  c cpu  m memory  d disk  w network  l lost  s seen"
+)
 
 _UP, _DOWN = ("k", "\x1b[A", "\x1bOA"), ("j", "\x1b[B", "\x1bOB")
 _PAGE_UP, _PAGE_DOWN = ("\x1b[5~",), ("\x1b[6~", " ")
@@ -133,7 +136,8 @@ class Top:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGWINCH, self._draw)
-        with _keys_at_once(sys.stdin.fileno()), self._live:
+        with _keys_at_once(sys.stdin.fileno()) as before, self._live:
+            loop.add_signal_handler(signal.SIGTSTP, self._pause, before)
             loop.add_reader(sys.stdin.fileno(), self._read)
             asking = asyncio.create_task(self._ask())
             self._draw()
@@ -142,6 +146,15 @@ class Top:
             with suppress(asyncio.CancelledError):
                 await asking
             loop.remove_reader(sys.stdin.fileno())
+
+    def _pause(self, before: list[Any]) -> None:
+        """Give the terminal back as it was ``before``, stop, and take it again when continued."""
+        self._live.stop()
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, before)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        tty.setcbreak(sys.stdin.fileno())
+        self._live.start()
+        self._draw()
 
     async def _ask(self) -> None:
         async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
@@ -245,11 +258,14 @@ def _fitting(lines: list[list[str]], width: int) -> Sequence[Column]:
 
 
 @contextmanager
-def _keys_at_once(terminal: int) -> Iterator[None]:
-    """Let keys come without Enter and without an echo; Ctrl-C stays a signal."""
+def _keys_at_once(terminal: int) -> Iterator[list[Any]]:
+    """Let keys come without Enter and without an echo; Ctrl-C stays a signal.
+
+    Yields the terminal's settings before.
+    """
     before = termios.tcgetattr(terminal)
     tty.setcbreak(terminal)
     try:
-        yield
+        yield before
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)

@@ -80,10 +80,14 @@ class Terminal:
     def left(self) -> int:
         """Return the exit code; the terminal has to be as it was before."""
         code = self.process.wait(15)
-        for sequence in GIVEN_BACK:
-            assert self.written.rfind(sequence) > self.written.rfind(TAKEN) >= 0
-        assert termios.tcgetattr(self._line) == self.before
+        assert self.is_as_before()
         return code
+
+    def is_as_before(self) -> bool:
+        """Return whether the program took the terminal and has given all of it back."""
+        taken = self.written.rfind(TAKEN)
+        given = all(self.written.rfind(sequence) > taken for sequence in GIVEN_BACK)
+        return taken >= 0 and given and termios.tcgetattr(self._line) == self.before
 
     def close(self) -> None:
         """End the program if it still runs, and give the terminal back."""

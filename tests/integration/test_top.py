@@ -5,6 +5,7 @@ import signal
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pytest
 from pages import wait_until
@@ -141,6 +142,21 @@ def test_leaving_gives_the_terminal_back_as_it_was(
             terminal.process.send_signal(how)
         else:
             terminal.type(how)
+        assert terminal.left() == 0
+
+
+def test_stopped_with_ctrl_z_it_gives_the_terminal_back_until_it_goes_on(fleet: Exporter) -> None:
+    with top(fleet) as terminal:
+        terminal.orders("gone", "lossy", "well")
+        terminal.type("\x1a")
+        stat = Path(f"/proc/{terminal.process.pid}/stat")
+        wait_until(stat.read_text, lambda text: text.rpartition(")")[2].split()[0] == "T", "a stop")
+        assert terminal.is_as_before()
+        terminal.process.send_signal(signal.SIGCONT)
+        wait_until(terminal.is_as_before, lambda before: not before, "the table again")
+        terminal.type("/well\r")
+        terminal.orders("well")
+        terminal.type("q")
         assert terminal.left() == 0
 
 
