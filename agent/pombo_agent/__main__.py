@@ -35,7 +35,6 @@ def _run(options: Options) -> None:
         raise click.UsageError(f"name or labels are too long for one datagram: {left_out[0]}")
     logs.set_up(options.log_level, options.log_format)
 
-    wait = _until_signal()
     warn = limited()
     sources = Sources(
         options.procfs,
@@ -49,6 +48,7 @@ def _run(options: Options) -> None:
     if options.once:
         _print(reporter.datagrams(), options.format)
         return
+    wait = _until_signal()
     senders = [Sender(server, warn, time.monotonic) for server in options.servers]
     servers = " ".join(map(str, options.servers))
     started = {"version": __version__, "name": options.name, "servers": servers}

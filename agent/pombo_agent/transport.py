@@ -37,12 +37,13 @@ def look_up(host: str, port: int) -> list[Destination]:
 
 
 class Sender:
-    """Sends to one server as well as can be, and never raises nor waits.
+    """Sends to one server as well as can be; never raises, and waits for nothing but the name.
 
-    A thread looks the name up; the last good answer stands until there is a better one. The
-    socket is opened anew after each error and with each renewal: that gives a new source
-    address after the host has moved, and a new source port past a firewall that remembers the
-    old one wrongly. Of several addresses the next is tried after an error.
+    A thread looks it up, and a report waits ``LOOKUP_SECONDS`` for it at most; the last good
+    answer stands until there is a better one. The socket is opened anew after each error and with
+    each renewal: that gives a new source address after the host has moved, and a new source port
+    past a firewall that remembers the old one wrongly. Of several addresses the next is tried
+    after an error.
     """
 
     def __init__(
