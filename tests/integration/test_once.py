@@ -13,7 +13,7 @@ def test_printed_datagrams_sent_with_nc_are_taken(start: Launcher) -> None:
     datagrams = printed.stdout.splitlines()
     exporter = start.exporter()
     for datagram in datagrams:
-        nc = [found("nc"), "-u", "-w0", "127.0.0.1", str(exporter.port)]
+        nc = [found("nc"), "-u", "-w1", "127.0.0.1", str(exporter.port)]
         subprocess.run(nc, input=datagram, check=True, timeout=10)
     page = wait_until(
         exporter.page,
