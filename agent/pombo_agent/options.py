@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 import msgspec
-from pombo_common import logs
-from pombo_common.flags import Address, AddressType, Duration, flag, switch
+from pombo_common.flags import Address, AddressType, Duration, flag, log_flags, switch
 from pombo_wire.schema import RESERVED_LABELS, LabelName, Text
 
 from pombo_agent import __version__
@@ -216,20 +215,7 @@ _FLAGS = [
         show_default=True,
         help="How --once prints: for people, or the datagrams, one a line.",
     ),
-    flag(
-        "log.level",
-        type=click.Choice(logs.LEVELS),
-        default="info",
-        show_default=True,
-        help="Least important line to log.",
-    ),
-    flag(
-        "log.format",
-        type=click.Choice(logs.FORMATS),
-        default="logfmt",
-        show_default=True,
-        help="How a line is written.",
-    ),
+    log_flags,
     click.version_option(__version__, prog_name="pombo-agent"),
 ]
 

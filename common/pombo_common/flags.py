@@ -1,10 +1,12 @@
-"""Types of flags (durations, addresses) and the rule that names their variables."""
+"""Types of flags (durations, addresses), the rule that names their variables, flags of both."""
 
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import click
+
+from pombo_common import logs
 
 DEFAULT_PORT = 5005
 
@@ -84,6 +86,25 @@ def flag(name: str, **options: Any) -> Callable[[Command], Command]:
 def switch(name: str, **options: Any) -> Callable[[Command], Command]:
     """Return the options ``--name`` and ``--no-name``, true and false, as ``flag`` does."""
     return _option(f"--{name}/--no-{name}", name, options)
+
+
+def log_flags(command: Command) -> Command:
+    """Add ``--log.level`` and ``--log.format``."""
+    level = flag(
+        "log.level",
+        type=click.Choice(logs.LEVELS),
+        default="info",
+        show_default=True,
+        help="Least important line to log.",
+    )
+    form = flag(
+        "log.format",
+        type=click.Choice(logs.FORMATS),
+        default="logfmt",
+        show_default=True,
+        help="How a line is written.",
+    )
+    return level(form(command))
 
 
 def _option(declaration: str, name: str, options: dict[str, Any]) -> Callable[[Command], Command]:

@@ -6,8 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from pombo_common.flags import Address, AddressType, Duration, flag
-from pombo_common.logs import FORMATS, LEVELS
+from pombo_common.flags import Address, AddressType, Duration, flag, log_flags
 
 from pombo_exporter import __version__
 from pombo_exporter.roster import Limits
@@ -83,7 +82,7 @@ def command(
         type=AddressType(),
         default="[::]:5005",
         show_default=True,
-        help="Where metrics are served.",
+        help="Where metrics, pages and the API are served.",
     )
     @flag(
         "host.forget-after",
@@ -117,8 +116,7 @@ def command(
         is_flag=True,
         help="Let DELETE /api/v1/hosts/HOST forget a host, for whoever can reach the web address.",
     )
-    @flag("log.level", type=click.Choice(LEVELS), default="info", show_default=True)
-    @flag("log.format", type=click.Choice(FORMATS), default="logfmt", show_default=True)
+    @log_flags
     @click.version_option(__version__, prog_name="pombo-exporter")
     def pombo_exporter(
         *,
