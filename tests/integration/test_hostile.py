@@ -71,7 +71,7 @@ def shared(start_once: Launcher) -> Exporter:
 def test_one_line_of_shell_is_an_agent(start: Launcher) -> None:
     exporter = start.exporter()
     report = '{"host":"pi","gauges":{"room_temperature_celsius":21.5}}'
-    for option in ("-w0", "-q0"):
+    for option in ("-w1", "-q0"):
         line = f"echo '{report}' | {found('nc')} -u {option} 127.0.0.1 {exporter.port}"
         subprocess.run(["/bin/sh", "-c", line], check=True, timeout=15)
     page = wait_for_datagrams(exporter, 2)
