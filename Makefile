@@ -27,12 +27,13 @@ $(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
 run: install
 	@exec tools/run
 
-# The integration tests start real Prometheus servers, a node_exporter to compare with, and nc as
-# the smallest agent.
+# The integration tests start real Prometheus servers, a node_exporter to compare with, a browser,
+# and nc as the smallest agent.
 test: install
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
+	tools/need chromium chromium chromium --version
 	tools/need nc netcat-openbsd sh -c 'command -v nc'
 	$(MAKE) lint
 	$(BIN)/pytest

@@ -299,5 +299,4 @@ function setHeight(body, height) {
   const cell = body.rows[0].cells[0];
   if (cell.style.height === wanted) return;
   cell.style.height = wanted;
-  body.hidden = height === 0;
 }

@@ -10,12 +10,12 @@ const SPANS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 function fixed(value, digits) {
   const amount = Math.abs(value);
   if (amount >= 1e21) return BigInt(value).toString() + (digits ? "." + "0".repeat(digits) : "");
-  let rounded = amount;
-  if ((amount * 2 ** (digits + 1)) % 2 === 1) {
-    const lower = Math.floor(amount * 10 ** digits);
-    rounded = (lower % 2 ? lower + 1 : lower) / 10 ** digits;
-  }
-  return (value < 0 ? "-" : "") + rounded.toFixed(digits);
+  const sign = value < 0 ? "-" : "";
+  if ((amount * 2 ** (digits + 1)) % 2 !== 1) return sign + amount.toFixed(digits);
+  const whole = Math.floor(amount);
+  if (!digits) return `${sign}${whole % 2 ? whole + 1 : whole}`;
+  const lower = Math.floor((amount - whole) * 10 ** digits);
+  return `${sign}${whole}.${String(lower % 2 ? lower + 1 : lower).padStart(digits, "0")}`;
 }
 
 /** Bytes with three digits or so: `1.5 GiB`. */
