@@ -45,6 +45,7 @@ function takeAll(said) {
     for (const name of fleet.hosts.keys()) if (!names.has(name)) drop(name);
     loaded = true;
     pressing = true;
+    fleet.stale = true;
   });
   takeStatus(said.status);
 }
