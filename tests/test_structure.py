@@ -48,6 +48,7 @@ PURE = (
     "pombo_exporter.columns",
     "pombo_exporter.exposition",
     "pombo_exporter.families",
+    "pombo_exporter.history",
     "pombo_exporter.host",
     "pombo_exporter.ledger",
     "pombo_exporter.rates",

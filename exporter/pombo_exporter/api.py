@@ -3,7 +3,6 @@
 ``ENDPOINTS`` says what each path answers; ``docs/openapi.json`` is made from it.
 """
 
-import platform
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
@@ -12,12 +11,12 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from pombo_exporter import __version__, views
+from pombo_exporter import views
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.host import Host
 from pombo_exporter.roster import Roster
-from pombo_exporter.stream import HEADERS, Turns, stream
-from pombo_exporter.telemetry import Telemetry
+from pombo_exporter.status import Status
+from pombo_exporter.stream import HEADERS, stream
 
 BASE: Final = "/api/v1"
 HOST: Final = "{host:(?s:.+)}"  # in a route: slashes and line feeds are part of a name
@@ -68,10 +67,10 @@ ENDPOINTS: Final = (
 
 
 def routes(
-    roster: Roster, catalogue: Catalogue, telemetry: Telemetry, *, admin: bool
+    roster: Roster, catalogue: Catalogue, status: Status, *, admin: bool
 ) -> list[web.RouteDef]:
     """Return the API's routes; ``admin`` lets it forget hosts."""
-    api = Api(roster, catalogue, telemetry, admin=admin)
+    api = Api(roster, catalogue, status, admin=admin)
     return [
         web.route(
             endpoint.method,
@@ -128,14 +127,12 @@ class Api:
     """What each endpoint answers."""
 
     def __init__(
-        self, roster: Roster, catalogue: Catalogue, telemetry: Telemetry, *, admin: bool
+        self, roster: Roster, catalogue: Catalogue, status: Status, *, admin: bool
     ) -> None:
         self._roster = roster
         self._catalogue = catalogue
-        self._telemetry = telemetry
+        self._status = status
         self._admin = admin
-        self._started = time.time()
-        self._started_monotonic = time.monotonic()
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
         """Write every host, piece by piece."""
@@ -157,12 +154,7 @@ class Api:
 
     async def status(self, _: web.Request) -> web.StreamResponse:
         """Return how the exporter fares."""
-        fullest = views.Fullest()
-        turns = Turns()
-        for host in self._roster.present():
-            fullest.add(host, self._roster.series(host.sections))
-            await turns.give()
-        return _json(self._status(fullest))
+        return _json(await self._status.now())
 
     async def nothing(self, request: web.Request) -> web.StreamResponse:
         """Say that there is nothing under this path."""
@@ -177,29 +169,6 @@ class Api:
             yield comma + encode(found)[1:-1]
             comma = b","
         yield b"]}"
-
-    def _status(self, fullest: views.Fullest) -> views.ExporterStatus:
-        roster, intake, buffer = self._roster, self._telemetry.intake, self._telemetry
-        now, wall = time.monotonic(), time.time()
-        return views.ExporterStatus(
-            version=__version__,
-            python_version=platform.python_version(),
-            started_timestamp_seconds=self._started,
-            uptime_seconds=now - self._started_monotonic,
-            hosts=views.host_states(roster.present(), now),
-            limits=views.limits_in_use(roster.limits, len(roster.hosts), fullest),
-            forget_after_seconds=roster.limits.forget_after,
-            datagrams_received=intake.received,
-            datagrams_refused=dict(intake.refused),
-            recent_refusals=[
-                views.refusal(refused, wall) for refused in intake.recent.newest_first()
-            ],
-            receive_buffer=views.ReceiveBuffer(
-                wanted_bytes=buffer.receive_buffer["wanted"],
-                granted_bytes=buffer.receive_buffer["granted"],
-            ),
-            kernel_drops=buffer.kernel_drops(),
-        )
 
 
 def _json(thing: Any, status: int = 200) -> web.Response:

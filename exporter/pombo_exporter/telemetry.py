@@ -8,6 +8,7 @@ from time import monotonic
 from pombo_wire import MAX_DATAGRAM_BYTES
 from prometheus_client import (
     CollectorRegistry,
+    Gauge,
     GCCollector,
     Info,
     PlatformCollector,
@@ -53,6 +54,12 @@ class Telemetry(Collector):
             "Time from a request for metrics to its last byte.",
             registry=self.registry,
         )
+
+    def count_pages(self, open_pages: Callable[[], int]) -> None:
+        """Show how many live pages are open."""
+        text = "Status pages that are open, and told what happens."
+        gauge = Gauge("pombo_exporter_open_pages", text, registry=self.registry)
+        gauge.set_function(open_pages)
 
     def collect(self) -> Iterator[Metric]:
         """Yield what is counted elsewhere."""

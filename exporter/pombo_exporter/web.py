@@ -1,23 +1,19 @@
-"""Routes: the page of metrics, health, a landing page, and those of the API and of targets."""
+"""Routes: the page of metrics, health, and those of the live page, the API and of targets."""
 
 from collections.abc import Iterator
-from html import escape
 from time import monotonic, perf_counter
 
 from aiohttp import web
 
-from pombo_exporter import __version__, api, targets
+from pombo_exporter import api, assets, targets
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.exposition import pages
 from pombo_exporter.formats import format_for
+from pombo_exporter.live import Live
 from pombo_exporter.roster import Roster
+from pombo_exporter.status import Status
 from pombo_exporter.stream import stream
 from pombo_exporter.telemetry import Telemetry
-
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 def application(
@@ -25,15 +21,20 @@ def application(
 ) -> web.Application:
     """Return the exporter's web application; ``admin`` lets the API forget hosts."""
     routes = Routes(roster, catalogue, telemetry)
+    status = Status(roster, telemetry)
+    live = Live(roster, catalogue, status)
+    telemetry.count_pages(lambda: live.open_pages)
     app = web.Application(middlewares=[api.errors_as_json])
+    app.cleanup_ctx.append(live.running)
     app.add_routes(
         [
-            web.get("/", routes.landing),
             web.get("/metrics", routes.metrics),
             web.get("/-/healthy", routes.healthy),
             web.get("/-/ready", routes.ready),
+            web.get("/live", live.events),
+            *assets.routes(),
             *targets.routes(roster, catalogue, telemetry),
-            *api.routes(roster, catalogue, telemetry, admin=admin),
+            *api.routes(roster, catalogue, status, admin=admin),
         ]
     )
     return app
@@ -46,12 +47,6 @@ class Routes:
         self._roster = roster
         self._catalogue = catalogue
         self._telemetry = telemetry
-
-    async def landing(self, _: web.Request) -> web.Response:
-        """Say what this is and where the metrics are."""
-        hosts = len(self._roster.present())
-        body = _LANDING.format(version=escape(__version__), hosts=hosts)
-        return web.Response(text=body, content_type="text/html", headers=_HEADERS)
 
     async def healthy(self, _: web.Request) -> web.Response:
         """Answer as long as the process serves."""
@@ -74,20 +69,3 @@ class Routes:
         response = await stream(request, pieces(), wanted.content_type, vary="Accept")
         self._telemetry.scrape_duration.observe(perf_counter() - started)
         return response
-
-
-_LANDING = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Pombo exporter</title>
-<h1>Pombo exporter</h1>
-<p>Version {version}, {hosts} hosts.
-<ul>
-<li><a href="/metrics">Metrics</a>
-<li><a href="/api/v1/hosts">Hosts</a>
-<li><a href="/api/v1/status">Status</a>
-<li><a href="/sd">Targets</a>
-<li><a href="/-/healthy">Health</a>
-</ul>
-</html>
-"""

@@ -40,7 +40,7 @@ def rows(exporter: Exporter) -> dict[str, Row]:
         for index, device in enumerate(key):
             assert device not in found
             assert block.labels[index] == f'instance="pi",device="{escape(device)}"}} '.encode()
-            found[device] = Row(reads[index], before and before[index], block.seconds)
+            found[device] = Row(reads[index], before[index] if before else None, block.seconds)
     return found
 
 

@@ -22,8 +22,8 @@ def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Columns:
     for now, before in reports:
         texts = astuple(now)[: now.label_columns]
         labels = (b"",) * len(texts[0])
-        past = (pack(before), seconds) if before else (None, 0.0)
-        blocks.append(Block(texts, labels, pack(now), *past, stamp, inf))
+        past, since = (pack(before), seconds) if before else (None, 0.0)
+        blocks.append(Block(texts, labels, pack(now), past, since, stamp, inf))
     kind = type(reports[0][0]) if reports else Cpu
     return Columns(kind, [Host("pi", HERE)], [blocks])
 

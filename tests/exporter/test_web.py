@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 from builders import HERE
 from pombo_common.flags import Address
-from pombo_exporter import __version__, receiver
+from pombo_exporter import receiver
 from pombo_exporter.intake import REASONS
 from pombo_exporter.roster import Limits
 from pombo_wire import MAX_DATAGRAM_BYTES, Report, encode
@@ -255,19 +255,3 @@ def test_health_is_a_line_of_text(path: str) -> None:
     assert response.status == 200
     assert response.content_type == "text/plain"
     assert body.startswith(b"Pombo is ")
-
-
-def test_landing_page_links_the_metrics_and_lets_no_script_run() -> None:
-    served = Served()
-    served.take(Report("<script>"))
-    response, body = get(served, "/")
-    page = body.decode()
-    assert response.content_type == "text/html"
-    assert 'href="/metrics"' in page
-    assert __version__ in page
-    assert "1 hosts" in page
-    assert "<script" not in page
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    policy = response.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "frame-ancestors 'none'" in policy

@@ -1,0 +1,54 @@
+"""The live page's files, as they lie in ``page``: each may run only what comes from here."""
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import web
+
+_TYPES: Final = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",  # a newer exporter's files replace them at once
+}
+
+#: Paths that are not below ``/page``, and the file that each shows.
+_SHOWN: Final = {"/": "index.html", "/host": "host.html"}
+
+
+def routes() -> list[web.RouteDef]:
+    """Return a route for each file."""
+    found = []
+    paths = {file: path for path, file in _SHOWN.items()}
+    for file in files("pombo_exporter").joinpath("page").iterdir():
+        suffix = "." + file.name.rpartition(".")[2]
+        path = paths.get(file.name, f"/page/{file.name}")
+        found.append(web.get(path, _answer(file.read_bytes(), _TYPES[suffix])))
+    return found
+
+
+def _answer(body: bytes, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    tag = sha256(body).hexdigest()[:32]
+
+    async def answer(request: web.Request) -> web.Response:
+        response = web.Response(headers=_HEADERS)
+        response.etag = tag
+        if any(known.value in (tag, "*") for known in request.if_none_match or ()):
+            response.set_status(304)
+        else:
+            response.body, response.content_type, response.charset = body, kind, "utf-8"
+        return response
+
+    return answer

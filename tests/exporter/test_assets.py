@@ -1,0 +1,63 @@
+"""The files of the live page: all are served, nothing in them comes from elsewhere."""
+
+import re
+from importlib.resources import files
+
+import pytest
+from served import Served, get
+
+PAGE = files("pombo_exporter").joinpath("page")
+FILES = {file.name: file.read_bytes() for file in PAGE.iterdir()}
+KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+PATHS = {name: f"/page/{name}" for name in FILES} | {"index.html": "/", "host.html": "/host"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_is_served_as_what_it_is(name: str) -> None:
+    response, body = get(Served(), PATHS[name])
+    assert response.status == 200
+    assert body == FILES[name]
+    assert response.content_type == KINDS[name.rpartition(".")[2]]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/", "/host?name=x"])
+def test_page_may_run_and_load_only_what_comes_from_here(path: str) -> None:
+    policy = get(Served(), path)[0].headers["Content-Security-Policy"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules.pop("default-src") == "'none'"
+    assert set(rules.values()) == {"'self'", "'none'"}
+    assert {"script-src", "style-src", "base-uri", "form-action", "frame-ancestors"} <= set(rules)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_refers_to_no_other_server_and_holds_no_inline_script_or_style(name: str) -> None:
+    text = FILES[name].decode()
+    urls = {
+        url for url in re.findall(r"(?:https?:)?//[\w.-]+\.\w+", text) if "www.w3.org" not in url
+    }
+    assert not urls
+    if name.endswith(".html"):
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", text)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_that_is_referred_to_is_there(name: str) -> None:
+    text = FILES[name].decode()
+    wanted = re.findall(r'["(](?:/page/|\./)([\w.]+\.(?:js|css|svg))[")]', text)
+    assert set(wanted) <= set(FILES)
+
+
+def test_file_that_is_known_already_is_not_sent_again() -> None:
+    tag = get(Served(), "/page/style.css")[0].headers["ETag"]
+    known, body = get(Served(), "/page/style.css", If_None_Match=tag)
+    assert (known.status, body) == (304, b"")
+    other, body = get(Served(), "/page/style.css", If_None_Match='"other"')
+    assert (other.status, body) == (200, FILES["style.css"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/page/", "/page/none.js", "/page/../web.py", "/page/%2e%2e/web.py"]
+)
+def test_nothing_else_is_served(path: str) -> None:
+    assert get(Served(), path)[0].status == 404
