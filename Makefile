@@ -13,7 +13,7 @@ export PROMETHEUS_PORT ?= 9090
 PACKAGES := wire common agent exporter
 CHECKED := $(PACKAGES) grafana tests tools bench
 
-.PHONY: install run bench bench-full test lint format docs lock clean
+.PHONY: install run bench bench-full measure-page test lint format docs pictures lock clean
 
 install: $(VENV)/installed
 
@@ -48,16 +48,24 @@ format: install
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/ruff check --fix $(CHECKED)
 
-# Minutes, and with bench-full an hour's patience; nothing else should run meanwhile.
+# Five minutes, and with bench-full half an hour; nothing else should run meanwhile.
 bench: install
-	$(BIN)/python -m bench --output bench/results.md
+	$(BIN)/python -m bench
 
 bench-full: install
-	$(BIN)/python -m bench --full --output bench/results.md
+	$(BIN)/python -m bench --full
+
+# What the live page costs a browser, with 2,000 hosts; nothing else should run meanwhile.
+measure-page: install
+	PYTHONPATH=.:tests/integration $(BIN)/python tools/measure_page.py
 
 docs: install
 	$(BIN)/python tools/describe_metrics.py > docs/metrics.md
 	$(BIN)/python tools/describe_api.py > docs/openapi.json
+
+# The pictures in README.md, of real agents; some minutes.
+pictures: install
+	PYTHONPATH=tests/integration $(BIN)/python tools/take_screenshots.py
 
 # Pins the newest versions that the packages and tests/requirements.txt allow, for every platform.
 lock: install

@@ -1,30 +1,41 @@
-"""Runs the benchmark and writes its table: ``python -m bench [--full]``."""
+"""Runs the benchmark and writes its table: ``python -m bench [--full] [PART…]``.
+
+Parts that are not asked for keep the rows that they have.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench import ingest, results, scrape, together
+from bench import agent, ingest, memory, scrape, together
+from bench.results import Results
 
-_PARTS = {"ingest": ingest.measure, "scrape": scrape.measure, "together": together.measure}
+_PARTS = {
+    "ingest": ingest.measure,
+    "scrape": scrape.measure,
+    "together": together.measure,
+    "memory": memory.measure,
+    "agent": agent.measure,
+}
 
 
 def main() -> None:
-    """Run the parts that the command line asks for, and print their rows."""
+    """Run the parts that the command line asks for, print their rows, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="default: all")
-    parser.add_argument("--full", action="store_true", help="an hour's patience, not minutes'")
-    parser.add_argument("--output", type=Path, help="write the table there")
+    parser.add_argument("--full", action="store_true", help="half an hour, not minutes")
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent, help="of the table")
     asked = parser.parse_args()
-    rows = []
+    full = " --full" if asked.full else ""
     for name in asked.parts or _PARTS:
+        rows = []
         for row in _PARTS[name](full=asked.full):
             rows.append(row)
-            sys.stdout.write(f"{row.part}: {row.what}: {row.figure}; {row.beside}\n")
+            sys.stdout.write(f"{name}: {row.what}: {row.figure}; {row.beside}\n")
             sys.stdout.flush()
-    if asked.output:
-        command = "make bench-full" if asked.full else "make bench"
-        asked.output.write_text(results.table(rows, command), encoding="utf-8")
+        results = Results(asked.folder)  # read anew: another part may have been written
+        results.put(name, f"python -m bench{full} {name}", rows)
+        results.write(list(_PARTS))
 
 
 if __name__ == "__main__":

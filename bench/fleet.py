@@ -35,11 +35,16 @@ class Template:
     of: int  # how many there are
     rest: bytes
 
+    @property
+    def values(self) -> int:
+        """How many values it brings."""
+        return self.rest.count(_SLOT)
+
     def datagram(self, turn: int) -> bytes:
         """Return the datagram of the report number ``turn``; every value in it is new."""
         seq, now = turn * self.of + self.number, turn * INTERVAL
         clock = b'%d,"time":%.3f,"monotonic":%.3f' % (seq, 1.8e9 + now, 1e5 + now)
-        return self.before_seq + clock + self.rest.replace(_SLOT, b"%04d.5" % turn)
+        return self.before_seq + clock + self.rest.replace(_SLOT, b"%04d.5" % (turn % 10_000))
 
 
 def fleet(hosts: int) -> Iterator[Template]:

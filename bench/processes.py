@@ -32,6 +32,7 @@ class Process:
     """A child that is stopped by its id, at the end of a ``with`` block."""
 
     def __init__(self, *command: str, core: int | None = None) -> None:
+        self._command = command
         pin = ["taskset", "-c", str(core)] if core is not None else []
         self._child = subprocess.Popen(  # noqa: S603 - the benchmark's own commands
             [*pin, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -49,7 +50,13 @@ class Process:
         return self._child.pid
 
     def usage(self) -> Usage:
-        """Return what it has used so far."""
+        """Return what it has used so far.
+
+        Raises:
+            RuntimeError: when it has ended.
+        """
+        if self._child.poll() is not None:
+            raise RuntimeError(f"{' '.join(self._command)} has ended")
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         status = Path(f"/proc/{self.pid}/status").read_text()
         resident = re.search(r"VmRSS:\s+(\d+) kB", status)
@@ -70,12 +77,23 @@ class Process:
 
 
 def free_port() -> int:
-    """Return a port that is free for UDP and TCP just now."""
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        port: int = tcp.getsockname()[1]
-        udp.bind(("127.0.0.1", port))
-        return port
+    """Return a port that is free for UDP and TCP just now.
+
+    Raises:
+        OSError: when none is found.
+    """
+    for last in (False,) * 9 + (True,):
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                if last:
+                    raise
+            else:
+                return port
+    raise AssertionError
 
 
 def get(port: int, path: str = "/metrics", *, gzip: bool = False) -> bytes:
@@ -104,15 +122,25 @@ def wait_until_served(port: int, path: str = "/-/ready") -> None:
     raise TimeoutError(f"nothing serves {path} on port {port}")
 
 
+def cpu_of_scrapes(process: Process, port: int, runs: int, *, gzip: bool = False) -> float:
+    """Return the CPU seconds that a process spends on a scrape of its page."""
+    before = process.usage().cpu
+    for _ in range(runs):
+        get(port, gzip=gzip)
+    return (process.usage().cpu - before) / runs
+
+
+EXPORTER = (str(BIN / "pombo-exporter"),)
+
+
 @contextmanager
-def exporter(*flags: str, core: int | None = 0) -> Iterator[tuple[Process, int]]:
+def exporter(*flags: str, command: tuple[str, ...] = EXPORTER) -> Iterator[tuple[Process, int]]:
     """Run an exporter with the kernel's default receive buffer; yield it and its port."""
     port = free_port()
     address = f"127.0.0.1:{port}"
     listen = (f"--udp.listen-address={address}", f"--web.listen-address={address}")
     buffer = f"--udp.receive-buffer={DEFAULT_BUFFER}"
-    command = str(BIN / "pombo-exporter")
-    with Process(command, *listen, buffer, *flags, core=core) as process:
+    with Process(*command, *listen, buffer, *flags, core=0) as process:
         wait_until_served(port)
         yield process, port
 

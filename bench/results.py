@@ -1,64 +1,89 @@
-"""Rows of figures to a table that anyone can read, and curves to pictures."""
+"""Rows of figures to a table that anyone can read; what came of which command is kept as JSON."""
 
+import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from bench.curves import CURVES, draw
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what was measured, by which part of the benchmark, beside which reference."""
+    """One figure: what was measured, and beside which reference of the same run.
 
-    part: str
+    ``hosts`` and ``points`` are for the curves: the number of hosts, and figures by the
+    curve that they stand on.
+    """
+
     what: str
     figure: str
     beside: str
+    hosts: int = 0
+    points: Mapping[str, float] = field(default_factory=dict)
 
 
-def table(rows: Iterable[Row], command: str) -> str:
-    """Return results.md."""
-    lines = [
-        "# What Pombo costs",
-        "",
-        f"Made by `{command}` on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores,",
-        f"Linux {platform.release()}, Python {platform.python_version()}. Machines differ and",
-        "are noisy: the ratios say more than the figures.",
-        "",
-        "| part | what | figure | beside |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| {row.part} | {row.what} | {row.figure} | {row.beside} |" for row in rows]
-    return "\n".join(lines) + "\n"
+class Results:
+    """The rows of each part of the benchmark, as they came last, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / "results.json"
+        text = self._file.read_text(encoding="utf-8") if self._file.exists() else "{}"
+        self._parts: dict[str, dict[str, object]] = json.loads(text)
+
+    def put(self, part: str, command: str, rows: Sequence[Row]) -> None:
+        """Replace the rows of a part."""
+        self._parts[part] = {
+            "command": command,
+            "day": time.strftime("%Y-%m-%d"),
+            "machine": f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}, "
+            f"Python {platform.python_version()}",
+            "rows": [asdict(row) for row in rows],
+        }
+
+    def write(self, order: Sequence[str]) -> None:
+        """Write the table, the curves, and what they are made of; the parts in this order."""
+        self._parts = {name: self._parts[name] for name in order if name in self._parts}
+        self._file.write_text(json.dumps(self._parts, indent=1) + "\n", encoding="utf-8")
+        parts = {
+            name: [Row(**row) for row in part["rows"]]  # type: ignore[attr-defined]
+            for name, part in self._parts.items()
+        }
+        drawn = self._curves([row for rows in parts.values() for row in rows])
+        lines = [*_HEAD]
+        for name, rows in parts.items():
+            part = self._parts[name]
+            lines += ["", f"## {name.capitalize()}", "", f"{part['day']}: {part['machine']}.", ""]
+            lines += ["| what | figure | beside | command |", "|---|---|---|---|"]
+            command = f"`{part['command']}`"
+            lines += [f"| {row.what} | {row.figure} | {row.beside} | {command} |" for row in rows]
+        if drawn:
+            lines += ["", "## Cost against hosts", ""]
+            lines += [f"![{title}]({file})" for file, title in drawn]
+        table = self._folder / "results.md"
+        table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _curves(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
+        """Draw the curves that have two points or more; return their files and titles."""
+        drawn = []
+        for name, (title, unit) in CURVES.items():
+            found = {row.hosts: row.points[name] for row in rows if name in row.points}
+            if len(found) > 1:
+                file = f"{name}.svg"
+                text = draw(title, unit, sorted(found.items()))
+                (self._folder / file).write_text(text, encoding="utf-8")
+                drawn.append((file, title))
+        return drawn
 
 
-def curve(path: Path, title: str, unit: str, points: Sequence[tuple[float, float]]) -> None:
-    """Draw one curve over the number of hosts, on logarithmic paper, as SVG."""
-    width, height, margin = 480, 280, 56
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-
-    def place(value: float, values: Sequence[float], size: int) -> float:
-        least, most = min(values), max(values)
-        return margin + (value - least) / ((most - least) or 1) * (size - 2 * margin)
-
-    spots = [(place(x, xs, width), height - place(y, [0, *ys], height)) for x, y in points]
-    line = " ".join(f"{x:.0f},{y:.0f}" for x, y in spots)
-    marks = "".join(
-        f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3"/>'
-        f'<text x="{x:.0f}" y="{y - 9:.0f}" text-anchor="middle">{value:g}</text>'
-        f'<text x="{x:.0f}" y="{height - 30}" text-anchor="middle">{hosts:,.0f}</text>'
-        for (x, y), (hosts, value) in zip(spots, points, strict=True)
-    )
-    path.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="11">'
-        f'<rect width="{width}" height="{height}" fill="white"/>'
-        f'<text x="{width / 2}" y="20" text-anchor="middle" font-size="14">{escape(title)}</text>'
-        f'<text x="{width / 2}" y="{height - 10}" text-anchor="middle">hosts</text>'
-        f'<text x="10" y="38">{escape(unit)}</text>'
-        f'<polyline points="{line}" fill="none" stroke="#36c" stroke-width="2"/>{marks}</svg>\n',
-        encoding="utf-8",
-    )
+_HEAD = (
+    "# What Pombo costs",
+    "",
+    "Each figure stands beside a reference that was measured in the same run, on the same machine.",
+    "Machines differ and are noisy: the ratios say more than the figures. What the rows mean is",
+    "in [sizing](../docs/sizing.md); `make bench` and `make bench-full` write this page anew.",
+)

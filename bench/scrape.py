@@ -1,11 +1,7 @@
 """Scrape: CPU a sample of a page, beside prometheus_client's and beside real peers."""
 
-import shutil
-import tempfile
-import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from time import process_time
 
 from isal import isal_zlib
@@ -20,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from bench import processes
 from bench.fleet import INTERVAL, fleet
+from bench.peers import PEERS
 from bench.results import Row
 
 
@@ -54,7 +51,7 @@ def measure(*, full: bool) -> Iterator[Row]:
         return b"".join(map(packer.compress, whole)) + packer.flush()
 
     text = page()
-    count = sum(not line.startswith(b"#") for line in text.splitlines())
+    count = _count(text, b"")
     registry = CollectorRegistry()
     registry.register(_Ready(list(text_string_to_metric_families(text.decode()))))
     ours, gzipped, theirs = _in_turn(
@@ -63,18 +60,17 @@ def measure(*, full: bool) -> Iterator[Row]:
     theirs, ours, gzipped = theirs / count, ours / count, gzipped / count
     what = f"{count:,} samples"
     beside = f"1/{theirs / ours:.1f} of prometheus_client ({theirs * 1e9:,.0f} ns)"
-    yield Row("scrape", f"CPU a sample, {what}", f"{ours * 1e9:.0f} ns", beside)
+    yield Row(f"CPU a sample, {what}", f"{ours * 1e9:.0f} ns", beside)
     beside = f"1/{theirs / gzipped:.1f} of prometheus_client without gzip"
-    yield Row("scrape", f"the same with gzip, {what}", f"{gzipped * 1e9:.0f} ns", beside)
+    yield Row(f"the same with gzip, {what}", f"{gzipped * 1e9:.0f} ns", beside)
     squeezed, packed = process_time(), zlib.compress(text[: 10**7], 1)
     plain = process_time() - squeezed
     squeezed = process_time()
     isal_zlib.compress(text[: 10**7], 1)
     fast = process_time() - squeezed
     beside = f"{plain / fast:.1f} times zlib's speed at level 1"
-    yield Row("scrape", "igzip on such a page", f"{len(packed) / 1e6:.1f} MB of 10", beside)
-    if full:
-        yield from _peers(text, ours)
+    yield Row("igzip on such a page", f"{len(packed) / 1e6:.1f} MB of 10", beside)
+    yield from _served(hosts, text)
 
 
 def _quiet(*_: object) -> None:
@@ -92,26 +88,38 @@ def _in_turn(calls: list[Callable[[], bytes]], runs: int) -> list[float]:
     return best
 
 
-def _peers(text: bytes, ours: float) -> Iterator[Row]:
-    """Measure the Pushgateway, where it is installed, with as many samples as the page has."""
-    if not shutil.which("prometheus-pushgateway"):
-        raise RuntimeError("prometheus-pushgateway is not installed: apt-get install it")
-    port = processes.free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        flags = (f"--web.listen-address=127.0.0.1:{port}", "--push.disable-consistency-check")
-        store = f"--persistence.file={Path(folder) / 'store'}"
-        with processes.Process("prometheus-pushgateway", *flags, store, core=0) as process:
-            processes.wait_until_served(port, "/-/ready")
-            body = b"\n".join(line for line in text.splitlines() if b"node_" in line) + b"\n"
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/metrics/job/bench", data=body, method="PUT"
-            )
-            urllib.request.urlopen(request, timeout=120).close()  # noqa: S310 - as above
-            count = sum(line.startswith(b"node_") for line in processes.get(port).splitlines())
-            before = process.usage().cpu
-            runs = 5
-            for _ in range(runs):
-                processes.get(port)
-            theirs = (process.usage().cpu - before) / runs / count
-    beside = f"Pombo takes 1/{theirs / ours:.1f} of it"
-    yield Row("scrape", f"Pushgateway, {count:,} samples", f"{theirs * 1e9:,.0f} ns", beside)
+def _served(hosts: int, text: bytes) -> Iterator[Row]:
+    """Scrape Pombo and its peers, each a process that holds as much, by the kernel's account."""
+    runs = 5
+    with processes.exporter() as (process, port):
+        for turn in range(2):
+            with processes.load(port, hosts, 1, rate=4_000, first_turn=turn) as load:
+                load.result()
+        count = _count(processes.get(port), b"")
+        plain = processes.cpu_of_scrapes(process, port, runs) / count
+        packed = processes.cpu_of_scrapes(process, port, runs, gzip=True) / count
+    yield Row(
+        f"a scrape of pombo-exporter, {count:,} samples, HTTP and all",
+        f"{plain * 1e9:,.0f} ns of CPU a sample",
+        f"with gzip {packed * 1e9:,.0f} ns",
+    )
+    for peer in PEERS:
+        what = f"a scrape of {peer.name}"
+        if not peer.installed:
+            yield Row(what, "not measured", f"not installed: apt-get install {peer.packages}")
+            continue
+        with peer.run(text) as (process, port):
+            count = _count(processes.get(port), peer.prefix)
+            theirs = processes.cpu_of_scrapes(process, port, runs) / count
+        yield Row(
+            f"{what}, {count:,} samples",
+            f"{theirs * 1e9:,.0f} ns of CPU a sample",
+            f"Pombo takes 1/{theirs / plain:.1f} of it, and with gzip 1/{theirs / packed:.1f}",
+        )
+
+
+def _count(page: bytes, prefix: bytes) -> int:
+    """Return how many samples of such names are on a page."""
+    return sum(
+        line.startswith(prefix) and not line.startswith(b"#") for line in page.splitlines() if line
+    )

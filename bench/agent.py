@@ -1,0 +1,128 @@
+"""The agent beside Debian's node_exporter, on this machine: CPU, memory, bytes on the network."""
+
+import http.client
+import shutil
+import socket
+from collections.abc import Iterator
+from threading import Thread
+from time import monotonic, sleep
+
+from pombo_exporter.exposition import pages
+from pombo_exporter.families import catalogue
+from pombo_exporter.intake import Intake
+from pombo_exporter.roster import Limits, Roster
+
+from bench import processes
+from bench.results import Row
+
+_INTERVAL = 1.0  # seconds, for both alike: five times the default's pace, the same work each time
+_HOURLY = 720  # reports or scrapes in an hour at 5 s, the default
+_UDP, _TCP = 28, 40  # bytes of IPv4 and UDP headers a datagram; of IPv4 and TCP a segment
+_SEGMENT = 1460  # bytes
+_PEER = "prometheus-node-exporter"
+
+
+class _Sink:
+    """Receives what an agent sends, in a thread, until it is closed."""
+
+    def __init__(self) -> None:
+        self.datagrams: list[bytes] = []
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.bind(("127.0.0.1", 0))
+        self.port: int = self._sock.getsockname()[1]
+        self._thread = Thread(target=self._receive, daemon=True)
+        self._thread.start()
+
+    def _receive(self) -> None:
+        while datagram := self._sock.recv(2048):
+            self.datagrams.append(datagram)
+
+    def close(self) -> None:
+        """Stop."""
+        self._sock.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._sock.close()
+
+
+def measure(*, full: bool) -> Iterator[Row]:
+    """Yield the rows of this measurement.
+
+    Raises:
+        RuntimeError: when node_exporter is not installed.
+    """
+    if not shutil.which(_PEER):
+        raise RuntimeError(f"{_PEER} is not installed: apt-get install {_PEER}")
+    turns = 60 if full else 15
+    ours, theirs = _ours(turns), _theirs(turns)
+    names = ("CPU a report", "resident memory", "network an hour at 5 s", "samples")
+    units = ((1e-3, "ms"), (2**20, "MiB"), (1e6, "MB"), (1, ""))
+    for name, (unit, letters), mine, peer in zip(names, units, ours, theirs, strict=True):
+        yield Row(
+            f"{name}, {turns} of them at {_INTERVAL:.0f} s" if name == names[0] else name,
+            f"{mine / unit:,.1f} {letters}".removesuffix(".0 ").strip(),
+            f"{mine / peer:.2f} times node_exporter's "
+            + f"{peer / unit:,.1f} {letters}".removesuffix(".0 ").strip(),
+        )
+    each, beside = ours[0] / ours[3], theirs[0] / theirs[3]
+    yield Row(
+        "CPU a sample",
+        f"{each * 1e6:.1f} µs",
+        f"{each / beside:.2f} times node_exporter's {beside * 1e6:.1f} µs",
+    )
+
+
+def _ours(turns: int) -> tuple[float, float, float, float]:
+    """Return CPU seconds a report, resident bytes, bytes an hour, samples."""
+    sink = _Sink()
+    command = (str(processes.BIN / "pombo-agent"), f"--server=127.0.0.1:{sink.port}")
+    with processes.Process(*command, f"--interval={_INTERVAL:g}s", "--name=bench") as process:
+        sleep(3 * _INTERVAL)  # what it does once
+        before, first = process.usage(), len(sink.datagrams)
+        sleep(turns * _INTERVAL)
+        after, sent = process.usage(), sink.datagrams[first:]
+    sink.close()
+    size = sum(len(datagram) + _UDP for datagram in sent) / turns * _HOURLY
+    return (after.cpu - before.cpu) / turns, after.resident, size, _samples(sink.datagrams)
+
+
+def _samples(datagrams: list[bytes]) -> int:
+    """Return how many samples of the host's own an exporter makes of these reports."""
+    families = catalogue(node=True)
+    roster = Roster(Limits(), families.series_of(), lambda *_: None, 0.0)
+    intake = Intake(roster, lambda: 0.0)
+    for datagram in datagrams[:-3]:  # the last are the farewell
+        intake.take(datagram, ("127.0.0.1", 1), 0.0, 0.0)
+    page = b"".join(pages(roster.present(), families, 0.0, openmetrics=False))
+    return sum(line.startswith((b"host_", b"node_")) for line in page.splitlines())
+
+
+def _theirs(turns: int) -> tuple[float, float, float, float]:
+    """Return the same of node_exporter, scraped as Prometheus does: gzip, one connection."""
+    port = processes.free_port()
+    listen = f"--web.listen-address=127.0.0.1:{port}"
+    with processes.Process(_PEER, listen) as process:
+        processes.wait_until_served(port, "/metrics")
+        samples = sum(line.startswith(b"node_") for line in processes.get(port).splitlines())
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for _ in range(3):
+            _scrape(connection)
+        before, size, due = process.usage(), 0, monotonic()
+        for _ in range(turns):
+            size += _scrape(connection)
+            due += _INTERVAL
+            sleep(max(0, due - monotonic()))
+        after = process.usage()
+        connection.close()
+    return (after.cpu - before.cpu) / turns, after.resident, size / turns * _HOURLY, samples
+
+
+def _scrape(connection: http.client.HTTPConnection) -> int:
+    """Return the bytes that it takes on the network, acknowledgements aside."""
+    request = {"Accept-Encoding": "gzip", "User-Agent": "Prometheus/2.42.0"}
+    connection.request("GET", "/metrics", headers=request)
+    answer = connection.getresponse()
+    body = len(answer.read())
+    head = sum(len(name) + len(value) + 4 for name, value in answer.getheaders()) + 19
+    asked = sum(len(name) + len(value) + 4 for name, value in request.items()) + 45
+    segments = 1 + -(-(body + head) // _SEGMENT)
+    return asked + head + body + segments * _TCP

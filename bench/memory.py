@@ -1,0 +1,91 @@
+"""Memory: bytes a series after an hour's reports, growth, and the pauses that it costs."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import sleep
+
+from bench import processes
+from bench.results import Row
+
+_HOUR = 720  # reports of a host at 5 s
+_RATE = 15_000  # datagrams a second: hosts' clocks run faster than ours
+_WATCHED = (sys.executable, "-m", "bench.watched")
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What an exporter holds at a moment: resident bytes, and samples on its page."""
+
+    resident: int
+    series: int
+
+
+def measure(*, full: bool) -> Iterator[Row]:
+    """Yield the rows of this measurement."""
+    for hosts, reports in ((1_000, _HOUR), (10_000, 12)) if full else ((50, _HOUR), (1_000, 12)):
+        yield _a_series(hosts, reports)
+    yield _growth(5 if full else 2)
+    yield _pauses(10_000 if full else 1_000)
+
+
+def _play(port: int, hosts: int, reports: int, first: int = 0) -> None:
+    with processes.load(port, hosts, reports, rate=_RATE, first_turn=first) as load:
+        load.result()
+
+
+def _held(process: processes.Process, port: int) -> _Held:
+    page = processes.get(port)
+    series = page.count(b"\n") - page.count(b"\n#") - 1
+    sleep(1.5)  # the exporter's own look at its hosts
+    return _Held(process.usage().resident, series)
+
+
+def _a_series(hosts: int, reports: int) -> Row:
+    with processes.exporter() as (process, port):
+        empty = _held(process, port)
+        _play(port, hosts, 2)
+        early = _held(process, port)
+        _play(port, hosts, reports - 2, first=2)
+        late = _held(process, port)
+    a_series = (late.resident - empty.resident) / late.series
+    mib = (late.resident - empty.resident) / 2**20
+    return Row(
+        f"{hosts:,} hosts after {reports} reports each, scraped",
+        f"{a_series:.0f} bytes a series: {mib:,.0f} MiB, {late.series:,} series",
+        f"after 2 reports: {(early.resident - empty.resident) / early.series:.0f} bytes; "
+        f"the exporter alone: {empty.resident / 2**20:.0f} MiB",
+    )
+
+
+def _growth(hosts: int) -> Row:
+    with processes.exporter() as (process, port):
+        _play(port, hosts, _HOUR)
+        early = _held(process, port)
+        _play(port, hosts, 20_000 - _HOUR, first=_HOUR)
+        late = _held(process, port)
+    grown = late.resident - early.resident
+    return Row(
+        f"growth over 20,000 reports of each of {hosts} hosts",
+        f"{grown / 1024:+,.0f} KiB",
+        f"{grown / early.resident:+.2%} of what it was after {_HOUR} reports",
+    )
+
+
+def _pauses(hosts: int) -> Row:
+    """Play a fleet at its own pace, scrape, and see what kept the exporter from its socket."""
+    with processes.exporter(command=_WATCHED) as (process, port):
+        with processes.load(port, hosts, 4) as load:
+            for _ in range(3):
+                sleep(5)
+                processes.get(port, gzip=True)
+            load.result()
+        found = json.loads(process.stop())
+    return Row(
+        f"pauses of the cyclic collector, {hosts:,} hosts every 5 s, scraped",
+        f"longest {found['longest_collection_seconds'] * 1e3:.1f} ms, "
+        f"{found['collections']} in {found['collection_seconds'] * 1e3:.0f} ms",
+        f"longest work of any kind between two looks at the socket: "
+        f"{found['longest_away_seconds'] * 1e3:.1f} ms",
+    )

@@ -1,0 +1,72 @@
+"""The status page: what open pages cost the exporter, beside what it spends on ingest."""
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from time import monotonic, sleep
+
+from bench import processes
+from bench.fleet import INTERVAL
+from bench.results import Row
+
+_HOSTS = 2_000
+_REQUEST = b"GET /live HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+
+
+def measure(*, full: bool) -> Iterator[Row]:
+    """Yield the rows of this measurement."""
+    turns = 8 if full else 4
+    none = 0.0
+    for pages in (0, 1, 50):
+        cores, lost, sent, received = _run(pages, turns)
+        none = none or cores
+        more = f"{cores / none - 1:+.1%} of the CPU without a page"
+        yield Row(
+            what=f"{_HOSTS:,} hosts every 5 s, {pages} pages open",
+            figure=f"{cores:.1%} of a core; {lost} of {sent:,} datagrams lost",
+            beside=f"{more}; {received / 1e3:,.1f} kB/s to each" if pages else "the reference",
+        )
+
+
+def _run(pages: int, turns: int) -> tuple[float, int, int, float]:
+    """Return CPU seconds a second, datagrams lost and sent, and bytes a second to a page."""
+    with processes.exporter() as (process, port), ExitStack() as stack:
+        with processes.load(port, _HOSTS, 1) as first:
+            first.result()
+        command = (sys.executable, "-m", "bench.page", str(port), str(pages))
+        looking = stack.enter_context(processes.Process(*command, core=1))
+        sleep(3)  # until each has been told everything
+        before, began = process.usage().cpu, monotonic()
+        with processes.load(port, _HOSTS, turns, first_turn=1) as load:
+            sent = int(load.result()["sent"])
+        cores = (process.usage().cpu - before) / (monotonic() - began)
+        received = float(looking.stop() or 0) / max(1, pages) / (turns * INTERVAL)
+        taken = processes.total(processes.get(port), "pombo_host_datagrams_received_total")
+        return cores, round(sent * (turns + 1) / turns - taken), sent, received
+
+
+def look(port: int, pages: int) -> None:
+    """Read as many streams as they come, until told to stop; print how many bytes came."""
+    with ExitStack() as stack:
+        readers = []
+        for _ in range(pages):
+            reader = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            reader.sendall(_REQUEST)
+            reader.setblocking(False)  # noqa: FBT003 - the socket's own way
+            readers.append(reader)
+        received = 0
+        stop: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
+        while not stop:
+            sleep(0.1)
+            for reader in readers:
+                with suppress(BlockingIOError):
+                    while data := reader.recv(2**16):
+                        received += len(data)
+    sys.stdout.write(str(received))
+
+
+if __name__ == "__main__":
+    look(int(sys.argv[1]), int(sys.argv[2]))
