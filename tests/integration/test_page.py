@@ -1,0 +1,644 @@
+"""The live page in a real browser: what people see of hosts that come, fall silent and return."""
+
+import json
+import random
+import signal
+import urllib.parse
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from browsers import PHONE, Tab, accessibility_faults, chromium
+from pages import fetch, wait_until
+from playwright.sync_api import Browser, Locator, Page, expect
+from pombo_common import words
+from pombo_exporter import table
+from pombo_exporter.host import State
+from pombo_exporter.views import HostList
+from pombo_wire import Filesystems, Info, Memory, Part, System
+from processes import Exporter, Launcher
+from senders import HOSTILE_NAMES, Sender, steady
+
+GIBIBYTE = 2**30
+INTERVAL = 1.0  # seconds between two reports of the hosts here
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+Open = Callable[..., Tab]
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Open]:
+    """What opens tabs, each of which must have had nothing to complain of in the end."""
+    tabs: list[Tab] = []
+
+    def new(url: str, **settings: Any) -> Tab:
+        tab = Tab(browser, **settings)
+        tabs.append(tab)
+        tab.page.goto(url)
+        return tab
+
+    yield new
+    faults = [fault for tab in tabs for fault in tab.complaints + tab.dialogs]
+    for tab in tabs:
+        tab.close()
+    assert not faults
+
+
+def home(exporter: Exporter, query: str = "") -> str:
+    return f"http://{exporter.target}/{query}"
+
+
+def host_url(exporter: Exporter, name: str) -> str:
+    return f"http://{exporter.target}/host?name={urllib.parse.quote(name, safe='')}"
+
+
+def row(page: Page, name: str) -> Locator:
+    link = page.get_by_role("rowheader").get_by_role("link", name=name, exact=True)
+    return page.locator("#rows tr").filter(has=link)
+
+
+def shown(page: Page) -> list[str]:
+    """The names in view, from above."""
+    return page.locator("#rows .name a").all_inner_texts()
+
+
+def cell(page: Page, name: str, kind: str) -> Locator:
+    return row(page, name).locator(f".{kind} .value").first
+
+
+def memory(page: Page, name: str) -> Locator:
+    return row(page, name).locator(".curved > .value").nth(1)
+
+
+def summaries(exporter: Exporter) -> HostList:
+    answer = fetch(f"http://{exporter.target}/api/v1/hosts")
+    return msgspec.json.decode(answer, type=HostList)
+
+
+def machine(*, used: float, version: str = "tester 1.0") -> list[Part]:
+    """The sections of a host with that share of its memory in use, and its disk half full."""
+    total = 8.0 * GIBIBYTE
+    filesystems = Filesystems(
+        mountpoint=("/srv/data",),
+        device=("/dev/sda1",),
+        fstype=("ext4",),
+        size=(100.0 * GIBIBYTE,),
+        free=(50.0 * GIBIBYTE,),
+        available=(50.0 * GIBIBYTE,),
+    )
+    return [
+        ("info", Info(agent=version, system="Linux", release="6.1", machine="x86_64")),
+        ("system", System(uptime=90_000.0, load1=0.5, load5=0.25, load15=0.125)),
+        ("memory", Memory(total=total, available=total * (1 - used))),
+        ("filesystems", filesystems),
+    ]
+
+
+# --- states ---
+
+
+def test_a_host_arrives_goes_late_and_down_and_returns(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    page = opened(home(exporter)).page
+    expect(page.locator("#empty")).to_contain_text(f"--server=127.0.0.1:{exporter.port}")
+    agent = start.agent("wanderer", exporter, interval="2s")
+    state = row(page, "wanderer").locator(".state")
+    expect(state).to_have_text("live")
+    expect(row(page, "wanderer").locator(".number.curved .value").first).to_contain_text("%")
+    agent.kill()
+    expect(state).to_have_text("late")
+    expect(page.get_by_role("button", name="1 late")).to_be_visible()
+    expect(state).to_have_text("down")
+    expect(page).to_have_title("1 in trouble · Pombo")
+    expect(page.locator("#news")).to_have_text("wanderer is down.")
+    expect(cell(page, "wanderer", "curved")).to_have_text(words.UNKNOWN)
+    start.agent("wanderer", exporter, interval="2s")
+    expect(state).to_have_text("live")
+    expect(page).to_have_title("Pombo")
+
+
+def test_a_host_that_says_bye_leaves(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    agent = start.agent("guest", exporter)
+    page = opened(home(exporter)).page
+    expect(row(page, "guest")).to_be_visible()
+    agent.end(signal.SIGTERM)
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#rows tr")).to_have_count(0)
+
+
+def test_the_page_says_that_the_exporter_is_gone_and_recovers_when_it_is_back(
+    start: Launcher, browser: Browser
+) -> None:
+    exporter = start.exporter()
+    agent = start.agent("steady", exporter)
+    tab, detail = Tab(browser), Tab(browser)
+    tab.page.goto(home(exporter))
+    detail.page.goto(host_url(exporter, "steady"))
+    expect(row(tab.page, "steady")).to_be_visible()
+    expect(detail.page.locator("#tiles")).to_be_visible()
+    exporter.end()
+    for page in (tab.page, detail.page):
+        expect(page.get_by_role("alert")).to_contain_text("The exporter does not answer.")
+        expect(page.locator("main")).to_have_css("filter", "grayscale(1)")
+    expect(row(tab.page, "steady").locator(".state")).to_have_text("live")
+    start.exporter(port=exporter.port)
+    for page in (tab.page, detail.page):
+        expect(page.get_by_role("alert")).to_be_hidden()
+    expect(row(tab.page, "steady").locator(".state")).to_have_text("live")
+    expect(detail.page.locator("#unknown")).to_be_hidden()
+    assert agent.runs
+    heard = tab.complaints + detail.complaints
+    assert all("net::ERR_" in complaint for complaint in heard), heard  # of connections alone
+    tab.close()
+    detail.close()
+
+
+def test_how_long_ago_a_host_was_seen_counts_on_by_itself(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    with Sender("silent", exporter.port, interval=600) as sender:
+        sender.report(1, *machine(used=0.5))
+        page = opened(home(exporter)).page
+        seen = row(page, "silent").locator(".seen .value")
+        for text in ("2 s", "3 s", "5 s"):
+            expect(seen).to_have_text(text)
+
+
+# --- hostile texts ---
+
+HOSTILE = (
+    *HOSTILE_NAMES,
+    "<img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    '" onmouseover="alert(1)',
+    "</title></script><script>alert(1)</script>",
+    "a/b?c=d&e=%2F#f",
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(start_once: Launcher) -> Iterator[Exporter]:
+    """An exporter with hosts whose every text means harm."""
+    exporter = start_once.exporter()
+    senders = [Sender(name, exporter.port, interval=600) for name in HOSTILE]
+    for sender, name in zip(senders, HOSTILE, strict=True):
+        harm = name[:30]
+        texts = Filesystems(
+            mountpoint=(harm, "/"), device=(harm, harm), fstype=(harm, harm), size=(9.0, 9.0)
+        )
+        parts: list[Part] = [
+            ("info", Info(agent=harm, system=harm, release=harm, machine=harm)),
+            ("labels", {"label": harm}),
+            ("filesystems", texts),
+            ("memory", Memory(total=9.0)),
+        ]
+        sender.report(1, *parts)
+        sender.raw(b'{"host":5,"' + json.dumps(harm).encode())
+        sender.raw(json.dumps({"host": harm, "interval": 0, harm: 1}).encode())
+    wait_until(
+        lambda: {host.name for host in summaries(exporter).hosts},
+        lambda names: names == set(HOSTILE),
+        "the hostile hosts",
+    )
+    yield exporter
+    for sender in senders:
+        sender.__exit__(None, None, None)
+
+
+_ELEMENTS = (
+    "document.querySelectorAll('main :is(script, img, b, iframe, object, form, style)').length"
+)
+
+
+def test_no_text_of_a_host_becomes_anything_but_text(hostile: Exporter, opened: Open) -> None:
+    page = opened(home(hostile)).page
+    expect(page.locator("#rows tr")).to_have_count(len(HOSTILE))
+    assert sorted(page.locator("#rows .name a").evaluate_all(_HOSTS_LINKED)) == sorted(HOSTILE)
+    # Ours are the three bold counts above the table.
+    assert page.evaluate(_ELEMENTS) == len(["down", "late", "live"])
+    expect(page.locator("#refusals tr")).not_to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+_HOSTS_LINKED = "links => links.map(link => new URL(link.href).searchParams.get('name'))"
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_the_page_of_a_hostile_host_shows_its_name_and_runs_nothing(
+    hostile: Exporter, opened: Open, number: int
+) -> None:
+    name = HOSTILE[number]
+    page = opened(home(hostile)).page
+    page.locator(f"#rows a[href='/host?name={_encoded(name)}']").click()
+    expect(page.locator("#all")).to_be_visible()
+    said = page.locator("#name").text_content()
+    assert said == (words.printable(name) if name.strip() else f"“{name}”")
+    assert page.evaluate(_ELEMENTS) == 0
+    expect(page.locator("#filesystems tr")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def _encoded(name: str) -> str:
+    """As JavaScript's encodeURIComponent has it, in quotes of CSS."""
+    return urllib.parse.quote(name, safe="!*()'-_.~").replace("'", "\\'")
+
+
+def test_the_policy_forbids_whatever_is_not_ours(hostile: Exporter, browser: Browser) -> None:
+    tab = Tab(browser)
+    tab.page.goto(home(hostile))
+    expect(tab.page.locator("#rows tr")).to_have_count(len(HOSTILE))
+    assert not tab.complaints
+    tab.page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          try { script.textContent = "document.title = 'taken'"; } catch { }
+          document.body.append(script);
+          document.body.setAttribute("style", "display: none");
+        }"""
+    )
+    wait_until(
+        lambda: (tab.page.title(), "".join(tab.complaints)),
+        lambda found: "policy: style-src" in found[1],
+        "the policy to forbid a style",
+    )
+    assert tab.page.title() != "taken"
+    assert tab.page.locator("body").is_visible()
+    tab.close()
+
+
+# --- order, filter, keyboard ---
+
+
+@pytest.fixture(scope="module")
+def mixed(start_once: Launcher) -> Iterator[Exporter]:
+    """Thirty hosts that differ, some of which have lost datagrams or fallen silent."""
+    exporter = start_once.exporter()
+    dice = random.Random(5)
+    senders = []
+    for number in range(30):
+        down = number % 7 == 3
+        sender = Sender(f"host-{number:02}", exporter.port, interval=0.5 if down else 600)
+        senders.append(sender)
+        labels = {"rack": f"r{number % 3}", "site": "Porto" if number % 2 else "Lisboa"}
+        parts: list[Part] = [("labels", labels), *machine(used=dice.randrange(1, 20) / 20)]
+        sender.report(1, *parts)
+    wait_until(
+        lambda: [host.state for host in summaries(exporter).hosts],
+        lambda states: states.count(State.DOWN) == 4 and len(states) == 30,
+        "four hosts to be down",
+    )
+    yield exporter
+    for sender in senders:
+        sender.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("key", [key for key in table.SortKey if key != table.SortKey.SEEN])
+def test_the_order_is_that_of_the_terminal(mixed: Exporter, opened: Open, key: str) -> None:
+    wanted = [host.name for host in table.rows(summaries(mixed).hosts, table.SortKey(key), "")]
+    tall = {"width": 1440, "height": 2200}
+    page = opened(home(mixed, f"?sort={key}"), viewport=tall).page
+    expect(page.locator("#rows tr")).to_have_count(len(wanted))
+    assert shown(page) == wanted
+
+
+def test_a_press_on_a_columns_head_sorts_by_it_and_a_second_one_turns_it(
+    mixed: Exporter, opened: Open
+) -> None:
+    page = opened(home(mixed)).page
+    head = page.get_by_role("columnheader", name="Host")
+    expect(page.get_by_role("columnheader", name="State")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("#rows .name a").first).to_have_text("host-00")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(page.locator("#rows .name a").first).to_have_text("host-29")
+    page.reload()
+    expect(page.locator("#rows .name a").first).to_have_text("host-29")
+
+
+@pytest.mark.parametrize("wanted", ["host-1", "RACK=r2", "site=porto", "nothing has this"])
+def test_the_filter_finds_what_the_terminal_finds_and_is_in_the_address(
+    mixed: Exporter, opened: Open, wanted: str
+) -> None:
+    names = {host.name for host in table.rows(summaries(mixed).hosts, table.SortKey.NAME, wanted)}
+    page = opened(home(mixed)).page
+    page.get_by_role("searchbox", name="Filter by name or label").fill(wanted)
+    expect(page.locator("#rows tr")).to_have_count(len(names))
+    assert set(shown(page)) == names
+    again = opened(page.url).page
+    expect(again.locator("#rows tr")).to_have_count(len(names))
+    if not names:
+        expect(again.locator("#empty")).to_contain_text("No host has this")
+
+
+def test_only_the_hosts_of_one_state_are_shown_on_demand(mixed: Exporter, opened: Open) -> None:
+    page = opened(home(mixed)).page
+    button = page.get_by_role("button", name="4 down")
+    button.click()
+    expect(page.locator("#rows tr")).to_have_count(4)
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#shown")).to_have_text("4 of 30 hosts")
+
+
+def test_the_keyboard_alone_finds_a_host_and_opens_it(mixed: Exporter, opened: Open) -> None:
+    page = opened(home(mixed, "?sort=name")).page
+    expect(page.locator("#rows .name a").first).to_have_text("host-00")
+    keys = page.keyboard
+    keys.press("/")
+    keys.type("host-2")
+    expect(page.locator("#rows tr")).to_have_count(10)
+    keys.press("ArrowDown")
+    expect(page.get_by_role("link", name="host-20")).to_be_focused()
+    for key, name in [
+        ("ArrowDown", "host-21"),
+        ("End", "host-29"),
+        ("ArrowUp", "host-28"),
+        ("Home", "host-20"),
+        ("ArrowDown", "host-21"),
+    ]:
+        keys.press(key)
+        expect(page.get_by_role("link", name=name)).to_be_focused()
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="host-21", level=1)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("host-2")
+    keys.press("/")
+    keys.press("Escape")
+    expect(page.locator("#rows tr")).not_to_have_count(10)
+
+
+# --- what stands there ---
+
+
+def test_words_of_the_page_are_those_of_the_terminal(mixed: Exporter, opened: Open) -> None:
+    dice = random.Random(11)
+    edges = [0, 0.5, 1, 1.5, 2.5, 0.25, 0.125, 0.0625, 9.95, 59.5, 0.0995, 0.9995, 1023.5, 1e-7]
+    grown = [sign * dice.random() * 10.0 ** dice.randrange(-7, 19) for sign in (1, -1) * 400]
+    quarters = [dice.randrange(4000) / 16 for _ in range(400)]
+    values = [*edges, *(1024.0 * edge for edge in edges), *grown, *quarters]
+    texts = [
+        *HOSTILE,
+        "tab\tfeed\f",
+        "soft\u00adhyphen",
+        "no\u00a0break",
+        "\U000e0001tag",
+        "e\u0301",
+    ]
+    page = opened(home(mixed)).page
+    told = page.evaluate(
+        """async ([values, texts]) => {
+          const words = await import("/page/words.js");
+          const told = {printable: texts.map(words.printable)};
+          for (const name of ["size", "speed", "ratio", "span", "number"])
+            told[name] = [...values, null].map(value =>
+              value === null && name === "number" ? "-" : words[name](value));
+          return told;
+        }""",
+        [values, texts],
+    )
+    assert told.pop("printable") == [words.printable(text) for text in texts]
+    for name, said in told.items():
+        expected = [*map(getattr(words, name), values), words.UNKNOWN]
+        assert dict(zip([*values, None], said, strict=True)) == dict(
+            zip([*values, None], expected, strict=True)
+        ), name
+
+
+def test_a_row_says_what_the_api_says(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    with Sender("figures", exporter.port, interval=600) as sender:
+        for moment in (100, 110):
+            sender.report(moment, *machine(used=0.75), *steady(moment)[1:])
+        page = opened(home(exporter)).page
+        expect(cell(page, "figures", "network")).to_have_text("↓ 454 KiB/s")
+        [host] = summaries(exporter).hosts
+        for column, text in [
+            ("interval", words.span(host.interval_seconds)),
+            ("lost", words.ratio(table.lost_ratio(host))),
+            ("address", host.address),
+            ("agent", "tester 1.0"),
+            ("disk", "50 %"),
+        ]:
+            expect(cell(page, "figures", column)).to_have_text(text)
+        said = row(page, "figures").locator(".curved > .value").all_inner_texts()
+        assert said == [words.ratio(host.cpu_usage_ratio), words.ratio(host.memory_used_ratio)]
+        assert said == ["25 %", "75 %"]
+        assert page.locator("#rows .mount").text_content() == "/srv/data"
+        curve = row(page, "figures").locator(".curved .line").nth(1)
+        # Memory at three quarters of the height: 24 units, and a unit of room at each edge.
+        expect(curve).to_have_attribute("d", "M96.0 6.5h0.01")
+
+
+def test_the_page_of_a_host_says_all_that_the_api_says(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    with Sender("figures", exporter.port, interval=600) as sender:
+        gauges = ("gauges", {"room_temperature_celsius": 21.5, "tank_bytes": 2048.0})
+        for moment in (100, 110):
+            sender.report(moment, *machine(used=0.75), *steady(moment)[1:], gauges)
+        page = opened(host_url(exporter, "figures")).page
+        expect(page.locator("#cores li")).to_have_count(4)
+        host = json.loads(fetch(f"http://{exporter.target}/api/v1/hosts/figures"))
+        rows = _texts(page, "#networks tr")
+        assert rows == [
+            [
+                found["device"],
+                words.speed(found["receive_bytes_per_second"]),
+                words.speed(found["transmit_bytes_per_second"]),
+                f"{words.number(found['receive_lost_packets_per_second'])}/s",
+                f"{words.number(found['transmit_lost_packets_per_second'])}/s",
+            ]
+            for found in host["networks"]
+        ]
+        assert len(rows) == 30
+        assert _texts(page, "#disks tr") == [
+            [
+                found["device"],
+                words.speed(found["read_bytes_per_second"]),
+                words.speed(found["write_bytes_per_second"]),
+            ]
+            for found in host["disks"]
+        ]
+        assert _texts(page, "#filesystems tr") == [
+            ["/srv/data", "50.0 GiB", "50.0 GiB", "100 GiB", "50 %", "/dev/sda1 (ext4)"]
+        ]
+        assert _texts(page, "#gauges tr") == [
+            ["room_temperature_celsius", "21.5 °C"],
+            ["tank_bytes", "2.0 KiB"],
+        ]
+        expect(page.locator("#about")).to_contain_text("Linux 6.1 x86_64")
+        expect(page.locator("#tiles")).to_contain_text("2.0 GiB of 8.0 GiB available")
+        families = page.locator("#families summary code").all_text_contents()
+        assert families == [family["name"] for family in host["families"]]
+        page.get_by_role("searchbox").fill("host_cpu_usage_ratio")
+        expect(page.locator("#families details")).to_have_count(1)
+        page.locator("#families summary").click()
+        samples = page.locator("#families li")
+        expect(samples).to_have_count(4)
+        expect(samples.first).to_have_text('cpu="0"25 %')
+
+
+def _texts(page: Page, rows: str) -> list[list[str]]:
+    found: list[list[str]] = page.locator(rows).evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    return found
+
+
+def test_a_host_that_is_not_known_yet_is_shown_once_it_reports(
+    start: Launcher, opened: Open
+) -> None:
+    exporter = start.exporter()
+    page = opened(host_url(exporter, "later")).page
+    expect(page.locator("#unknown")).to_contain_text("knows no host of this name")
+    start.agent("later", exporter)
+    expect(page.locator("#state")).to_have_text("live")
+    expect(page.locator("#unknown")).to_be_hidden()
+
+
+def test_refusals_and_limits_are_told_newest_first(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter("--limit.hosts=8")
+    with Sender("one", exporter.port, interval=600) as sender:
+        sender.report(1, *machine(used=0.5))
+        sender.raw(b"no <b>JSON</b>")
+        wait_until(lambda: _refused(exporter), lambda count: count == 1, "the first refusal")
+        sender.raw(b'{"host":5}')
+        sender.raw(b'{"host":6}')
+        page = opened(home(exporter)).page
+        refusals = page.locator("#refusals tr")
+        expect(refusals).to_have_count(2)
+        expect(refusals.nth(0)).to_contain_text("invalid field")
+        expect(refusals.nth(0).locator("td").nth(2)).to_have_text("2")
+        expect(refusals.nth(1)).to_contain_text("not json")
+        expect(refusals.nth(1).locator("td").nth(1)).to_have_text("127.0.0.1")
+        expect(refusals.nth(1).locator("td").nth(4)).to_have_text("no <b>JSON</b>")
+        expect(page.locator("#refused")).to_have_text(
+            "Since the start: 2 invalid field, 1 not json."
+        )
+        expect(page.locator("#limits tr").first).to_contain_text("Hosts1812 %")
+        sender.raw(b"again no JSON")
+        expect(refusals.nth(0)).to_contain_text("again no JSON")
+
+
+def _refused(exporter: Exporter) -> int:
+    status = json.loads(fetch(f"http://{exporter.target}/api/v1/status"))
+    return sum(status["datagrams_refused"].values())
+
+
+# --- for everybody, on anything ---
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_no_fault_with_any_page(
+    mixed: Exporter, hostile: Exporter, opened: Open, scheme: str, viewport: Any
+) -> None:
+    with Sender("nonsense", mixed.port) as sender:
+        sender.raw(b"nonsense")
+    settings = {"color_scheme": scheme, **({"viewport": viewport} if viewport else {})}
+    for url in (home(mixed), host_url(mixed, "host-00"), home(hostile), home(mixed, "?q=none")):
+        page = opened(url, **settings).page
+        expect(
+            page.locator("#rows tr, #all:not([hidden]), #empty:not([hidden])").first
+        ).to_be_visible()
+        assert accessibility_faults(page) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/host?name=host-00"])
+def test_a_phone_has_nothing_to_scroll_sideways(mixed: Exporter, opened: Open, path: str) -> None:
+    page = opened(f"http://{mixed.target}{path}", viewport=PHONE).page
+    expect(page.locator("#rows tr, #all:not([hidden])").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    name = page.locator("#rows .name a, #name").first
+    box = name.bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] < PHONE["width"]
+
+
+# --- many ---
+
+MANY = 2000
+
+
+@pytest.fixture(scope="module")
+def crowd(start_once: Launcher) -> Iterator[tuple[Exporter, list[Sender]]]:
+    exporter = start_once.exporter()
+    senders = [Sender(f"host-{number:04}", exporter.port, interval=600) for number in range(MANY)]
+    for number, sender in enumerate(senders):
+        sender.report(1, *machine(used=0.5))
+        if number % 50 == 49:  # no faster than the exporter takes them
+            wait_until(
+                lambda: len(summaries(exporter).hosts),
+                lambda count, sent=number + 1: count == sent,  # type: ignore[misc]
+                "the senders' first reports",
+            )
+    yield exporter, senders
+    for sender in senders:
+        sender.__exit__(None, None, None)
+
+
+#: Counts the rows that change, by their host's name; how long ago they were seen is no change.
+_WATCH = """() => {
+  window.changed = [];
+  new MutationObserver((records) => {
+    const rows = new Set();
+    for (const {target} of records) {
+      const element = target.nodeType === Node.ELEMENT_NODE ? target : target.parentElement;
+      const row = element.closest("#rows tr");
+      if (row && !element.closest(".seen")) rows.add(row.querySelector("a").textContent);
+    }
+    window.changed.push(...rows);
+  }).observe(document.getElementById("rows"),
+    {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
+
+
+def test_of_many_hosts_only_the_rows_in_view_are_there_and_only_those_that_changed_are_touched(
+    crowd: tuple[Exporter, list[Sender]], opened: Open
+) -> None:
+    exporter, senders = crowd
+    page = opened(home(exporter, "?sort=name")).page
+    grid = page.locator("#table")
+    expect(grid).to_have_attribute("aria-rowcount", str(MANY + 1))
+    rows = page.locator("#rows tr")
+    in_view = rows.count()
+    assert in_view < 50
+    assert rows.first.get_attribute("aria-rowindex") == "2"
+    page.evaluate(_WATCH)
+    for number in (3, 1500):  # one in view, one far below
+        senders[number].report(2, *machine(used=0.25))
+    expect(memory(page, "host-0003")).to_have_text("25 %")
+    senders[4].report(2, *machine(used=0.25))
+    expect(memory(page, "host-0004")).to_have_text("25 %")
+    assert set(page.evaluate("window.changed")) == {"host-0003", "host-0004"}
+    assert len(page.evaluate("window.changed")) <= 4  # a row's reports may come in two datagrams
+    page.evaluate("scrollTo(0, document.getElementById('rows').offsetTop + 1500 * 50 - 300)")
+    expect(memory(page, "host-1500")).to_have_text("25 %")
+    assert rows.count() < 50
+    assert row(page, "host-1500").get_attribute("aria-rowindex") == "1502"
+
+
+def test_the_keyboard_reaches_the_last_of_many(
+    crowd: tuple[Exporter, list[Sender]], opened: Open
+) -> None:
+    page = opened(home(crowd[0], "?sort=name")).page
+    expect(row(page, "host-0000")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    last = page.get_by_role("link", name=f"host-{MANY - 1}")
+    expect(last).to_be_focused()
+    expect(last).to_be_in_viewport()
+    page.mouse.wheel(0, -50_000)
+    expect(row(page, f"host-{MANY - 1}")).to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    expect(last).to_be_focused()
