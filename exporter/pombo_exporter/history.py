@@ -4,9 +4,12 @@ Time is the exporter's time of day in seconds, and comes in as an argument.
 """
 
 from array import array
-from math import isfinite, nan
+from dataclasses import dataclass
+from math import nan
 from typing import Final
 
+import numpy as np
+import orjson
 from msgspec import Struct
 
 from pombo_exporter.views import HostSummary
@@ -14,29 +17,36 @@ from pombo_exporter.views import HostSummary
 STEP_SECONDS: Final = 5
 POINTS: Final = 60  # five minutes
 
-#: The fields of a host's summary that are kept.
-CURVES: Final = (
-    "cpu_usage_ratio",
-    "memory_used_ratio",
-    "network_receive_bytes_per_second",
-    "network_transmit_bytes_per_second",
-)
+#: The fields of a host's summary that are kept, and their decimals: enough to draw them.
+CURVES: Final = {
+    "cpu_usage_ratio": 4,
+    "memory_used_ratio": 4,
+    "network_receive_bytes_per_second": 0,
+    "network_transmit_bytes_per_second": 0,
+}
+
+_Points = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 _LACKING = (nan,) * len(CURVES)
 
 
-class History(Struct, frozen=True):
-    """A host's curves, the oldest point first; a point that is not known is None.
+@dataclass(frozen=True)
+class History:
+    """A host's curves, the oldest point first; a point that is not known is NaN, in JSON null.
 
     ``end_timestamp_seconds`` is when the step of the last point began.
     """
 
     step_seconds: int
     end_timestamp_seconds: float
-    cpu_usage_ratio: list[float | None]
-    memory_used_ratio: list[float | None]
-    network_receive_bytes_per_second: list[float | None]
-    network_transmit_bytes_per_second: list[float | None]
+    cpu_usage_ratio: _Points
+    memory_used_ratio: _Points
+    network_receive_bytes_per_second: _Points
+    network_transmit_bytes_per_second: _Points
+
+    def json(self) -> bytes:
+        """Return it as JSON."""
+        return orjson.dumps(self, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 class _Ring(Struct, gc=False):
@@ -60,7 +70,10 @@ class Histories:
         It stands for the steps since the one before as well, unless these are so many that the
         host was down meanwhile.
         """
-        values = [nan if (v := getattr(host, name)) is None else v for name in CURVES]
+        values = [
+            nan if (value := getattr(host, name)) is None else round(value, decimals)
+            for name, decimals in CURVES.items()
+        ]
         step = int(wall // STEP_SECONDS)
         ring = self._rings.get(host.name)
         if ring is None or step < ring.step:  # the time of day may go back
@@ -78,8 +91,8 @@ class Histories:
     def of(self, name: str, wall: float) -> History:
         """Return a host's curves; without points when it has none."""
         ring = self._rings.get(name) or _Ring(int(wall // STEP_SECONDS), array("f"))
-        known = [value if isfinite(value) else None for value in ring.values]
-        curves = (known[place :: len(CURVES)] for place in range(len(CURVES)))
+        points = np.array(ring.values, np.float32).reshape(-1, len(CURVES))
+        curves = np.ascontiguousarray(points.T)
         return History(STEP_SECONDS, float(ring.step * STEP_SECONDS), *curves)
 
     def drop(self, name: str) -> None:

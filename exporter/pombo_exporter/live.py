@@ -7,11 +7,12 @@ fleet nor many open pages can keep the socket waiting. ``/live?host=`` tells all
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import ClientConnectionError, web
@@ -21,28 +22,52 @@ from pombo_exporter import views
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.history import Histories
 from pombo_exporter.host import Host, State
-from pombo_exporter.messages import GZIP_HEADER, HELLO, STILL_HERE, Message, Page, message
+from pombo_exporter.messages import (
+    GONE,
+    GZIP_HEADER,
+    HELLO,
+    STILL_HERE,
+    Event,
+    Page,
+    Piece,
+    joined,
+    piece,
+)
 from pombo_exporter.roster import Roster
 from pombo_exporter.status import Status
 from pombo_exporter.stream import HEADERS, Turns
 
+log = logging.getLogger("pombo_exporter")
+
 HOSTS_A_TURN: Final = 256
 MOST_PAGES: Final = 100  # open at a time
 
-_HOSTS_A_PIECE: Final = 64  # take half a millisecond
+_HOSTS_A_PIECE: Final = 64  # take a millisecond
+_HOSTS_WITH_CURVES_A_PIECE: Final = 24  # as well
 _EVERY: Final = 1.0  # seconds between two turns
 _REST: Final = 9  # times as long as a turn took
 _LEAST_REST: Final = 0.1  # seconds; pages that open together share what they are told
 _STATUS_EVERY: Final = 5.0  # seconds
 _SILENCE: Final = 15.0  # seconds until a comment shows that the exporter is still there
-_PATIENCE: Final = 60.0  # seconds for a page to take one message
+_PATIENCE: Final = 60.0  # seconds for a page to take one piece
+_FAREWELL: Final = 1.0  # seconds for pages to take what is under way when the exporter stops
+_PAGES_AT_ONCE: Final = 8  # are written to before the socket has its turn
+
+#: No proxy may keep events back until there are many.
+_HEADERS: Final = {**HEADERS, "Vary": "Accept-Encoding", "X-Accel-Buffering": "no"}
 
 
 class _Shown(msgspec.Struct, frozen=True, gc=False):
-    """How a host was when its row was made."""
+    """How a host was when its row was made; ``counted`` grows with all that it is counted for."""
 
     last_seen: float
+    counted: int
     state: State
+
+
+def _standing(host: Host, now: float) -> _Shown:
+    counted = host.ledger.received + host.ledger.lost + host.conflicts
+    return _Shown(host.last_seen, counted, host.state_at(now))
 
 
 class Live:
@@ -54,18 +79,20 @@ class Live:
         self._catalogue = catalogue
         self._status = status
         self._pages: set[Page] = set()
-        self._hosts_pages = 0  # pages of one host that are open
+        self._readers: set[asyncio.Task[Any]] = set()
+        self._nobody_reads = asyncio.Event()
         self._shown: dict[str, _Shown] = {}
         self._waiting: dict[str, None] = {}  # hosts that reported since, the longest ago first
-        self._details: dict[str, tuple[_Shown | None, Message]] = {}
-        self._status_told = self._told = 0.0
+        self._details: dict[str, tuple[_Shown, Event]] = {}
+        self._making_detail = asyncio.Lock()
+        self._next_detail = self._next_status = self._told = 0.0
         self._joined = asyncio.Event()
         self._closing = asyncio.Event()
 
     @property
     def open_pages(self) -> int:
         """How many pages are open."""
-        return len(self._pages) + self._hosts_pages
+        return len(self._readers)
 
     async def running(self, app: web.Application) -> AsyncIterator[None]:
         """Run for as long as the application is served."""
@@ -74,6 +101,12 @@ class Live:
             self._closing.set()
             for page in self._pages:
                 page.news.set()
+            if self._readers:
+                self._nobody_reads.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._nobody_reads.wait(), _FAREWELL)
+            for task in self._readers:  # who takes nothing keeps nobody from stopping
+                task.cancel()
 
         app.on_shutdown.append(close)
         task = asyncio.create_task(self._run())
@@ -86,7 +119,10 @@ class Live:
         while True:
             began = time.monotonic()
             self._joined.clear()
-            await self.turn()
+            try:
+                await self.turn()
+            except Exception:  # the next one may go better; pages that stand still tell nobody
+                log.exception("cannot tell pages what happens")
             took = time.monotonic() - began
             rest = max(_LEAST_REST, _REST * took)
             await asyncio.sleep(rest)
@@ -96,18 +132,17 @@ class Live:
     async def turn(self) -> None:
         """Look at all hosts once, and tell the pages what is new."""
         now, wall = time.monotonic(), time.time()
-        self._details.clear()
         picked, gone = await self._look(now)
-        rows = [row async for row in self._rows(picked, wall)]
+        rows = [row async for row in self._news(picked, wall)]
         status = None
-        if self._pages and (wall - self._status_told >= _STATUS_EVERY or self._joining()):
-            status, self._status_told = await self._status.now(), wall
+        if self._pages and (now >= self._next_status or self._joining()):
+            status, self._next_status = await self._status.now(), now + _STATUS_EVERY
         if self._pages and (rows or gone or status):
-            self._tell(_event(b"some", wall, rows, gone=gone, status=status))
-        elif wall - self._told >= _SILENCE:
-            self._tell(STILL_HERE)
+            await self._tell(joined(_event(b"some", wall, rows, gone=gone, status=status)))
+        elif now - self._told >= _SILENCE:
+            await self._tell(STILL_HERE)
         if status and (joining := self._joining()):
-            rows = [row async for row in self._rows(self._roster.present(), wall, whole=True)]
+            rows = [row async for row in self._everything(wall)]
             everything = _event(b"all", wall, rows, status=status)
             for page in joining:
                 page.tell_all(everything)
@@ -115,9 +150,11 @@ class Live:
     def _joining(self) -> list[Page]:
         return [page for page in self._pages if page.wants_all]
 
-    def _tell(self, event: Message) -> None:
-        self._told = time.time()
-        for page in self._pages:
+    async def _tell(self, event: Event) -> None:
+        self._told = time.monotonic()
+        for number, page in enumerate([*self._pages]):
+            if number % _PAGES_AT_ONCE == 0:
+                await asyncio.sleep(0)
             page.tell(event)
 
     async def _look(self, now: float) -> tuple[list[Host], list[str]]:
@@ -127,9 +164,10 @@ class Live:
         turned = []
         for number, host in enumerate(hosts.values()):
             shown = self._shown.get(host.name)
-            if shown is None or shown.state is not host.state_at(now):
+            standing = _standing(host, now)
+            if shown is None or shown.state is not standing.state:
                 turned.append(host)
-            elif shown.last_seen != host.last_seen:
+            elif shown != standing:
                 self._waiting.setdefault(host.name)
             if number % 512 == 0:
                 await turns.give()
@@ -146,58 +184,80 @@ class Live:
             del self._waiting[name]
         return turned + [hosts[name] for name in due], gone
 
-    async def _rows(
-        self, hosts: Sequence[Host], wall: float, *, whole: bool = False
-    ) -> AsyncIterator[bytes]:
-        """Yield some rows at a time, as JSON; with their curves if the ``whole`` is asked for."""
+    async def _news(self, hosts: Sequence[Host], wall: float) -> AsyncIterator[Piece]:
+        """Note what these hosts say; yield their rows, some at a time, if anybody looks."""
         turns = Turns()
-        for start in range(0, len(hosts), _HOSTS_A_PIECE):
-            some = hosts[start : start + _HOSTS_A_PIECE]
-            known = {host.name for host in some if host.name in self._shown}
-            found = views.summaries(some, time.monotonic())
+        looked_at = bool(self._pages)
+        for some in _pieces(hosts, _HOSTS_A_PIECE):
+            now = time.monotonic()
+            fresh = {host.name for host in some if host.name not in self._shown}
+            found = views.summaries(some, now)
             for host, row in zip(some, found, strict=True):
-                self._note(host, row, wall)
-            if self._pages:
-                yield b",".join(
-                    _row(row, with_history=whole or row.name not in known, live=self, wall=wall)
-                    for row in found
-                )
+                self._shown[host.name] = _standing(host, now)
+                if row.state is State.DOWN:
+                    self.histories.drop(host.name)
+                else:
+                    self.histories.note(row, wall)
+            if looked_at:
+                rows = (self._row(row, wall, whole=row.name in fresh) for row in found)
+                yield piece(_before(some, hosts) + b",".join(rows))
             await turns.give()
 
-    def _note(self, host: Host, row: views.HostSummary, wall: float) -> None:
-        self._shown[host.name] = _Shown(host.last_seen, row.state)
-        if row.state is State.DOWN:
-            self.histories.drop(host.name)
-        else:
-            self.histories.note(row, wall)
+    async def _everything(self, wall: float) -> AsyncIterator[Piece]:
+        """Yield the rows of all hosts with their curves, some at a time.
+
+        What other pages are still to be told is no concern of it: nothing is noted.
+        """
+        turns = Turns()
+        hosts = self._roster.present()
+        for some in _pieces(hosts, _HOSTS_WITH_CURVES_A_PIECE):
+            found = views.summaries(some, time.monotonic())
+            rows = (self._row(row, wall, whole=True) for row in found)
+            yield piece(_before(some, hosts) + b",".join(rows))
+            await turns.give()
+
+    def _row(self, row: views.HostSummary, wall: float, *, whole: bool) -> bytes:
+        text = msgspec.json.encode(row)
+        if not whole:
+            return text
+        return text[:-1] + b',"history":' + self.histories.of(row.name, wall).json() + b"}"
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Write events until the reader leaves or the exporter stops."""
         if self.open_pages >= MOST_PAGES:
             raise web.HTTPServiceUnavailable(text=f"{MOST_PAGES} pages are open: close some\n")
         packed = gzip_accepted(request.headers.get("Accept-Encoding", ""))
-        response = web.StreamResponse(headers={**HEADERS, "Vary": "Accept-Encoding"})
+        response = web.StreamResponse(headers=_HEADERS)
         response.content_type = "text/event-stream"
         if packed:
             response.headers["Content-Encoding"] = "gzip"
-        await response.prepare(request)
         if request.method == "HEAD":
+            await response.prepare(request)
             return response
+        reader = asyncio.current_task()
+        assert reader is not None
+        self._readers.add(reader)
+        try:
+            await self._write(request, response, packed=packed)
+        finally:
+            self._readers.discard(reader)
+            if not self._readers:
+                self._nobody_reads.set()
+        return response
 
-        async def write(event: Message) -> None:
-            async with asyncio.timeout(_PATIENCE):
-                await response.write(event.packed if packed else event.plain)
-
+    async def _write(
+        self, request: web.Request, response: web.StreamResponse, *, packed: bool
+    ) -> None:
+        name = request.query.get("host")
         with suppress(ClientConnectionError, TimeoutError):
+            await response.prepare(request)
             if packed:
                 await response.write(GZIP_HEADER)
-            await write(HELLO)
-            name = request.query.get("host")
-            events = self._of_all() if name is None else self._of_host(name)
-            async with aclosing(events):
+            async with aclosing(self._of_all() if name is None else self._of_host(name)) as events:
                 async for event in events:
-                    await write(event)
-        return response
+                    for part in event:
+                        async with asyncio.timeout(_PATIENCE):
+                            await response.write(part.packed if packed else part.plain)
 
     def join(self) -> Page:
         """Return a page that is told of all hosts, until it leaves."""
@@ -210,9 +270,10 @@ class Live:
         """Tell a page no more."""
         self._pages.discard(page)
 
-    async def _of_all(self) -> AsyncGenerator[Message]:
+    async def _of_all(self) -> AsyncGenerator[Event]:
         page = self.join()
         try:
+            yield HELLO
             while not self._closing.is_set():
                 for event in page.take():
                     yield event
@@ -220,65 +281,72 @@ class Live:
         finally:
             self.leave(page)
 
-    async def _of_host(self, name: str) -> AsyncGenerator[Message]:
-        before: tuple[_Shown | None] | None = None
-        told = 0.0
-        self._hosts_pages += 1
-        try:
-            while not self._closing.is_set():
-                shown, event = self._detail(name)
-                if before != (shown,):
-                    before, told = (shown,), time.monotonic()
-                    yield event
-                elif time.monotonic() - told >= _SILENCE:
-                    told = time.monotonic()
-                    yield STILL_HERE
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), _EVERY)
-        finally:
-            self._hosts_pages -= 1
+    async def _of_host(self, name: str) -> AsyncGenerator[Event]:
+        yield HELLO
+        shown: _Shown | None = None
+        first, told = True, 0.0
+        while not self._closing.is_set():
+            now = time.monotonic()
+            host = self._known(name)
+            if host and (first or shown != _standing(host, now)):
+                shown, event = await self._detail(host)
+                first, told = False, now
+                yield event
+            elif host is None and (first or shown):
+                shown, first, told = None, False, now
+                yield GONE
+            elif now - told >= _SILENCE:
+                told = now
+                yield STILL_HERE
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _EVERY)
 
-    def _detail(self, name: str) -> tuple[_Shown | None, Message]:
-        """Return how a host is and what is told of it; made once a turn, whoever asks."""
+    def _known(self, name: str) -> Host | None:
         host = self._roster.hosts.get(name)
-        now, wall = time.monotonic(), time.time()
-        shown = None
-        if host and not host.departed:
-            shown = _Shown(host.last_seen, host.state_at(now))
-        made = self._details.get(name)
-        if made is None or made[0] != shown:
-            event = message(b"event: gone\ndata: {}\n\n")
-            if host and shown:
-                detail = views.detail(host, self._catalogue, now)
-                history = self.histories.of(name, wall)
-                data = {"now_timestamp_seconds": wall, "host": detail, "history": history}
-                event = message(b"event: host\ndata: " + msgspec.json.encode(data) + b"\n\n")
-            made = self._details[name] = shown, event
-        return made
+        return None if host is None or host.departed else host
+
+    async def _detail(self, host: Host) -> tuple[_Shown, Event]:
+        """Return how a host is and what is told of it: made once, whoever asks.
+
+        However many hosts have a page open, to make them takes a tenth of the time at most.
+        """
+        async with self._making_detail:
+            made = self._details.get(host.name)
+            if made and made[0] == _standing(host, time.monotonic()):
+                return made
+            await asyncio.sleep(self._next_detail - time.monotonic())
+            now, wall = time.monotonic(), time.time()
+            data = msgspec.json.encode(views.detail(host, self._catalogue, now))
+            history = self.histories.of(host.name, wall).json()
+            text = b'event: host\ndata: {"now_timestamp_seconds":%.3f,"host":%s,"history":%s}\n\n'
+            if len(self._details) >= MOST_PAGES:
+                self._details.clear()
+            event = (piece(text % (wall, data, history)),)
+            made = self._details[host.name] = _standing(host, now), event
+            done = time.monotonic()
+            self._next_detail = done + _REST * (done - now)
+            return made
 
 
-def _row(row: views.HostSummary, live: Live, wall: float, *, with_history: bool) -> bytes:
-    text = msgspec.json.encode(row)
-    if not with_history:
-        return text
-    history = msgspec.json.encode(live.histories.of(row.name, wall))
-    return text[:-1] + b',"history":' + history + b"}"
+def _pieces(hosts: Sequence[Host], size: int) -> Iterator[Sequence[Host]]:
+    for start in range(0, len(hosts), size):
+        yield hosts[start : start + size]
+
+
+def _before(some: Sequence[Host], hosts: Sequence[Host]) -> bytes:
+    """Return what stands before a piece's rows."""
+    return b"" if some[0] is hosts[0] else b","
 
 
 def _event(
     name: bytes,
     wall: float,
-    rows: Iterable[bytes],
+    rows: Sequence[Piece],
     gone: Sequence[str] = (),
     status: views.ExporterStatus | None = None,
-) -> Message:
-    """Return an event of these rows, which come joined in pieces."""
-    pieces = [b'event: %s\ndata: {"now_timestamp_seconds":%.3f,"hosts":[' % (name, wall)]
-    comma = b""
-    for some in rows:
-        pieces.append(comma + some)
-        comma = b","
+) -> Event:
+    start = b'event: %s\ndata: {"now_timestamp_seconds":%.3f,"hosts":[' % (name, wall)
     end = b'],"gone":' + msgspec.json.encode(gone)
     if status:
         end += b',"status":' + msgspec.json.encode(status)
-    return message(*pieces, end + b"}\n\n")
+    return piece(start), *rows, piece(end + b"}\n\n")

@@ -2,37 +2,45 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from isal import isal_zlib
 
-BEHIND: Final = 8  # messages; who has not taken so many is told everything anew, in their place
+BEHIND: Final = 8  # events; who has not taken so many is told everything anew, in their place
 
 GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # RFC 1952, 2.3
 
 
-class Message(NamedTuple):
-    """An event as it is sent, and as it is sent within a gzip stream."""
+class Piece(NamedTuple):
+    """A piece of an event as it is sent, and as it is sent within a gzip stream."""
 
     plain: bytes
     packed: bytes
 
 
-def message(*pieces: bytes) -> Message:
-    """Return one whose pieces are compressed each by itself, so that any page may be sent them.
+#: An event, in pieces that take no long to make or to write.
+Event = Sequence[Piece]
+
+
+def piece(text: bytes) -> Piece:
+    """Return a text as a piece that any page may be sent, whatever it was sent before.
 
     A full flush ends on a whole byte, and what follows it refers to nothing before it.
     """
-    return Message(b"".join(pieces), b"".join(map(_packed, pieces)))
-
-
-def _packed(piece: bytes) -> bytes:
     packer = isal_zlib.compressobj(level=1, wbits=-15)
-    return packer.compress(piece) + packer.flush(isal_zlib.Z_FULL_FLUSH)
+    return Piece(text, packer.compress(text) + packer.flush(isal_zlib.Z_FULL_FLUSH))
 
 
-HELLO: Final = message(b"retry: 2000\n\n")  # ms
-STILL_HERE: Final = message(b":\n\n")
+def joined(event: Event) -> Event:
+    """Return a short event in one piece, which is cheaper to write to many."""
+    plain, packed = zip(*event, strict=True)
+    return (Piece(b"".join(plain), b"".join(packed)),)
+
+
+HELLO: Final = (piece(b"retry: 2000\n\n"),)  # ms
+STILL_HERE: Final = (piece(b":\n\n"),)
+GONE: Final = (piece(b"event: gone\ndata: {}\n\n"),)
 
 
 class Page:
@@ -41,33 +49,33 @@ class Page:
     def __init__(self) -> None:
         self.wants_all = True
         self.news = asyncio.Event()
-        self._messages: deque[Message] = deque()
+        self._events: deque[Event] = deque()
 
     def __len__(self) -> int:
-        """Return how many messages it has still to be sent."""
-        return len(self._messages)
+        """Return how many events it has still to be sent."""
+        return len(self._events)
 
-    def tell_all(self, everything: Message) -> None:
+    def tell_all(self, everything: Event) -> None:
         """Let it begin with this, whatever it was told before."""
-        self._messages.clear()
+        self._events.clear()
         self.wants_all = False
         self._add(everything)
 
-    def tell(self, event: Message) -> None:
+    def tell(self, event: Event) -> None:
         """Let it go on with this, if it knows what came before."""
         if len(self) >= BEHIND:
-            self._messages.clear()
+            self._events.clear()
             self.wants_all = True
         if not self.wants_all:
             self._add(event)
 
-    def take(self) -> list[Message]:
+    def take(self) -> list[Event]:
         """Return what there is to be sent, and keep none of it."""
         self.news.clear()
-        taken = [*self._messages]
-        self._messages.clear()
+        taken = [*self._events]
+        self._events.clear()
         return taken
 
-    def _add(self, event: Message) -> None:
-        self._messages.append(event)
+    def _add(self, event: Event) -> None:
+        self._events.append(event)
         self.news.set()

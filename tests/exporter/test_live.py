@@ -1,8 +1,9 @@
 """What open pages are told: all, then what changed; bounded, and the same for everyone."""
 
 import asyncio
+import socket
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from time import monotonic, time
 from typing import Any
 
@@ -10,12 +11,14 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 from builders import CATALOGUE, Agent, Exporter
+from pombo_exporter import views
+from pombo_exporter.host import Host
 from pombo_exporter.live import HOSTS_A_TURN, Live
 from pombo_exporter.messages import BEHIND, Page
 from pombo_exporter.roster import Limits
 from pombo_exporter.status import Status
 from pombo_wire import Memory, Report
-from served import Client, Served, get, visit
+from served import DEADLINE, Client, Served, get, visit
 
 Event = tuple[str, Any]
 
@@ -52,7 +55,8 @@ def watched(exporter: Exporter, pages: int = 1) -> tuple[Live, list[Page]]:
 
 
 def told(page: Page) -> list[Event]:
-    return parsed(b"".join(message.plain for message in page.take()).decode())
+    pieces = [piece for event in page.take() for piece in event]
+    return parsed(b"".join(piece.plain for piece in pieces).decode())
 
 
 def exporter_now() -> Exporter:
@@ -310,6 +314,98 @@ def test_curves_are_kept_while_nobody_looks_and_only_of_hosts_that_live() -> Non
         agents[2].exporter.take(agents[2].report(bye=True))
         await found.turn()
         assert len(found.histories) == 1
-        assert found.histories.of("stays", time()).memory_used_ratio == [0.75]
+        assert found.histories.of("stays", time()).memory_used_ratio.tolist() == [0.75]
 
     asyncio.run(use())
+
+
+def test_page_that_opens_takes_no_news_from_the_others() -> None:
+    exporter = exporter_now()
+    agent = Agent(exporter, host="talks", interval=3600.0)
+    others = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(HOSTS_A_TURN)]
+
+    async def use() -> None:
+        for one in (*others, agent):
+            one.send()
+        found, [early] = watched(exporter)
+        for _ in range(2):
+            await found.turn()
+        told(early)
+        exporter.now += 0.01
+        for one in (*others, agent):  # the last of them has to wait for another turn
+            one.send()
+        found.join()
+        await found.turn()
+        [(_, some)] = told(early)
+        assert "talks" not in names(some)
+        await found.turn()
+        [(_, some)] = told(early)
+        assert "talks" in names(some)
+        received = {row["name"]: row["datagrams_received"] for row in some["hosts"]}
+        assert received["talks"] == 2
+
+    asyncio.run(use())
+
+
+def test_what_is_counted_without_a_word_of_the_host_is_told() -> None:
+    exporter = exporter_now()
+    agent = Agent(exporter, interval=3600.0)
+
+    async def use() -> None:
+        agent.send()
+        found, [page] = watched(exporter)
+        await found.turn()
+        told(page)
+        exporter.take(Report("pi", gauges={"x": 1.0}))  # of a script: the agent is not heard
+        await found.turn()
+        [(_, data)] = told(page)
+        assert data["hosts"][0]["datagrams_received"] == 2
+
+    asyncio.run(use())
+
+
+def test_turn_that_fails_is_logged_and_the_next_one_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = Served()
+    served.take(Report("pi", interval=3600.0))
+    fails = [OSError("for once")]
+    looked = views.summaries
+
+    def summaries(hosts: Sequence[Host], now: float) -> list[views.HostSummary]:
+        if fails:
+            raise fails.pop()
+        return looked(hosts, now)
+
+    monkeypatch.setattr(views, "summaries", summaries)
+
+    async def use(client: Client) -> Event:
+        async with client.get("/live", headers={"Accept-Encoding": "identity"}) as response:
+            return await anext(events(response))
+
+    name, data = visit(served, use)
+    assert (name, names(data)) == ("all", ["pi"])
+    assert [line.getMessage() for line in caplog.records if line.levelname == "ERROR"] == [
+        "cannot tell pages what happens"
+    ]
+
+
+def test_reader_that_takes_nothing_does_not_keep_the_exporter_from_stopping() -> None:
+    served = Served()
+    for number in range(8000):
+        served.take(Report(f"{number:0200}", interval=3600.0))
+
+    async def use(client: Client) -> bool:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect((client.host, client.port))
+            slow.setblocking(False)  # noqa: FBT003 - the socket's own way
+            await loop.sock_sendall(slow, b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await loop.sock_recv(slow, 1)  # its stream has begun, and is not read on
+            await asyncio.sleep(1.5)  # until more is under way than the two ends hold
+            stopping = asyncio.create_task(served.server.close())
+            done, _ = await asyncio.wait({stopping}, timeout=DEADLINE / 2)
+            return bool(done)
+
+    assert visit(served, use)
