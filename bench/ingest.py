@@ -52,16 +52,13 @@ def measure(*, full: bool) -> Iterator[Row]:
 def _highest(run: Callable[[int, float], _Run], step: int) -> int:
     """Return the highest rate of which nothing is lost, in datagrams a second.
 
-    A rate is tried twice, for another program may take the core. Where the load cannot keep
-    the pace, it is the limit: then the rate before is returned.
+    A rate is tried three times, for another program may take a core. Where the load cannot
+    keep the pace, it is the limit: then the rate before is returned.
     """
     best = 0
     for rate in range(step, _PAST_ALL, step):
-        for _ in range(2):
-            tried = run(rate, 3)
-            if not tried.lost:
-                break
-        if tried.lost or tried.pace < 0.95:
+        tries = (run(rate, 2) for _ in range(3))
+        if not any(not tried.lost and tried.pace > 0.95 for tried in tries):
             break
         best = rate
     return best
