@@ -290,7 +290,6 @@ export class Table {
 function spacer() {
   const body = make("tbody", "spacer", make("tr", "", make("td")));
   body.setAttribute("aria-hidden", "true");
-  body.rows[0].cells[0].colSpan = COLUMNS.length;
   return body;
 }
 
