@@ -54,12 +54,15 @@ class Telemetry(Collector):
             "Time from a request for metrics to its last byte.",
             registry=self.registry,
         )
+        self._open_pages = Gauge(
+            "pombo_exporter_open_pages",
+            "Status pages that are open, and told what happens.",
+            registry=self.registry,
+        )
 
     def count_pages(self, open_pages: Callable[[], int]) -> None:
-        """Show how many live pages are open."""
-        text = "Status pages that are open, and told what happens."
-        gauge = Gauge("pombo_exporter_open_pages", text, registry=self.registry)
-        gauge.set_function(open_pages)
+        """Show how many status pages are open."""
+        self._open_pages.set_function(open_pages)
 
     def collect(self) -> Iterator[Metric]:
         """Yield what is counted elsewhere."""

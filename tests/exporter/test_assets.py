@@ -1,11 +1,16 @@
 """The files of the live page: all are served, nothing in them comes from elsewhere."""
 
 import re
+import subprocess
+import sys
+import zipfile
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from served import Served, get
 
+ROOT = Path(__file__).parents[2]
 PAGE = files("pombo_exporter").joinpath("page")
 FILES = {file.name: file.read_bytes() for file in PAGE.iterdir()}
 KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
@@ -61,3 +66,17 @@ def test_file_that_is_known_already_is_not_sent_again() -> None:
 )
 def test_nothing_else_is_served(path: str) -> None:
     assert get(Served(), path)[0].status == 404
+
+
+def test_wheel_brings_every_file(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
+    subprocess.run(command, cwd=ROOT / "exporter", check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        prefix = "pombo_exporter/page/"
+        found = {
+            name.removeprefix(prefix): packed.read(name)
+            for name in packed.namelist()
+            if name.startswith(prefix)
+        }
+    assert found == FILES
