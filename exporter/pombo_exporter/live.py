@@ -123,6 +123,8 @@ class Live:
                 await self.turn()
             except Exception:  # the next one may go better; pages that stand still tell nobody
                 log.exception("cannot tell pages what happens")
+                for page in self._pages:
+                    page.wants_all = True  # what it was to be told is not known any more
             took = time.monotonic() - began
             rest = max(_LEAST_REST, _REST * took)
             await asyncio.sleep(rest)

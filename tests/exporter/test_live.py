@@ -379,15 +379,22 @@ def test_turn_that_fails_is_logged_and_the_next_one_goes_on(
 
     monkeypatch.setattr(views, "summaries", summaries)
 
-    async def use(client: Client) -> Event:
+    async def use(client: Client) -> list[Event]:
         async with client.get("/live", headers={"Accept-Encoding": "identity"}) as response:
-            return await anext(events(response))
+            stream = events(response)
+            first = await anext(stream)
+            fails.append(OSError("and again"))
+            served.take(Report("new", interval=3600.0))
+            async for name, data in stream:
+                if name == "all":
+                    return [first, (name, data)]
+        return []
 
-    name, data = visit(served, use)
-    assert (name, names(data)) == ("all", ["pi"])
+    told_anew = [(name, names(data)) for name, data in visit(served, use)]
+    assert told_anew == [("all", ["pi"]), ("all", ["pi", "new"])]
     assert [line.getMessage() for line in caplog.records if line.levelname == "ERROR"] == [
         "cannot tell pages what happens"
-    ]
+    ] * 2
 
 
 def test_reader_that_takes_nothing_does_not_keep_the_exporter_from_stopping() -> None:
