@@ -7,7 +7,7 @@ import { listen, ServerClock } from "./stream.js";
 import { Table } from "./table.js";
 import * as words from "./words.js";
 
-const SLICE = 5; // ms of a frame for taking rows in
+const SLICE = 4; // ms of a frame for taking rows in
 const ARRANGE_EVERY = 1000; // ms; rows that jump about cannot be read
 const SAY_EVERY = 3000; // ms between two announcements
 const NAMED = 5; // so many hosts are announced by name
@@ -84,6 +84,7 @@ function wake() {
 
 function show(started) {
   frame = 0;
+  table.look();
   while (taken < queue.length && performance.now() - started < SLICE) {
     queue[taken]();
     taken += 1;
@@ -97,7 +98,9 @@ function show(started) {
     arranged = started;
     pressing = false;
     fleet.arrange();
+    const hidden = part("table").hidden;
     showNumbers();
+    if (part("table").hidden !== hidden) table.look();
   }
   table.show(clock.now());
   if (queue.length) wake();

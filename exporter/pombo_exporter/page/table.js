@@ -7,6 +7,7 @@ import { lostRatio } from "./fleet.js";
 import * as words from "./words.js";
 
 const SPARE = 6; // rows beyond each edge of the window
+const MOST_SPARE = 60;
 const CPU = 0, MEMORY = 1, RECEIVE = 2, TRANSMIT = 3;
 const LEAST_TRAFFIC = 1024; // bytes/s; less than this is drawn near the ground
 
@@ -110,6 +111,8 @@ export class Table {
   #below = spacer();
   #height = 0;
   #active = null; // the host that has the keyboard
+  #spare = []; // rows that have left the view, for hosts that come into it
+  #top = 0; // where the rows begin, from the window's upper edge
 
   /** Shows a fleet; `sort(key)` is called when a column's head is pressed. */
   constructor(table, fleet, sort) {
@@ -164,14 +167,16 @@ export class Table {
       if (host === had) this.#table.focus({ preventScroll: true });
       row.remove();
       this.#rows.delete(host);
+      this.#spare.push(row);
     }
     let next = this.#body.firstElementChild;
     for (let at = first; at < last; at += 1) {
       const host = hosts[at];
       let row = this.#rows.get(host);
       if (!row) {
-        row = this.#make();
+        row = this.#spare.pop() ?? this.#make();
         row.host = host;
+        row.changes = null;
         this.#rows.set(host, row);
         this.#body.insertBefore(row, next);
       } else if (row === next) {
@@ -189,6 +194,12 @@ export class Table {
     setHeight(this.#above, first * this.#height);
     setHeight(this.#below, (hosts.length - last) * this.#height);
     mark(this.#table, "aria-rowcount", String(hosts.length + 1));
+    this.#spare.length = Math.min(this.#spare.length, MOST_SPARE);
+  }
+
+  /** Looks where the rows are; to be called before anything is written, which is cheap then. */
+  look() {
+    this.#top = this.#above.getBoundingClientRect().top;
   }
 
   /** Shows how long ago the hosts in view were seen. */
@@ -210,7 +221,7 @@ export class Table {
   }
 
   #range(count) {
-    const top = this.#above.getBoundingClientRect().top;
+    const top = this.#top;
     const first = Math.floor(-top / this.#height) - SPARE;
     const last = Math.ceil((innerHeight - top) / this.#height) + SPARE;
     return [Math.min(count, Math.max(0, first)), Math.min(count, Math.max(0, last))];
@@ -261,6 +272,7 @@ export class Table {
       scrollBy({ top: top + this.#height - innerHeight, behavior: "instant" });
     }
     this.#active = hosts[at];
+    this.look();
     if (!this.#rows.has(hosts[at])) this.show(this.now());
     this.#focus(hosts[at]);
   }
