@@ -143,7 +143,7 @@ def place(blocks: Blocks, host: str, section: Section, stamp: Stamp, expires: fl
     """Return what is held of a section once these rows, in a new arrangement, have arrived."""
     labels = row_labels(host, section)
     whole = Block(_texts(section), labels, pack(section), None, 0.0, stamp, expires)
-    if isinstance(section, Record):
+    if not blocks or isinstance(section, Record):
         newer = all(_is_newer(stamp, old.stamp) for old in blocks.values())
         return {KEYS[type(section)](section): whole} if newer else blocks
     names = section.key_columns

@@ -30,7 +30,12 @@ class Sparing:
     """Keeps the collector from visiting hosts, which are freed without it."""
 
     def __init__(self) -> None:
+        """Take out of collections what there is at the start, and let whole ones be rare."""
         self._hosts = 0
+        gc.collect()
+        gc.freeze()
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, 1000)
 
     def spare(self, hosts: int) -> None:
         """Take all that there is now out of further collections, if hosts have been added."""

@@ -95,7 +95,7 @@ class Targets:
             now = monotonic()
             down = [host for host in self._roster.present() if host.state_at(now) is State.DOWN]
             yield from pages(down, self._catalogue, now, openmetrics=wanted.openmetrics)
-            yield wanted.encode(self._telemetry.registry)
+            yield from self._telemetry.page(wanted.encode)
 
         return await stream(request, pieces(), wanted.content_type, vary="Accept")
 

@@ -24,6 +24,8 @@ from pombo_exporter.host import State
 from pombo_exporter.intake import Intake
 from pombo_exporter.roster import Roster
 
+_HOSTS_A_STEP = 1024
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series for nothing
 
 
@@ -42,6 +44,7 @@ class Telemetry(Collector):
         self.intake = intake
         self.kernel_drops = kernel_drops
         self.receive_buffer = receive_buffer
+        self._states: Counter[State] = Counter()
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -64,6 +67,19 @@ class Telemetry(Collector):
         """Show how many status pages are open."""
         self._open_pages.set_function(open_pages)
 
+    def page(self, encode: Callable[[CollectorRegistry], bytes]) -> Iterator[bytes]:
+        """Yield the page as ``encode`` writes it, after pieces of nothing while hosts are counted.
+
+        Between two pieces the caller may do as it likes.
+        """
+        hosts, now = self._roster.present(), monotonic()
+        states: Counter[State] = Counter()
+        for start in range(0, len(hosts), _HOSTS_A_STEP):
+            states.update(host.state_at(now) for host in hosts[start : start + _HOSTS_A_STEP])
+            yield b""
+        self._states = states
+        yield encode(self.registry)
+
     def collect(self) -> Iterator[Metric]:
         """Yield what is counted elsewhere."""
         name = "pombo_exporter_datagrams_received"
@@ -77,14 +93,8 @@ class Telemetry(Collector):
             "kind",
             self.receive_buffer,
         )
-        now = monotonic()
-        states = Counter(str(host.state_at(now)) for host in self._roster.present())
-        yield self._labelled(
-            "pombo_exporter_hosts",
-            "Hosts in memory.",
-            "state",
-            {str(state): states[state] for state in State},
-        )
+        states = {str(state): self._states[state] for state in State}
+        yield self._labelled("pombo_exporter_hosts", "Hosts in memory.", "state", states)
         limits = self._roster.limits
         yield self._labelled(
             "pombo_exporter_limits",

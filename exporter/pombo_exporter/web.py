@@ -64,7 +64,7 @@ class Routes:
         def pieces() -> Iterator[bytes]:
             hosts = self._roster.present()
             yield from pages(hosts, self._catalogue, monotonic(), openmetrics=wanted.openmetrics)
-            yield wanted.encode(self._telemetry.registry)
+            yield from self._telemetry.page(wanted.encode)
 
         response = await stream(request, pieces(), wanted.content_type, vary="Accept")
         self._telemetry.scrape_duration.observe(perf_counter() - started)
