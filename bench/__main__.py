@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import agent, ingest, memory, scrape, together
+from bench import agent, ingest, memory, page, scrape, together
 from bench.results import Results
 
 _PARTS = {
@@ -16,6 +16,7 @@ _PARTS = {
     "together": together.measure,
     "memory": memory.measure,
     "agent": agent.measure,
+    "page": page.measure,
 }
 
 
