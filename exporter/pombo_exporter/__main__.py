@@ -55,8 +55,11 @@ async def serve(options: Options) -> None:
         _CannotListenError: when an address is not this machine's, is in use or forbidden.
     """
     limiter = logs.Limiter(every=60.0, clock=monotonic)
+    sparing = Sparing()
 
     def tell(event: Event, host: Host) -> None:
+        if event is Event.NEW:
+            sparing.welcome()
         if limiter.allows(f"{event.name} {host.name}") is not None:
             fields = {"host": host.name, "address": host.address[0]}
             if event is Event.CONFLICT:
@@ -89,13 +92,11 @@ async def serve(options: Options) -> None:
         drain = receiver.Drain(loop, udp, take)
         fields = {"udp": _where(udp), "web": _where(http)}
         log.info("exporter listens", extra={"fields": fields})
-        sparing = Sparing()
         while not stop.is_set():
             turns = Turns()
             for _ in roster.sweep(monotonic()):
                 await turns.give()
             drops.read()
-            sparing.spare(len(roster.hosts))
             try:
                 await asyncio.wait_for(stop.wait(), _SWEEP_EVERY)
             except TimeoutError:

@@ -5,6 +5,9 @@ nobody drains the socket, and finds nothing: neither hosts nor pages make cycles
 """
 
 import gc
+from typing import Final
+
+_TOGETHER: Final = 64  # hosts; to collect what they are made of takes half a millisecond
 
 
 class _Resting:
@@ -37,9 +40,9 @@ class Sparing:
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, 1000)
 
-    def spare(self, hosts: int) -> None:
-        """Take all that there is now out of further collections, if hosts have been added."""
-        if hosts > self._hosts:
+    def welcome(self) -> None:
+        """Take in one more host; every few hosts, no collection visits them any more."""
+        self._hosts += 1
+        if self._hosts % _TOGETHER == 0:
             gc.collect(1)  # what else is new may hold cycles, and is to be freed first
             gc.freeze()
-        self._hosts = hosts
