@@ -1,10 +1,15 @@
 """Both together: a fleet reports every five seconds while the page is scraped."""
 
+import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from threading import Event, Thread
 from time import monotonic, time
+from urllib.parse import urlencode
 from zlib import decompress
 
 from bench import processes
@@ -49,6 +54,7 @@ def measure(*, full: bool) -> Iterator[Row]:
                 least = run
             assert least is not None
             yield _row(run, least, curves=every == INTERVAL)
+    yield _with_prometheus(1_000, 60 if full else 20)
 
 
 def _row(run: Run, least: Run, *, curves: bool) -> Row:
@@ -101,6 +107,53 @@ def _run(hosts: int, seconds: float, every: float) -> Run:
         resident=resident,
         series=series,
     )
+
+
+def _with_prometheus(hosts: int, seconds: float) -> Row:
+    """Let the real Prometheus scrape, as far as two cores bear it beside the load."""
+    what = f"{hosts:,} hosts every 5 s, scraped by a real Prometheus every 5 s"
+    if not shutil.which("prometheus"):
+        return Row(what, "not measured", "prometheus is not installed")
+    turns = round(seconds / INTERVAL)
+    with processes.exporter() as (process, port), tempfile.TemporaryDirectory() as folder:
+        with processes.load(port, hosts, 2, rate=8_000) as warm:
+            warm.result()
+        config, own = Path(folder) / "prometheus.yml", processes.free_port()
+        config.write_text(_SCRAPE_CONFIG.format(port=port), encoding="utf-8")
+        flags = (f"--config.file={config}", f"--storage.tsdb.path={folder}/data")
+        listen = f"--web.listen-address=127.0.0.1:{own}"
+        with processes.Process("prometheus", *flags, listen, core=1):
+            processes.wait_until_served(own)
+            was = processes.total(processes.get(port), _RECEIVED)
+            before, started = process.usage().cpu, monotonic()
+            with processes.load(port, hosts, turns, first_turn=2) as load:
+                sent = int(load.result()["sent"])
+            cores = (process.usage().cpu - before) / (monotonic() - started)
+            took = _asked(own, f"avg_over_time(scrape_duration_seconds[{seconds:.0f}s])")
+            samples = _asked(own, "scrape_samples_scraped")
+            up = _asked(own, f"avg_over_time(up[{seconds:.0f}s])")
+        lost = sent - processes.total(processes.get(port), _RECEIVED) + was
+    return Row(
+        what,
+        f"**{lost:,.0f} of {sent:,} datagrams lost**, {cores:.1%} of a core, scrape {took:.2f} s",
+        f"{samples:,.0f} samples in each, {up:.0%} of the scrapes succeeded",
+    )
+
+
+_SCRAPE_CONFIG = """
+scrape_configs:
+  - job_name: pombo
+    honor_labels: true
+    scrape_interval: 5s
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+def _asked(port: int, expression: str) -> float:
+    """Return the one value that a Prometheus answers with."""
+    query = urlencode({"query": expression})
+    [found] = json.loads(processes.get(port, f"/api/v1/query?{query}"))["data"]["result"]
+    return float(found["value"][1])
 
 
 _RECEIVED = "pombo_exporter_datagrams_received_total"
