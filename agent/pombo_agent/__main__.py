@@ -2,7 +2,6 @@
 
 import logging
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -13,7 +12,7 @@ import click
 from pombo_common import logs
 from pombo_wire import Report, split
 
-from pombo_agent import __version__, reading
+from pombo_agent import __version__
 from pombo_agent.asking import Asker
 from pombo_agent.collectors import COLLECTORS, Sources, usage
 from pombo_agent.options import Options, command
@@ -72,6 +71,10 @@ def _print(datagrams: Sequence[bytes], how: str) -> None:
     if how == "json":
         sys.stdout.write("".join(f"{datagram.decode()}\n" for datagram in datagrams))
     else:
+        import shutil  # noqa: PLC0415 - neither is a part of an agent that stays
+
+        from pombo_agent import reading  # noqa: PLC0415
+
         width = shutil.get_terminal_size((100, 0)).columns
         sys.stdout.write(reading.text(datagrams, width))
 

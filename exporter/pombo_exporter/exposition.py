@@ -29,21 +29,11 @@ HOSTS_A_PIECE = 256  # a piece takes a millisecond or less
 
 
 class Piece(NamedTuple):
-    """What is held of some hosts at one moment, section by section."""
+    """What is held of some hosts at one moment: sections of those that are not down."""
 
     hosts: Sequence[Host]
     now: float
     sections: dict[str, Columns]
-
-
-def _piece(hosts: Sequence[Host], now: float) -> Piece:
-    """Return these hosts; of those that are down, only what the exporter itself knows."""
-    up = [host for host in hosts if host.state_at(now) is not State.DOWN]
-    sections = {}
-    for name in {*chain.from_iterable(host.sections for host in up)}:
-        having = [host for host in up if name in host.sections]
-        sections[name] = gather(having, name, now)
-    return Piece(hosts, now, sections)
 
 
 def pages(
@@ -69,8 +59,13 @@ def _pages(
     """Yield the page; ``cut`` bytes of each label text, the host's name, are left out."""
     pieces = []
     for start in range(0, len(hosts), HOSTS_A_PIECE):
-        pieces.append(_piece(hosts[start : start + HOSTS_A_PIECE], now))
-        yield b""
+        some = hosts[start : start + HOSTS_A_PIECE]
+        pieces.append(Piece(some, now, {}))
+        up = [host for host in some if host.state_at(now) is not State.DOWN]
+        for name in {*chain.from_iterable(host.sections for host in up)}:
+            having = [host for host in up if name in host.sections]
+            pieces[-1].sections[name] = gather(having, name, now)
+            yield b""
     for family in catalogue.families:
         head = _head(family.name, family.help, family.kind, openmetrics=openmetrics)
         for piece, source in product(pieces, family.sources):

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from aiohttp import ClientConnectionError, web
@@ -39,9 +39,12 @@ from pombo_exporter.stream import HEADERS, Turns
 
 log = logging.getLogger("pombo_exporter")
 
+Thing = TypeVar("Thing")
+
 HOSTS_A_TURN: Final = 256
 MOST_PAGES: Final = 100  # open at a time
 
+_HOSTS_A_LOOK: Final = 256
 _HOSTS_A_PIECE: Final = 64  # take a millisecond
 _HOSTS_WITH_CURVES_A_PIECE: Final = 24  # as well
 _EVERY: Final = 1.0  # seconds between two turns
@@ -162,18 +165,20 @@ class Live:
     async def _look(self, now: float) -> tuple[list[Host], list[str]]:
         """Return the hosts whose rows are to be made anew, and the names that are gone."""
         turns = Turns()
-        hosts = {host.name: host for host in self._roster.present()}
         turned = []
-        for number, host in enumerate(hosts.values()):
-            shown = self._shown.get(host.name)
-            standing = _standing(host, now)
-            if shown is None or shown.state is not standing.state:
-                turned.append(host)
-            elif shown != standing:
-                self._waiting.setdefault(host.name)
-            if number % 512 == 0:
-                await turns.give()
-        gone = [*(self._shown.keys() - hosts.keys())]
+        for some in _pieces(self._roster.present(), _HOSTS_A_LOOK):
+            for host in some:
+                shown = self._shown.get(host.name)
+                standing = _standing(host, now)
+                if shown is None or shown.state is not standing.state:
+                    turned.append(host)
+                elif shown != standing:
+                    self._waiting.setdefault(host.name)
+            await turns.give()
+        gone: list[str] = []
+        for names in _pieces([*self._shown], _HOSTS_A_LOOK):
+            gone += [name for name in names if not self._known(name)]
+            await turns.give()
         for name in gone:
             del self._shown[name]
             self._waiting.pop(name, None)
@@ -184,7 +189,7 @@ class Live:
         due = [*islice(self._waiting, HOSTS_A_TURN - len(turned))]
         for name in due:
             del self._waiting[name]
-        return turned + [hosts[name] for name in due], gone
+        return [*turned, *filter(None, map(self._known, due))], gone
 
     async def _news(self, hosts: Sequence[Host], wall: float) -> AsyncIterator[Piece]:
         """Note what these hosts say; yield their rows, some at a time, if anybody looks."""
@@ -330,9 +335,9 @@ class Live:
             return made
 
 
-def _pieces(hosts: Sequence[Host], size: int) -> Iterator[Sequence[Host]]:
-    for start in range(0, len(hosts), size):
-        yield hosts[start : start + size]
+def _pieces(things: Sequence[Thing], size: int) -> Iterator[Sequence[Thing]]:
+    for start in range(0, len(things), size):
+        yield things[start : start + size]
 
 
 def _before(some: Sequence[Host], hosts: Sequence[Host]) -> bytes:
