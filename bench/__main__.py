@@ -4,6 +4,7 @@ Parts that are not asked for keep the rows that they have.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="half an hour, not minutes")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent, help="of the table")
     asked = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {1})  # with the load, and off the core of what is measured
     full = " --full" if asked.full else ""
     for name in asked.parts or _PARTS:
         rows = []
