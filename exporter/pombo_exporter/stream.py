@@ -51,11 +51,11 @@ async def stream(
         response.headers["Content-Encoding"] = "gzip"
         packer = isal_zlib.compressobj(level=1, wbits=_GZIP)
         squeeze, flush = packer.compress, packer.flush
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
     turns = Turns()
     with resting, suppress(ClientConnectionError):  # a client may leave when it likes
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         async with asyncio.timeout(_PATIENCE):
             for piece in pieces:
                 if piece and (packed := squeeze(piece)):

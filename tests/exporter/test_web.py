@@ -8,6 +8,8 @@ import socket
 from time import monotonic
 
 import pytest
+from aiohttp import ServerDisconnectedError, web
+from aiohttp.typedefs import Handler
 from builders import HERE
 from pombo_common.flags import Address
 from pombo_exporter import receiver
@@ -220,6 +222,29 @@ def test_reader_that_hangs_up_disturbs_nobody(caplog: pytest.LogCaptureFixture) 
         return size and response.status
 
     assert visit(served, use) == 200
+    assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/sd", "/api/v1/hosts", "/hosts/pi/metrics", "/live"])
+def test_reader_that_left_before_the_answer_disturbs_nobody(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = Served()
+    served.take(Report("pi", gauges={"x": 1.0}))
+
+    @web.middleware
+    async def leave(request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert request.transport
+        request.transport.close()
+        return await handler(request)
+
+    served.server.app.middlewares.append(leave)
+
+    async def use(client: Client) -> None:
+        with pytest.raises(ServerDisconnectedError):
+            await client.get(path)
+
+    visit(served, use)
     assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
 
 
