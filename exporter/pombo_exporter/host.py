@@ -20,6 +20,8 @@ from pombo_exporter.ledger import Ledger
 LATE_AFTER: Final = 2  # intervals of silence
 DOWN_AFTER: Final = 3
 
+_ROUNDED: Final = 0.001  # seconds: an agent's time may be in whole milliseconds
+
 #: The labels of ``pombo_host_info`` that every host has; the user's own stand beside them.
 INFO_LABELS: Final = Info.__struct_fields__
 
@@ -165,7 +167,8 @@ class Host(Struct, gc=False, eq=False):
         # a smaller session, they were set aside.
         age = -1.0 if report.time is None else report.time - session / 1e9
         set_aside = self.session is not None and session < self.session
-        self.ledger.begin(0 if 0 <= age < listening and not set_aside else number)
+        heard_all = -_ROUNDED <= age < listening and not set_aside
+        self.ledger.begin(0 if heard_all else number)
         self.session = session
         self.departed = False
         # What the last session said may be of another machine; scripts' gauges have no session.

@@ -439,3 +439,11 @@ def test_device_that_is_not_repeated_expires_though_nobody_scrapes() -> None:
     agent.send(disks=disks(sda=1), gauges={"x": 1.0})
     agent.run(14.9, memory=Memory(total=8))
     assert {*agent.exporter.host().sections} == {"memory"}
+
+
+def test_session_whose_time_was_rounded_down_has_begun_all_the_same() -> None:
+    exporter = Exporter()
+    session = int(exporter.wall * 1e9) + 400_000  # nanoseconds: its first report is of that moment
+    exporter.take(Report("pi", session=session, seq=3, time=exporter.wall, interval=5.0))
+    exporter.wait(11)
+    assert exporter.host().ledger.lost == 3
