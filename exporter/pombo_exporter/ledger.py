@@ -6,6 +6,8 @@ window: ``WINDOW`` numbers behind the newest, as in IPsec's replay protection (R
 3.4.3), or older than the patience that ``settle`` is given. So no counter ever falls.
 """
 
+from collections.abc import Collection
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -27,8 +29,8 @@ class Ledger(Struct, gc=False, eq=False):
     reordered: int = 0
     _first: int = 0
     _next: int = 0
-    _gaps: dict[int, float] = {}  # number → when it was first missed, ascending
-    _written_off: frozenset[int] = _NONE  # lost, yet still within the window
+    _gaps: dict[int, float] = {}  # number → when it was first missed, both ascending
+    _written_off: frozenset[int] = _NONE  # lost, and not long ago left the window
 
     @property
     def has_gaps(self) -> bool:
@@ -37,7 +39,7 @@ class Ledger(Struct, gc=False, eq=False):
 
     def begin(self, expected: int) -> None:
         """Start a session whose next number is ``expected``; gaps of the last one are lost."""
-        self._close(len(self._gaps))
+        self._close([*self._gaps])
         self._written_off = _NONE
         self._first = self._next = expected
 
@@ -51,6 +53,7 @@ class Ledger(Struct, gc=False, eq=False):
             for missed in range(max(self._next, number - WINDOW), number):
                 self._gaps[missed] = now
             self._next = number + 1
+            self._written_off = self._within_window(self._written_off)
         elif self._gaps.pop(number, None) is not None or number in self._written_off:
             self._written_off -= {number}
             self.reordered += 1
@@ -61,25 +64,23 @@ class Ledger(Struct, gc=False, eq=False):
         else:
             self.duplicate += 1
             return False
-        if self._gaps or self._written_off:
-            self._slide()
+        if self._gaps:
+            self._close([*takewhile((self._next - WINDOW).__gt__, self._gaps)])
         return True
 
     def settle(self, missed_before: float) -> None:
         """Write off the gaps that were first missed at ``missed_before`` or earlier."""
-        old = [number for number, missed_at in self._gaps.items() if missed_at <= missed_before]
-        self._written_off |= {*old}
-        for number in old:
-            del self._gaps[number]
-        self.lost += len(old)
+        if not self._gaps:
+            return
+        old = [*takewhile(lambda number: self._gaps[number] <= missed_before, self._gaps)]
+        self._written_off = self._within_window((*self._written_off, *old))
+        self._close(old)
 
-    def _slide(self) -> None:
+    def _within_window(self, numbers: Collection[int]) -> frozenset[int]:
         edge = self._next - WINDOW
-        self._close(sum(number < edge for number in self._gaps))
-        if self._written_off:
-            self._written_off = frozenset(n for n in self._written_off if n >= edge)
+        return frozenset(number for number in numbers if number >= edge)
 
-    def _close(self, count: int) -> None:
-        for number in list(self._gaps)[:count]:
+    def _close(self, numbers: Collection[int]) -> None:
+        for number in numbers:
             del self._gaps[number]
-        self.lost += count
+        self.lost += len(numbers)
