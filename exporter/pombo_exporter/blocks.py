@@ -10,7 +10,6 @@ on and no row is ever held twice.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import chain
 from math import nan
 from operator import attrgetter
 from struct import Struct as Packing
@@ -97,20 +96,20 @@ def pack(section: Section) -> bytes:
 
     A value that the host lacks is NaN, which JSON does not have.
     """
-    columns = astuple(section)[section.label_columns :]
+    columns = astuple(section)
+    values: list[float] = []
     if isinstance(section, Record):
-        values = [nan if value is None else value for value in columns]
-        return _packing(len(values)).pack(*values)
-    if None in columns:
-        lacking = (nan,) * len(astuple(section)[0])
-        columns = tuple(lacking if column is None else column for column in columns)
-    values = [*chain.from_iterable(columns)]
+        values += [nan if value is None else value for value in columns[section.label_columns :]]
+    else:
+        lacking = (nan,) * len(columns[0])
+        for column in columns[section.label_columns :]:
+            values += column or lacking
     return _packing(len(values)).pack(*values)
 
 
 @cache
 def _packing(count: int) -> Packing:
-    return Packing(f"={count}d")
+    return Packing(f"{count}d")
 
 
 def columns_of(packed: bytes, rows: int) -> NDArray[np.float64]:

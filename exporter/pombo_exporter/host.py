@@ -141,7 +141,8 @@ class Host(Struct, gc=False, eq=False):
         """
         if report.session != self.session:
             return
-        self.address = address
+        if address != self.address:  # an equal one would be one thing more to collect
+            self.address = address
         self.last_seen = now
         self.last_seen_wall = wall
         interval = report.interval or DEFAULT_INTERVAL_SECONDS

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import compress
-from operator import attrgetter
 
-from pombo_wire import DEFAULT_INTERVAL_SECONDS, MAPS, SECTIONS, Report
+from msgspec.structs import astuple
+from pombo_wire import DEFAULT_INTERVAL_SECONDS, Report
 
 from pombo_exporter.blocks import KEYS, Block, Blocks, Named, Stamp, follow, place
 from pombo_exporter.host import DOWN_AFTER, LATE_AFTER, Address, Host, State, Verdict
@@ -72,8 +72,8 @@ class Roster:
         self.hosts: dict[str, Host] = {}
         self._series_of = series_of
         # What no page shows is not held.
-        self._names = tuple(name for name in (*SECTIONS, *MAPS) if series_of.get(name))
-        self._values = attrgetter("bye", "bye", *self._names)  # of two or more, to get a tuple
+        self._holds = [bool(series_of.get(name)) for name in Report.__struct_fields__]
+        self._names = [*compress(Report.__struct_fields__, self._holds)]
         self._tell = tell
         self._complete_since = started_at  # since when whoever reported is in memory
 
@@ -163,8 +163,9 @@ class Roster:
         expires = now + DOWN_AFTER * (report.interval or DEFAULT_INTERVAL_SECONDS)
         followed: list[tuple[Blocks, tuple[object, ...], Block]] = []
         placed: dict[str, Blocks] = {}
-        values = self._values(report)[2:]
-        for name, section in zip(compress(self._names, values), filter(None, values), strict=True):
+        for name, section in zip(self._names, compress(astuple(report), self._holds), strict=True):
+            if not section:
+                continue
             if isinstance(section, dict):
                 section = Named(tuple(section), tuple(section.values()))  # noqa: PLW2901 - as a table
             blocks = host.sections.get(name, {})
