@@ -21,8 +21,8 @@ from pombo_exporter.host import Host
 from pombo_exporter.intake import Intake
 from pombo_exporter.options import Options, TopOptions, command
 from pombo_exporter.roster import Event, Roster
-from pombo_exporter.stream import Turns
 from pombo_exporter.telemetry import Telemetry
+from pombo_exporter.turns import Turns
 
 log = logging.getLogger("pombo_exporter")
 
@@ -74,26 +74,26 @@ async def serve(options: Options) -> None:
     sizes = {"wanted": options.udp_receive_buffer, "granted": receiver.buffer_bytes(udp)}
     drops = receiver.KernelDrops(udp)
     telemetry = Telemetry(roster, intake, drops.read, sizes)
-    app = web.application(roster, families, telemetry, admin=options.admin_api)
+
+    def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
+        intake.take(datagram, address, monotonic(), time())
+
+    loop = asyncio.get_running_loop()
+    drain = receiver.Drain(loop, udp, take)
+    turns = Turns(drain.look)
+    app = web.application(roster, families, telemetry, turns, admin=options.admin_api)
     runner = aiohttp_web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         with _listening("--web.listen-address", options.web_listen_address):
             http = _listen(options.web_listen_address)
         await aiohttp_web.SockSite(runner, http).start()
-        loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-
-        def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
-            intake.take(datagram, address, monotonic(), time())
-
-        drain = receiver.Drain(loop, udp, take)
         fields = {"udp": _where(udp), "web": _where(http)}
         log.info("exporter listens", extra={"fields": fields})
         while not stop.is_set():
-            turns = Turns()
             for _ in roster.sweep(monotonic()):
                 await turns.give()
             drops.read()
@@ -101,8 +101,8 @@ async def serve(options: Options) -> None:
                 await asyncio.wait_for(stop.wait(), _SWEEP_EVERY)
             except TimeoutError:
                 continue
-        drain.stop()
     finally:
+        drain.stop()
         await runner.cleanup()
         udp.close()
     log.info("exporter stops")

@@ -35,7 +35,8 @@ from pombo_exporter.messages import (
 )
 from pombo_exporter.roster import Roster
 from pombo_exporter.status import Status
-from pombo_exporter.stream import HEADERS, Turns
+from pombo_exporter.stream import HEADERS
+from pombo_exporter.turns import Turns
 
 log = logging.getLogger("pombo_exporter")
 
@@ -45,7 +46,7 @@ HOSTS_A_TURN: Final = 256
 MOST_PAGES: Final = 100  # open at a time
 
 _HOSTS_A_LOOK: Final = 256
-_HOSTS_A_PIECE: Final = 64  # take a millisecond
+_HOSTS_A_PIECE: Final = 32  # take half a millisecond
 _HOSTS_WITH_CURVES_A_PIECE: Final = 24  # as well
 _EVERY: Final = 1.0  # seconds between two turns
 _REST: Final = 9  # times as long as a turn took
@@ -76,11 +77,12 @@ def _standing(host: Host, now: float) -> _Shown:
 class Live:
     """Tells the open pages what happens."""
 
-    def __init__(self, roster: Roster, catalogue: Catalogue, status: Status) -> None:
+    def __init__(self, roster: Roster, catalogue: Catalogue, status: Status, turns: Turns) -> None:
         self.histories = Histories()
         self._roster = roster
         self._catalogue = catalogue
         self._status = status
+        self._turns = turns
         self._pages: set[Page] = set()
         self._readers: set[asyncio.Task[Any]] = set()
         self._nobody_reads = asyncio.Event()
@@ -164,7 +166,6 @@ class Live:
 
     async def _look(self, now: float) -> tuple[list[Host], list[str]]:
         """Return the hosts whose rows are to be made anew, and the names that are gone."""
-        turns = Turns()
         turned = []
         for some in _pieces(self._roster.present(), _HOSTS_A_LOOK):
             for host in some:
@@ -174,11 +175,11 @@ class Live:
                     turned.append(host)
                 elif shown != standing:
                     self._waiting.setdefault(host.name)
-            await turns.give()
+            await self._turns.give()
         gone: list[str] = []
         for names in _pieces([*self._shown], _HOSTS_A_LOOK):
             gone += [name for name in names if not self._known(name)]
-            await turns.give()
+            await self._turns.give()
         for name in gone:
             del self._shown[name]
             self._waiting.pop(name, None)
@@ -193,7 +194,6 @@ class Live:
 
     async def _news(self, hosts: Sequence[Host], wall: float) -> AsyncIterator[Piece]:
         """Note what these hosts say; yield their rows, some at a time, if anybody looks."""
-        turns = Turns()
         looked_at = bool(self._pages)
         for some in _pieces(hosts, _HOSTS_A_PIECE):
             now = time.monotonic()
@@ -208,20 +208,19 @@ class Live:
             if looked_at:
                 rows = (self._row(row, wall, whole=row.name in fresh) for row in found)
                 yield piece(_before(some, hosts) + b",".join(rows))
-            await turns.give()
+            await self._turns.give()
 
     async def _everything(self, wall: float) -> AsyncIterator[Piece]:
         """Yield the rows of all hosts with their curves, some at a time.
 
         What other pages are still to be told is no concern of it: nothing is noted.
         """
-        turns = Turns()
         hosts = self._roster.present()
         for some in _pieces(hosts, _HOSTS_WITH_CURVES_A_PIECE):
             found = views.summaries(some, time.monotonic())
             rows = (self._row(row, wall, whole=True) for row in found)
             yield piece(_before(some, hosts) + b",".join(rows))
-            await turns.give()
+            await self._turns.give()
 
     def _row(self, row: views.HostSummary, wall: float, *, whole: bool) -> bytes:
         text = msgspec.json.encode(row)

@@ -43,7 +43,7 @@ class Event(StrEnum):
     CONFLICT = "two agents report under one name: give each --name of its own"
 
 
-_HOSTS_A_STEP = 64
+_HOSTS_A_STEP = 16
 
 _TURNS = {State.LIVE: Event.LIVE, State.LATE: Event.LATE, State.DOWN: Event.DOWN}
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from time import perf_counter
 from typing import Final
 
 from aiohttp import ClientConnectionError, web
@@ -11,26 +10,16 @@ from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
 
 from pombo_exporter.collector import resting
+from pombo_exporter.turns import Turns
 
 _PATIENCE: Final = 60.0  # seconds for a client to take its page
-_TURN: Final = 0.0005  # seconds of rendering before the socket has its turn
 _GZIP: Final = 31  # zlib's window bits for a gzip container
+
+#: What an application's long answers share with all else that takes long.
+TURNS: Final = web.AppKey("turns", Turns)
 
 #: Of every answer: it is of this moment, and of the type that it says.
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-
-
-class Turns:
-    """Says when whoever holds the loop should give it back."""
-
-    def __init__(self) -> None:
-        self._began = perf_counter()
-
-    async def give(self) -> None:
-        """Give the loop back if it was held for long."""
-        if perf_counter() - self._began > _TURN:
-            await asyncio.sleep(0)
-            self._began = perf_counter()
 
 
 async def stream(
@@ -51,7 +40,7 @@ async def stream(
         response.headers["Content-Encoding"] = "gzip"
         packer = isal_zlib.compressobj(level=1, wbits=_GZIP)
         squeeze, flush = packer.compress, packer.flush
-    turns = Turns()
+    turns = request.app[TURNS]
     with resting, suppress(ClientConnectionError):  # a client may leave when it likes
         await response.prepare(request)
         if request.method == "HEAD":

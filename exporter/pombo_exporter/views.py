@@ -406,10 +406,9 @@ def _samples(source: Source, held: Mapping[str, Columns]) -> Iterator[Sample]:
 # --- the exporter ---
 
 
-def host_states(hosts: Sequence[Host], now: float) -> HostStates:
-    """Return how many of these hosts are in each state."""
-    states = Counter(str(host.state_at(now)) for host in hosts)
-    return HostStates(**{state: states[state] for state in State})
+def host_states(states: Counter[State]) -> HostStates:
+    """Return how many hosts are in each state."""
+    return HostStates(**{str(state): states[state] for state in State})
 
 
 def limits_in_use(limits: Limits, hosts: int, fullest: Fullest) -> list[Limit]:

@@ -12,19 +12,26 @@ from pombo_exporter.formats import format_for
 from pombo_exporter.live import Live
 from pombo_exporter.roster import Roster
 from pombo_exporter.status import Status
-from pombo_exporter.stream import stream
+from pombo_exporter.stream import TURNS, stream
 from pombo_exporter.telemetry import Telemetry
+from pombo_exporter.turns import Turns
 
 
 def application(
-    roster: Roster, catalogue: Catalogue, telemetry: Telemetry, *, admin: bool = False
+    roster: Roster,
+    catalogue: Catalogue,
+    telemetry: Telemetry,
+    turns: Turns,
+    *,
+    admin: bool = False,
 ) -> web.Application:
     """Return the exporter's web application; ``admin`` lets the API forget hosts."""
     routes = Routes(roster, catalogue, telemetry)
-    status = Status(roster, telemetry)
-    live = Live(roster, catalogue, status)
+    status = Status(roster, telemetry, turns)
+    live = Live(roster, catalogue, status, turns)
     telemetry.count_pages(lambda: live.open_pages)
     app = web.Application(middlewares=[api.errors_as_json])
+    app[TURNS] = turns
     app.cleanup_ctx.append(live.running)
     app.add_routes(
         [

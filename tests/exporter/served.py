@@ -11,6 +11,7 @@ from builders import CATALOGUE, HERE, Exporter
 from pombo_exporter.intake import Intake
 from pombo_exporter.roster import Limits
 from pombo_exporter.telemetry import Telemetry
+from pombo_exporter.turns import Turns
 from pombo_exporter.web import application
 from pombo_wire import Report, encode
 
@@ -26,7 +27,7 @@ class Served:
         self.telemetry = Telemetry(
             self.exporter.roster, self.intake, lambda: 7, {"wanted": 2, "granted": 1}
         )
-        app = application(self.exporter.roster, CATALOGUE, self.telemetry, admin=admin)
+        app = application(self.exporter.roster, CATALOGUE, self.telemetry, Turns(), admin=admin)
         self.server = TestServer(app, host="127.0.0.1")
 
     def take(self, report: Report, *, ago: float = 0.0) -> None:

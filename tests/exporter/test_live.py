@@ -17,6 +17,7 @@ from pombo_exporter.live import HOSTS_A_TURN, Live
 from pombo_exporter.messages import BEHIND, Page
 from pombo_exporter.roster import Limits
 from pombo_exporter.status import Status
+from pombo_exporter.turns import Turns
 from pombo_wire import Memory, Report
 from served import DEADLINE, Client, Served, get, visit
 
@@ -50,7 +51,9 @@ def names(data: Any) -> list[str]:
 def watched(exporter: Exporter, pages: int = 1) -> tuple[Live, list[Page]]:
     """Return what tells pages, without a server, and pages that look at an exporter."""
     served = Served()
-    found = Live(exporter.roster, CATALOGUE, Status(exporter.roster, served.telemetry))
+    turns = Turns()
+    status = Status(exporter.roster, served.telemetry, turns)
+    found = Live(exporter.roster, CATALOGUE, status, turns)
     return found, [found.join() for _ in range(pages)]
 
 

@@ -263,3 +263,29 @@ def test_loop_goes_on_when_one_datagram_could_not_be_taken() -> None:
             drain.stop()
 
     asyncio.run(scenario())
+
+
+def test_look_drains_in_the_midst_of_other_work_which_has_no_part_in_failures(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        with listening() as sock:
+            found: list[bytes] = []
+
+            def take(datagram: bytes, _: object) -> None:
+                found.append(datagram)
+                if datagram == b"bad":
+                    raise ArithmeticError
+
+            drain = receiver.Drain(asyncio.get_running_loop(), sock, take)
+            send(sock, b"one", b"bad", b"two")
+            drain.look()
+            assert found == [b"one", b"bad"]
+            drain.look()
+            assert found == [b"one", b"bad", b"two"]
+            send(sock, b"three")
+            await until(lambda: found[3:] == [b"three"])
+            drain.stop()
+
+    asyncio.run(scenario())
+    assert [record.message for record in caplog.records] == ["cannot take a datagram"]
