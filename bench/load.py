@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from time import perf_counter, sleep
 
@@ -21,31 +22,28 @@ _MADE_UP = 8  # datagrams: few beside the 90 that the kernel's default buffer ho
 _PR_SET_TIMERSLACK = 29  # linux/prctl.h
 
 
-def play(
-    sock: socket.socket, hosts: int, turns: int, rate: float, first_turn: int
-) -> dict[str, float]:
-    """Send every host's report ``turns`` times, at ``rate`` datagrams a second.
+def play(sock: socket.socket, datagrams: Iterable[bytes], gap: float) -> dict[str, float]:
+    """Send these datagrams, one every ``gap`` seconds.
 
     What is late by more than ``_MADE_UP`` datagrams delays all that follow.
     """
-    templates = list(fleet(hosts))
-    gap = 1 / rate if rate else INTERVAL / len(templates)
     started = due = perf_counter()
-    latest = 0.0
-    for turn in range(first_turn, first_turn + turns):
-        for template in templates:
-            datagram = template.datagram(turn)
-            while (wait := due - perf_counter()) > 0:
-                if wait > _SLEEP_ABOVE:
-                    sleep(wait - _SPUN)
-            sock.send(datagram)
+    sent, latest = 0, 0.0
+    for datagram in datagrams:
+        while (wait := due - perf_counter()) > 0:
+            if wait > _SLEEP_ABOVE:
+                sleep(wait - _SPUN)
+        sock.send(datagram)
+        sent += 1
+        if wait < -gap:
             latest = max(latest, -wait)
-            due = max(due, perf_counter() - _MADE_UP * gap) + gap
+            due = max(due, perf_counter() - _MADE_UP * gap)
+        due += gap
+    seconds = perf_counter() - started
     return {
-        "sent": len(templates) * turns,
-        "datagrams_a_report": len(templates) / hosts,
-        "seconds": perf_counter() - started,
-        "asked_seconds": len(templates) * turns * gap,
+        "sent": sent,
+        "seconds": seconds,
+        "asked_seconds": sent * gap,
         "latest_seconds": latest,
     }
 
@@ -66,11 +64,17 @@ def main() -> None:
     parser.add_argument("--turns", type=int, required=True, help="reports of each host")
     parser.add_argument("--first-turn", type=int, default=0)
     parser.add_argument("--rate", type=float, default=0, help="datagrams/s; else every 5 s a host")
+    parser.add_argument("--ready", action="store_true", help="make all before the first is sent")
     asked = parser.parse_args()
+    templates = list(fleet(asked.hosts))
+    turns = range(asked.first_turn, asked.first_turn + asked.turns)
+    made: Iterable[bytes] = (each.datagram(turn) for turn in turns for each in templates)
+    if asked.ready:
+        made = list(made)
     _keep_time()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", asked.port))
-        result = play(sock, asked.hosts, asked.turns, asked.rate, asked.first_turn)
+        result = play(sock, made, 1 / asked.rate if asked.rate else INTERVAL / len(templates))
     json.dump(result, sys.stdout)
 
 
