@@ -70,8 +70,11 @@ class _Shown(msgspec.Struct, frozen=True, gc=False):
 
 
 def _standing(host: Host, now: float) -> _Shown:
-    counted = host.ledger.received + host.ledger.lost + host.conflicts
-    return _Shown(host.last_seen, counted, host.state_at(now))
+    return _Shown(host.last_seen, _counted(host), host.state_at(now))
+
+
+def _counted(host: Host) -> int:
+    return host.ledger.received + host.ledger.lost + host.conflicts
 
 
 class Live:
@@ -170,11 +173,12 @@ class Live:
         for some in _pieces(self._roster.present(), _HOSTS_A_LOOK):
             for host in some:
                 shown = self._shown.get(host.name)
-                standing = _standing(host, now)
-                if shown is None or shown.state is not standing.state:
+                if shown is None or shown.state is not host.state_at(now):
                     turned.append(host)
-                elif shown != standing:
-                    self._waiting.setdefault(host.name)
+                elif host.name not in self._waiting and (
+                    shown.last_seen != host.last_seen or shown.counted != _counted(host)
+                ):
+                    self._waiting[host.name] = None
             await self._turns.give()
         gone: list[str] = []
         for names in _pieces([*self._shown], _HOSTS_A_LOOK):
