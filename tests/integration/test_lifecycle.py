@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 from pages import Page, wait_until
@@ -178,6 +179,13 @@ def test_exporter_and_agent_end_well_when_told_to(start: Launcher, number: signa
     wait_until(exporter.page, lambda page: up(page, "host"), "the host")
     assert agent.end(number) == 0
     assert exporter.end(number) == 0
+
+
+def test_exporter_has_one_thread_alone(start: Launcher) -> None:
+    exporter = start.exporter()
+    start.agent("pi", exporter, interval="500ms")
+    wait_until(exporter.page, lambda page: up(page, "pi") == 1, "the agent's host")
+    assert len([*Path(f"/proc/{exporter.pid}/task").iterdir()]) == 1
 
 
 def test_exporter_whose_address_is_taken_says_so_and_ends_with_1(start: Launcher) -> None:
