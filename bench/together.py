@@ -84,8 +84,7 @@ def _run(hosts: int, seconds: float, every: float) -> Run:
     with processes.exporter() as (process, port):
         with processes.load(port, hosts, 2, rate=min(8_000, hosts * 20)) as warm:
             warm.result()
-        series = processes.get(port).count(b"\n")
-        was = processes.total(processes.get(port), _RECEIVED)
+        was = _received(port)
         before, started = process.usage().cpu, monotonic()
         scrapes, done = _Scrapes(), Event()
         scraper = Thread(target=_scrape, args=(port, every, scrapes, done))
@@ -96,7 +95,8 @@ def _run(hosts: int, seconds: float, every: float) -> Run:
         scraper.join()
         cores = (process.usage().cpu - before) / (monotonic() - started)
         resident = process.usage().resident
-        received = processes.total(processes.get(port), _RECEIVED) - was
+        received = _received(port) - was
+        series = processes.get(port).count(b"\n")
     return Run(
         hosts=hosts,
         every=every,
@@ -125,7 +125,7 @@ def _with_prometheus(hosts: int, seconds: float) -> Row:
         listen = f"--web.listen-address=127.0.0.1:{own}"
         with processes.Process("prometheus", *flags, listen, core=1):
             processes.wait_until_served(own)
-            was = processes.total(processes.get(port), _RECEIVED)
+            was = _received(port)
             before, started = process.usage().cpu, monotonic()
             with processes.load(port, hosts, turns, first_turn=2) as load:
                 sent = int(load.result()["sent"])
@@ -133,7 +133,7 @@ def _with_prometheus(hosts: int, seconds: float) -> Row:
             took = _asked(own, f"avg_over_time(scrape_duration_seconds[{seconds:.0f}s])")
             samples = _asked(own, "scrape_samples_scraped")
             up = _asked(own, f"avg_over_time(up[{seconds:.0f}s])")
-        lost = sent - processes.total(processes.get(port), _RECEIVED) + was
+        lost = sent - _received(port) + was
     return Row(
         what,
         f"**{lost:,.0f} of {sent:,} datagrams lost**, {cores:.1%} of a core, scrape {took:.2f} s",
@@ -157,7 +157,10 @@ def _asked(port: int, expression: str) -> float:
     return float(found["value"][1])
 
 
-_RECEIVED = "pombo_exporter_datagrams_received_total"
+def _received(port: int) -> float:
+    """Return how many datagrams came; the page of all hosts would take too long to read."""
+    own = processes.get(port, "/exporter/metrics")
+    return processes.total(own, "pombo_exporter_datagrams_received_total")
 
 
 def _scrape(port: int, every: float, scrapes: _Scrapes, done: Event) -> None:

@@ -1,32 +1,15 @@
 """Python's cyclic collector, kept from stopping the loop.
 
 A collection of all that is held of some thousand hosts takes tens of milliseconds, in which
-nobody drains the socket, and finds nothing: neither hosts nor pages make cycles.
+nobody drains the socket, and finds nothing: hosts make no cycles. What else is new is collected
+in small doses, as Python does by itself; a page in the making is no part of them, since its long
+columns are numpy's, which the collector does not visit.
 """
 
 import gc
 from typing import Final
 
 _TOGETHER: Final = 64  # hosts; to collect what they are made of takes half a millisecond
-
-
-class _Resting:
-    """Keeps the collector off while pages are made: they are long lists, and soon gone."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        self._depth += 1
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        if not self._depth:
-            gc.enable()
-
-
-resting = _Resting()
 
 
 class Sparing:

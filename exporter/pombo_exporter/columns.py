@@ -4,7 +4,7 @@ Python takes its time over each number, and numpy over each call, so that what i
 page is derived over the rows of some hundred hosts at once.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from itertools import chain
 from math import inf
@@ -20,6 +20,10 @@ from pombo_exporter.host import Host
 
 #: A value for each row, NaN where it is not known.
 Column = NDArray[np.float64]
+
+#: Python's own things, where lists would be long ones that stay while a page is made: the cyclic
+#: collector looks into those again and again, and never into numpy's.
+Things = NDArray[np.object_]
 Made = TypeVar("Made")
 
 _LABELS, _CURRENT, _EXPIRES = map(attrgetter, ("labels", "current", "expires"))
@@ -29,23 +33,20 @@ class Columns:
     """One section of some hosts, all of whose rows stand in one order, host by host."""
 
     def __init__(
-        self, kind: type[Section], hosts: Sequence[Host], held: Iterable[Collection[Block]]
+        self, kind: type[Section], hosts: Sequence[Host], held: Sequence[Collection[Block]]
     ) -> None:
         """Take the section's type, the hosts, and which blocks of it each of them has."""
         self.hosts = hosts
-        self.blocks: list[Block] = []
-        self._blocks_of: list[int] = []
-        for blocks in held:
-            self._blocks_of.append(len(blocks))
-            self.blocks.extend(blocks)
+        self.blocks: Things = np.fromiter(chain.from_iterable(held), object)
+        self._blocks_of = np.array([*map(len, held)], dtype=np.intp)
         names = kind.__struct_fields__
         self._texts, self._values = names[: kind.label_columns], names[kind.label_columns :]
         self._made: dict[Callable[[Columns], Any], Any] = {}
 
     @cached_property
-    def labels(self) -> list[bytes]:
+    def labels(self) -> Things:
         """Each row's label text."""
-        return [*chain.from_iterable(map(_LABELS, self.blocks))]
+        return np.fromiter(chain.from_iterable(map(_LABELS, self.blocks)), object)
 
     @cached_property
     def host_of(self) -> NDArray[np.intp]:

@@ -9,7 +9,6 @@ from aiohttp import ClientConnectionError, web
 from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter.collector import resting
 from pombo_exporter.turns import Turns
 
 _PATIENCE: Final = 60.0  # seconds for a client to take its page
@@ -41,7 +40,7 @@ async def stream(
         packer = isal_zlib.compressobj(level=1, wbits=_GZIP)
         squeeze, flush = packer.compress, packer.flush
     turns = request.app[TURNS]
-    with resting, suppress(ClientConnectionError):  # a client may leave when it likes
+    with suppress(ClientConnectionError):  # a client may leave when it likes
         await response.prepare(request)
         if request.method == "HEAD":
             return response
