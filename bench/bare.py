@@ -7,6 +7,21 @@ import json
 import signal
 import socket
 import sys
+from time import sleep
+
+from bench.processes import Process
+
+
+def loop(port: int) -> Process:
+    """Start one that receives on a port, where an exporter would run."""
+    process = Process(sys.executable, "-m", "bench.bare", str(port), core=0)
+    sleep(0.5)  # until it listens
+    return process
+
+
+def received(process: Process) -> int:
+    """Stop it, and return how many datagrams came."""
+    return int(json.loads(process.stop())["received"])
 
 
 def main() -> None:

@@ -1,13 +1,11 @@
 """Ingest: CPU a datagram beside a bare receive loop, and the highest rate without loss."""
 
-import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import sleep
 
-from bench import processes
+from bench import bare, processes
 from bench.fleet import fleet
 from bench.results import Row
 
@@ -32,16 +30,16 @@ class _Run:
 def measure(*, full: bool) -> Iterator[Row]:
     """Yield the rows of this measurement."""
     for rate in (2_000, 10_000, 20_000) if full else (10_000,):
-        ours, bare = _pombo(rate, 6), _bare(rate, 6)
+        ours, theirs = _pombo(rate, 6), _bare(rate, 6)
         yield Row(
             f"CPU a datagram at {rate:,}/s",
             f"{ours.cpu * 1e6:.1f} µs",
-            f"{ours.cpu / bare.cpu:.2f} times a bare recvfrom loop ({bare.cpu * 1e6:.1f} µs)",
+            f"{ours.cpu / theirs.cpu:.2f} times a bare recvfrom loop ({theirs.cpu * 1e6:.1f} µs)",
         )
         yield Row(
             f"the load itself at {rate:,}/s",
-            f"latest datagram {bare.late * 1e3:.1f} ms late, {bare.pace:.1%} of the pace",
-            f"of {bare.sent:,} datagrams the bare loop lost {bare.lost:,}, Pombo {ours.lost:,}",
+            f"latest datagram {theirs.late * 1e3:.1f} ms late, {theirs.pace:.1%} of the pace",
+            f"of {theirs.sent:,} datagrams the bare loop lost {theirs.lost:,}, Pombo {ours.lost:,}",
         )
     step = 5_000 if full else 10_000
     bare_best = _highest(_bare, step)
@@ -94,11 +92,9 @@ def _pombo(rate: int, seconds: float, flags: Sequence[str] = ()) -> _Run:
 
 def _bare(rate: int, seconds: float) -> _Run:
     port = processes.free_port()
-    with processes.Process(sys.executable, "-m", "bench.bare", str(port), core=0) as process:
-        sleep(0.5)
+    with bare.loop(port) as process:
         result = _run(process, port, rate, seconds)
-        received = json.loads(process.stop())["received"]
-        return _judged(result, int(result["sent"] - received))
+        return _judged(result, int(result["sent"] - bare.received(process)))
 
 
 def _judged(result: dict[str, float], lost: int) -> _Run:

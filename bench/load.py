@@ -18,6 +18,7 @@ from bench.fleet import INTERVAL, fleet
 
 _SLEEP_ABOVE = 0.0002  # seconds; a shorter wait is spun, for the kernel oversleeps
 _SPUN = 0.0001  # seconds at the end of a longer one
+_READY = 500_000  # datagrams at most that are made before the first is sent: half a GB
 _MADE_UP = 8  # datagrams: few beside the 90 that the kernel's default buffer holds
 _PR_SET_TIMERSLACK = 29  # linux/prctl.h
 
@@ -64,13 +65,12 @@ def main() -> None:
     parser.add_argument("--turns", type=int, required=True, help="reports of each host")
     parser.add_argument("--first-turn", type=int, default=0)
     parser.add_argument("--rate", type=float, default=0, help="datagrams/s; else every 5 s a host")
-    parser.add_argument("--ready", action="store_true", help="make all before the first is sent")
     asked = parser.parse_args()
     templates = list(fleet(asked.hosts))
     turns = range(asked.first_turn, asked.first_turn + asked.turns)
     made: Iterable[bytes] = (each.datagram(turn) for turn in turns for each in templates)
-    if asked.ready:
-        made = list(made)
+    if asked.rate and len(templates) * asked.turns <= _READY:
+        made = list(made)  # to make one takes half as long as to send it
     _keep_time()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", asked.port))

@@ -5,6 +5,7 @@ import shutil
 import socket
 import tempfile
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ LoadPlugin write_prometheus
 def pushgateway(page: bytes) -> Iterator[tuple[Process, int]]:
     """Run Debian's Pushgateway with the samples of a page; yield it and its port.
 
-    All in one push: its grouping by host is not what is measured.
+    Each host is a group of its own, as it is where each pushes for itself.
     """
     port = processes.free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -47,12 +48,27 @@ def pushgateway(page: bytes) -> Iterator[tuple[Process, int]]:
         store = f"--persistence.file={Path(folder) / 'store'}"
         with Process("prometheus-pushgateway", *flags, store, core=0) as process:
             processes.wait_until_served(port)
-            body = b"\n".join(line for line in page.splitlines() if b"node_" in line) + b"\n"
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/metrics/job/bench", data=body, method="PUT"
-            )
-            urllib.request.urlopen(request, timeout=120).close()  # noqa: S310 - our own address
+            for host, lines in _by_host(page).items():
+                request = urllib.request.Request(
+                    f"http://127.0.0.1:{port}/metrics/job/bench/instance/{host}",
+                    data=b"\n".join([*lines, b""]),
+                    method="PUT",
+                )
+                urllib.request.urlopen(request, timeout=120).close()  # noqa: S310 - our own address
             yield process, port
+
+
+def _by_host(page: bytes) -> dict[str, list[bytes]]:
+    """Return the samples of each host on a page, each family's type before them."""
+    hosts: dict[str, list[bytes]] = defaultdict(list)
+    for family in page.split(b"# HELP ")[1:]:
+        kind = b"# TYPE" + family.partition(b"# TYPE")[2].partition(b"\n")[0]
+        ours: dict[str, list[bytes]] = defaultdict(lambda: [kind])  # noqa: B023 - used up here
+        for sample in _SAMPLE.finditer(family):
+            ours[sample[3].decode()].append(sample[0])
+        for host, lines in ours.items():
+            hosts[host] += lines
+    return hosts
 
 
 @contextmanager

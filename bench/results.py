@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -40,8 +41,8 @@ class Results:
         self._parts[part] = {
             "command": command,
             "day": time.strftime("%Y-%m-%d"),
-            "machine": f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}, "
-            f"Python {platform.python_version()}",
+            "machine": f"{os.cpu_count()} cores ({_processor()}), "
+            f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}",
             "rows": [asdict(row) for row in rows],
         }
 
@@ -78,6 +79,14 @@ class Results:
                 (self._folder / file).write_text(text, encoding="utf-8")
                 drawn.append((file, title))
         return drawn
+
+
+def _processor() -> str:
+    """Return what the kernel calls the processor."""
+    path = Path("/proc/cpuinfo")
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    return found[1] if found else platform.processor()
 
 
 _HEAD = (

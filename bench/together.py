@@ -3,7 +3,8 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -12,10 +13,11 @@ from time import monotonic, time
 from urllib.parse import urlencode
 from zlib import decompressobj
 
-from bench import processes
+from bench import bare, processes
 from bench.fleet import INTERVAL
 from bench.results import Row
 
+_BEARABLE = 1_000  # hosts: for more, two cores do not bear Prometheus beside the load
 _GZIP = 31  # zlib's window bits for a gzip container
 _LAST = "pombo_host_last_report_timestamp_seconds"
 _START = 8 * 2**20  # bytes of a page: the families of the exporter's own knowledge come first
@@ -47,18 +49,21 @@ class Run:
 def measure(*, full: bool) -> Iterator[Row]:
     """Yield the rows of this measurement."""
     sizes = (100, 1_000, 10_000) if full else (100, 1_000)
+    seconds = 60 if full else 20
+    bare_lost = {hosts: _bare(hosts, seconds) for hosts in sizes}
     least: Run | None = None
     for every in (15.0, 5.0) if full else (5.0,):
         for hosts in sizes:
-            run = _run(hosts, 60 if full else 20, every)
+            real = hosts <= _BEARABLE and shutil.which("prometheus") is not None
+            run = _run(hosts, seconds, every, _prometheus if real else _plain)
             if hosts == sizes[0]:
                 least = run
             assert least is not None
-            yield _row(run, least, curves=every == INTERVAL)
-    yield _with_prometheus(1_000, 60 if full else 20)
+            by = "Prometheus" if real else "a plain scraper"
+            yield _row(run, least, by, bare_lost[hosts], curves=every == INTERVAL)
 
 
-def _row(run: Run, least: Run, *, curves: bool) -> Row:
+def _row(run: Run, least: Run, by: str, bare_lost: str, *, curves: bool) -> Row:
     per_host = (run.cores / run.hosts) / (least.cores / least.hosts)
     took, missed = median(run.scrapes.took), max(run.scrapes.missed)
     points = {
@@ -69,33 +74,34 @@ def _row(run: Run, least: Run, *, curves: bool) -> Row:
         "lost": run.lost / run.sent * 1e6,
     }
     return Row(
-        f"{run.hosts:,} hosts every 5 s, scraped with gzip every {run.every:.0f} s",
+        f"{run.hosts:,} hosts every 5 s, scraped with gzip every {run.every:.0f} s by {by}",
         f"**{run.lost:,} of {run.sent:,} datagrams lost**, {run.cores:.1%} of a core, "
         f"scrape {took:.2f} s, {run.resident / 2**20:,.0f} MiB, {run.series:,} samples",
-        f"CPU a host {per_host:.2f} times that at {least.hosts} hosts; the page lacks at most the "
-        f"last {missed * 1e3:.0f} ms; the load's latest datagram {run.late * 1e3:.1f} ms late",
+        f"a bare recvfrom loop loses {bare_lost}; CPU a host {per_host:.2f} times that at "
+        f"{least.hosts} hosts; the page lacks at most the last {missed * 1e3:.0f} ms; the load's "
+        f"latest datagram {run.late * 1e3:.1f} ms late",
         hosts=run.hosts,
         points=points if curves else {},
     )
 
 
-def _run(hosts: int, seconds: float, every: float) -> Run:
-    turns = round(seconds / INTERVAL)
+def _run(
+    hosts: int,
+    seconds: float,
+    every: float,
+    scraper: Callable[[int, float], AbstractContextManager[_Scrapes]],
+) -> Run:
     with processes.exporter() as (process, port):
         with processes.load(port, hosts, 2, rate=min(8_000, hosts * 20)) as warm:
             warm.result()
-        was = _received(port)
-        before, started = process.usage().cpu, monotonic()
-        scrapes, done = _Scrapes(), Event()
-        scraper = Thread(target=_scrape, args=(port, every, scrapes, done))
-        with processes.load(port, hosts, turns, first_turn=2) as load:
-            scraper.start()
-            result = load.result()
-            done.set()
-        scraper.join()
-        cores = (process.usage().cpu - before) / (monotonic() - started)
-        resident = process.usage().resident
-        received = _received(port) - was
+        with scraper(port, every) as scrapes:
+            was = _received(port)
+            before, started = process.usage().cpu, monotonic()
+            with processes.load(port, hosts, round(seconds / INTERVAL), first_turn=2) as load:
+                result = load.result()
+            cores = (process.usage().cpu - before) / (monotonic() - started)
+            resident = process.usage().resident
+            received = _received(port) - was
         series = processes.get(port).count(b"\n")
     return Run(
         hosts=hosts,
@@ -110,42 +116,73 @@ def _run(hosts: int, seconds: float, every: float) -> Run:
     )
 
 
-def _with_prometheus(hosts: int, seconds: float) -> Row:
-    """Let the real Prometheus scrape, as far as two cores bear it beside the load."""
-    what = f"{hosts:,} hosts every 5 s, scraped by a real Prometheus every 5 s"
-    if not shutil.which("prometheus"):
-        return Row(what, "not measured", "prometheus is not installed")
-    turns = round(seconds / INTERVAL)
-    with processes.exporter() as (process, port), tempfile.TemporaryDirectory() as folder:
-        with processes.load(port, hosts, 2, rate=8_000) as warm:
-            warm.result()
-        config, own = Path(folder) / "prometheus.yml", processes.free_port()
-        config.write_text(_SCRAPE_CONFIG.format(port=port), encoding="utf-8")
+def _bare(hosts: int, seconds: float) -> str:
+    """Return what a process loses that only receives, at the same pace, and of how many."""
+    port = processes.free_port()
+    with bare.loop(port) as process:
+        with processes.load(port, hosts, round(seconds / INTERVAL)) as load:
+            sent = int(load.result()["sent"])
+        return f"{sent - bare.received(process):,} of {sent:,}"
+
+
+def _received(port: int) -> float:
+    """Return how many datagrams came; the page of all hosts would take too long to read."""
+    own = processes.get(port, "/exporter/metrics")
+    return processes.total(own, "pombo_exporter_datagrams_received_total")
+
+
+@contextmanager
+def _plain(port: int, every: float) -> Iterator[_Scrapes]:
+    """Scrape, and read what is newest on the page."""
+    scrapes, done = _Scrapes(), Event()
+
+    def scrape() -> None:
+        due = monotonic() + every
+        while not done.wait(max(0.0, due - monotonic())):
+            due += every
+            asked, began = time(), monotonic()
+            packed = processes.get(port, gzip=True)
+            scrapes.took.append(monotonic() - began)
+            start = decompressobj(_GZIP).decompress(packed, _START)
+            newest = max(processes.samples(start, _LAST).values())
+            scrapes.missed.append(max(0.0, asked - newest))
+
+    thread = Thread(target=scrape)
+    thread.start()
+    try:
+        yield scrapes
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def _prometheus(port: int, every: float) -> Iterator[_Scrapes]:
+    """Let a real Prometheus scrape, and ask it what it saw."""
+    scrapes, own, started = _Scrapes(), processes.free_port(), monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "prometheus.yml"
+        config.write_text(_CONFIG.format(every=every, port=port), encoding="utf-8")
         flags = (f"--config.file={config}", f"--storage.tsdb.path={folder}/data")
         listen = f"--web.listen-address=127.0.0.1:{own}"
         with processes.Process("prometheus", *flags, listen, core=1):
             processes.wait_until_served(own)
-            was = _received(port)
-            before, started = process.usage().cpu, monotonic()
-            with processes.load(port, hosts, turns, first_turn=2) as load:
-                sent = int(load.result()["sent"])
-            cores = (process.usage().cpu - before) / (monotonic() - started)
-            took = _asked(own, f"avg_over_time(scrape_duration_seconds[{seconds:.0f}s])")
-            samples = _asked(own, "scrape_samples_scraped")
-            up = _asked(own, f"avg_over_time(up[{seconds:.0f}s])")
-        lost = sent - _received(port) + was
-    return Row(
-        what,
-        f"**{lost:,.0f} of {sent:,} datagrams lost**, {cores:.1%} of a core, scrape {took:.2f} s",
-        f"{samples:,.0f} samples in each, {up:.0%} of the scrapes succeeded",
-    )
+            yield scrapes
+            during = f"[{monotonic() - started:.0f}s:{every:.0f}s]"
+            up = _asked(own, f"min_over_time(up{during})")
+            if up < 1:
+                raise RuntimeError(f"Prometheus could not scrape port {port}")
+            scrapes.took.append(_asked(own, f"avg_over_time(scrape_duration_seconds{during})"))
+            newest = f"min(timestamp({_LAST}) - {_LAST})"
+            scrapes.missed.append(max(0.0, _asked(own, f"max_over_time(({newest}){during})")))
 
 
-_SCRAPE_CONFIG = """
+_CONFIG = """
 scrape_configs:
   - job_name: pombo
     honor_labels: true
-    scrape_interval: 5s
+    scrape_interval: {every:.0f}s
+    scrape_timeout: {every:.0f}s
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
 
@@ -155,21 +192,3 @@ def _asked(port: int, expression: str) -> float:
     query = urlencode({"query": expression})
     [found] = json.loads(processes.get(port, f"/api/v1/query?{query}"))["data"]["result"]
     return float(found["value"][1])
-
-
-def _received(port: int) -> float:
-    """Return how many datagrams came; the page of all hosts would take too long to read."""
-    own = processes.get(port, "/exporter/metrics")
-    return processes.total(own, "pombo_exporter_datagrams_received_total")
-
-
-def _scrape(port: int, every: float, scrapes: _Scrapes, done: Event) -> None:
-    """Scrape until it is done, plainly: two cores do not bear Prometheus and a load too."""
-    due = monotonic()
-    while not done.wait(max(0.0, (due := due + every) - monotonic())):
-        asked, began = time(), monotonic()
-        packed = processes.get(port, gzip=True)
-        scrapes.took.append(monotonic() - began)
-        start = decompressobj(_GZIP).decompress(packed, _START)
-        newest = max(processes.samples(start, _LAST).values())
-        scrapes.missed.append(max(0.0, asked - newest))
