@@ -16,7 +16,7 @@ from pombo_wire import MAX_DATAGRAM_BYTES
 
 log = logging.getLogger(__name__)
 
-BATCH = 128  # datagrams a drain, so that a flood leaves the loop its turn
+BATCH = 64  # datagrams a drain, so that a flood leaves the loop its turn
 REST = 0.001  # seconds; the kernel's default buffer holds some 90 datagrams
 _BUSY = 12  # datagrams found by a drain
 
@@ -102,6 +102,7 @@ class Drain:
         self._loop, self._sock, self._take = loop, sock, take
         self._fd = sock.fileno()
         self._next: Handle | None = None
+        self._at_once = False  # whether the next drain is as soon as can be
         self._loop.add_reader(self._fd, self._wake)
 
     def stop(self) -> None:
@@ -111,7 +112,13 @@ class Drain:
         self._loop.remove_reader(self._fd)
 
     def look(self) -> None:
-        """Drain now, in the midst of other work, which has no part in what may fail here."""
+        """Drain now, in the midst of other work, which has no part in what may fail here.
+
+        This is a busy socket's turn, too: in a flood, the other work has every second one.
+        """
+        if self._next and self._at_once:
+            self._next.cancel()
+            self._next = self._later()
         try:
             drain(self._sock, self._take)
         except Exception:
@@ -129,12 +136,17 @@ class Drain:
             self._next = self._go_on(count)
 
     def _go_on(self, count: int) -> Handle | None:
-        if count >= _BUSY:
+        self._at_once = count >= _BUSY
+        if self._at_once:
             return self._loop.call_soon(self._drain)
         if count:
-            return self._loop.call_later(REST, self._drain)
+            return self._later()
         self._loop.add_reader(self._fd, self._wake)
         return None
+
+    def _later(self) -> Handle:
+        self._at_once = False
+        return self._loop.call_later(REST, self._drain)
 
 
 class KernelDrops:

@@ -289,3 +289,28 @@ def test_look_drains_in_the_midst_of_other_work_which_has_no_part_in_failures(
 
     asyncio.run(scenario())
     assert [record.message for record in caplog.records] == ["cannot take a datagram"]
+
+
+def test_look_takes_the_turn_of_a_busy_socket_so_that_a_flood_leaves_other_work_its_own() -> None:
+    async def scenario() -> None:
+        with listening(buffer=2**20) as sock:
+            found: list[bytes] = []
+            batches: list[int] = []
+            arrived = asyncio.Event()
+
+            def take(datagram: bytes, _: object) -> None:
+                found.append(datagram)
+                arrived.set()
+
+            drain = receiver.Drain(asyncio.get_running_loop(), sock, take)
+            send(sock, *[b"flood"] * receiver.BATCH * 6)
+            await arrived.wait()
+            for _ in range(3):
+                batches.append(len(found))
+                drain.look()
+                await asyncio.sleep(0)
+            assert batches == [receiver.BATCH * number for number in (1, 2, 3)]
+            await until(lambda: len(found) == receiver.BATCH * 6)
+            drain.stop()
+
+    asyncio.run(scenario())
