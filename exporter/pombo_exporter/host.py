@@ -49,6 +49,11 @@ class Verdict(Enum):
     RIVAL = auto()  # of another agent that runs under the same name
 
 
+# Python 3.11 takes its time to find an enum's member by name, and these are asked for all the time.
+LIVE, LATE, DOWN = State
+TAKE, IGNORE, RIVAL = Verdict
+
+
 class Host(Struct, gc=False, eq=False):
     """The state of one host; no part of it leads back to it, so that no collector need look.
 
@@ -87,8 +92,8 @@ class Host(Struct, gc=False, eq=False):
         """Return how the host stands at ``now``."""
         silence = now - self.last_seen
         if silence < LATE_AFTER * self.interval:
-            return State.LIVE
-        return State.LATE if silence < DOWN_AFTER * self.interval else State.DOWN
+            return LIVE
+        return LATE if silence < DOWN_AFTER * self.interval else DOWN
 
     def next_due(self, now: float) -> float:
         """Return when to look at the host again, which is after an interval at the latest."""
@@ -117,7 +122,7 @@ class Host(Struct, gc=False, eq=False):
             self.ledger.received += 1
             if self.departed:
                 self.session, self.departed = None, False
-            return Verdict.TAKE
+            return TAKE
         if session == self.session:
             self._confirm_rivals()
         elif self._may_hold(session, now):
@@ -125,13 +130,13 @@ class Host(Struct, gc=False, eq=False):
         elif self._is_straggler(report, now):
             self.ledger.received += 1
             self.ledger.reordered += 1
-            return Verdict.IGNORE
+            return IGNORE
         else:
             self._rivals += 1
             self.rival_address = address
-            return Verdict.RIVAL
+            return RIVAL
         fresh = self.ledger.book(number, now)
-        return Verdict.TAKE if fresh and not self.departed else Verdict.IGNORE
+        return TAKE if fresh and not self.departed else IGNORE
 
     def hear(self, report: Report, address: Address, now: float, wall: float) -> None:
         """Note that the host lives, and what the report says of the host itself.
@@ -159,7 +164,7 @@ class Host(Struct, gc=False, eq=False):
     def _may_hold(self, session: int, now: float) -> bool:
         if self.session is None or session > self.session or self.departed:
             return True
-        return self.state_at(now) is State.DOWN
+        return self.state_at(now) is DOWN
 
     def _begin(
         self, report: Report, session: int, number: int, now: float, listening: float

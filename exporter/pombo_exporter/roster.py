@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, Report
 
 from pombo_exporter.blocks import KEYS, Block, Blocks, Named, Stamp, follow, place
-from pombo_exporter.host import DOWN_AFTER, LATE_AFTER, Address, Host, State, Verdict
+from pombo_exporter.host import DOWN_AFTER, IGNORE, LATE_AFTER, RIVAL, Address, Host, State
 
 
 class Refusal(StrEnum):
@@ -92,12 +92,12 @@ class Roster:
         verdict = host.judge(report, address, now, now - self._complete_since)
         if host.conflicts != conflicts:
             self._tell(Event.CONFLICT, host)
-        if verdict is Verdict.RIVAL:
+        if verdict is RIVAL:
             detail = (
                 f"{report.host!r} is held by the agent at {host.address[0]}: give another --name"
             )
             raise RefusedError(Refusal.CONFLICT, detail)
-        if verdict is Verdict.IGNORE or (report.bye and report.session != host.session):
+        if verdict is IGNORE or (report.bye and report.session != host.session):
             return
         host.hear(report, address, now, wall)
         if report.bye:
