@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 64  # datagrams a drain, so that a flood leaves the loop its turn
 REST = 0.001  # seconds; the kernel's default buffer holds some 90 datagrams
+_OFTEN = 0.004  # seconds from one waking to the next
 _BUSY = 12  # datagrams found by a drain
 
 Take = Callable[[bytes, tuple[str | int, ...]], None]
@@ -93,9 +94,9 @@ def drain(sock: socket.socket, take: Take) -> int:
 class Drain:
     """Drains a socket from an event loop, in batches.
 
-    To be woken costs more than to take a datagram. So a socket that had little is left alone
-    for ``REST`` seconds, in which its buffer collects the next batch; a busy one has its turn
-    again at once, and one that had nothing wakes the loop when it has.
+    To be woken costs more than to take a datagram. So a socket that often wakes the loop is then
+    left alone for ``REST`` seconds at a time, in which its buffer collects the next batch, until
+    it had nothing; a busy one has its turn again at once.
     """
 
     def __init__(self, loop: AbstractEventLoop, sock: socket.socket, take: Take) -> None:
@@ -103,6 +104,7 @@ class Drain:
         self._fd = sock.fileno()
         self._next: Handle | None = None
         self._at_once = False  # whether the next drain is as soon as can be
+        self._woken = 0.0  # when it was last woken, on the loop's clock
         self._loop.add_reader(self._fd, self._wake)
 
     def stop(self) -> None:
@@ -125,8 +127,12 @@ class Drain:
             log.exception("cannot take a datagram")
 
     def _wake(self) -> None:
-        self._loop.remove_reader(self._fd)
-        self._drain()
+        before, self._woken = self._woken, self._loop.time()
+        if self._woken - before < _OFTEN:
+            self._loop.remove_reader(self._fd)
+            self._drain()
+        else:
+            drain(self._sock, self._take)
 
     def _drain(self) -> None:
         count = 1  # should taking one fail, the rest still has its turn
