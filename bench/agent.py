@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from threading import Thread
 from time import monotonic, sleep
 
-from pombo_exporter.exposition import pages
-from pombo_exporter.families import catalogue
-from pombo_exporter.intake import Intake
-from pombo_exporter.roster import Limits, Roster
-
 from bench import processes
+from bench.inside import Inside
 from bench.results import Row
 
 _INTERVAL = 1.0  # seconds, for both alike: five times the default's pace, the same work each time
@@ -84,12 +80,9 @@ def _ours(turns: int) -> tuple[float, float, float, float]:
 
 def _samples(datagrams: list[bytes]) -> int:
     """Return how many samples of the host's own an exporter makes of these reports."""
-    families = catalogue(node=True)
-    roster = Roster(Limits(), families.series_of(), lambda *_: None, 0.0)
-    intake = Intake(roster, lambda: 0.0)
-    for datagram in datagrams[:-3]:  # the last are the farewell
-        intake.take(datagram, ("127.0.0.1", 1), 0.0, 0.0)
-    page = b"".join(pages(roster.present(), families, 0.0, openmetrics=False))
+    inside = Inside()
+    inside.take(datagrams[:-3])  # the last are the farewell
+    page = b"".join(inside.page())
     return sum(line.startswith((b"host_", b"node_")) for line in page.splitlines())
 
 

@@ -1,12 +1,17 @@
 """Ingest: CPU a datagram beside a bare receive loop, and the highest rate without loss."""
 
+import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from time import sleep
+from time import process_time, sleep
+
+from pombo_wire import decode
 
 from bench import bare, processes
 from bench.fleet import fleet
+from bench.inside import Inside
 from bench.results import Row
 
 _HOSTS = 500
@@ -41,6 +46,7 @@ def measure(*, full: bool) -> Iterator[Row]:
             f"latest datagram {theirs.late * 1e3:.1f} ms late, {theirs.pace:.1%} of the pace",
             f"of {theirs.sent:,} datagrams the bare loop lost {theirs.lost:,}, Pombo {ours.lost:,}",
         )
+    yield _warm()
     step = 5_000 if full else 10_000
     bare_best = _highest(_bare, step)
     for what, flags in (("the kernel's default", ()), ("the exporter's own", (_OWN_BUFFER,))):
@@ -51,6 +57,30 @@ def measure(*, full: bool) -> Iterator[Row]:
             f"a bare recvfrom loop with the kernel's default: {bare_best:,} datagrams/s; "
             f"in steps of {step:,}",
         )
+
+
+def _warm() -> Row:
+    """Time the stages of a datagram's way in this process, one after the other."""
+    inside = Inside()
+    stages: list[Callable[[list[bytes], int], object]] = [
+        lambda datagrams, _: deque(map(json.loads, datagrams), maxlen=0),
+        lambda datagrams, _: deque(map(decode, datagrams), maxlen=0),
+        inside.take,
+    ]
+    best = [float("inf")] * len(stages)
+    for turn in range(20):
+        datagrams = [template.datagram(turn) for template in _TEMPLATES]
+        for number, stage in enumerate(stages):
+            before = process_time()
+            stage(datagrams, turn)
+            best[number] = min(best[number], (process_time() - before) / len(datagrams))
+    loads, decoding, whole = best
+    return Row(
+        "CPU a datagram, in one process that does nothing else",
+        f"{decoding * 1e6:.1f} µs to decode and check, "
+        f"{(whole - decoding) * 1e6:.1f} µs to admit and hold",
+        f"json.loads alone, unchecked: {loads * 1e6:.1f} µs",
+    )
 
 
 def _highest(run: Callable[[int, float], _Run], step: int) -> int:

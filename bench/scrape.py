@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterator
 from time import process_time
 
 from isal import isal_zlib
-from pombo_exporter.exposition import pages
-from pombo_exporter.families import catalogue
-from pombo_exporter.intake import Intake
-from pombo_exporter.roster import Limits, Roster
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from bench import processes
-from bench.fleet import INTERVAL, fleet
+from bench.fleet import fleet
+from bench.inside import Inside
 from bench.peers import PEERS
 from bench.results import Row
 
@@ -38,26 +35,20 @@ class _Ready(Collector):
 def measure(*, full: bool) -> Iterator[Row]:
     """Yield the rows of this measurement."""
     hosts = 6_500 if full else 500  # 1.5 million samples
-    catalogued = catalogue(node=True)
-    roster = Roster(Limits(), catalogued.series_of(), _quiet, 0.0)
-    intake = Intake(roster, lambda: 0.0)
+    inside = Inside()
     templates = list(fleet(hosts))
     for turn in range(2):
-        for template in templates:
-            intake.take(template.datagram(turn), ("127.0.0.1", 1), turn * INTERVAL, 0.0)
-
-    def whole() -> Iterator[bytes]:
-        return pages(roster.present(), catalogued, INTERVAL, openmetrics=False)
+        inside.take((template.datagram(turn) for template in templates), turn)
 
     def plain() -> None:
-        deque(whole(), maxlen=0)  # a page is written piece by piece, and never held
+        deque(inside.page(1), maxlen=0)  # a page is written piece by piece, and never held
 
     def packed() -> None:
         packer = isal_zlib.compressobj(level=1, wbits=31)
-        deque(map(packer.compress, whole()), maxlen=0)
+        deque(map(packer.compress, inside.page(1)), maxlen=0)
         packer.flush()
 
-    text = b"".join(whole())
+    text = b"".join(inside.page(1))
     count = _count(text, b"")
     registry = CollectorRegistry()
     registry.register(_Ready(list(text_string_to_metric_families(text.decode()))))
@@ -76,13 +67,7 @@ def measure(*, full: bool) -> Iterator[Row]:
     fast = process_time() - squeezed
     beside = f"{slow / fast:.1f} times zlib's speed at level 1"
     yield Row("igzip on such a page", f"{len(small) / 1e6:.1f} MB of 10", beside)
-    some = roster.present()[:_SERVED]
-    text = b"".join(pages(some, catalogued, INTERVAL, openmetrics=False))
-    yield from _served(len(some), text)
-
-
-def _quiet(*_: object) -> None:
-    pass
+    yield from _served(min(hosts, _SERVED), b"".join(inside.page(1, _SERVED)))
 
 
 def _in_turn(calls: list[Callable[[], object]], runs: int) -> list[float]:
