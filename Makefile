@@ -48,7 +48,7 @@ format: install
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/ruff check --fix $(CHECKED)
 
-# Six minutes, and with bench-full three quarters of an hour; nothing else should run meanwhile.
+# Some minutes, and with bench-full three quarters of an hour; nothing else should run meanwhile.
 bench: install peers
 	$(BIN)/python -m bench
 
