@@ -25,7 +25,9 @@ def main() -> None:
     """Run the parts that the command line asks for, print their rows, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="default: all")
-    parser.add_argument("--full", action="store_true", help="three quarters of an hour, not minutes")
+    parser.add_argument(
+        "--full", action="store_true", help="three quarters of an hour, not minutes"
+    )
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent, help="of the table")
     asked = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
