@@ -4,7 +4,7 @@ Python takes its time over each number, and numpy over each call, so that what i
 page is derived over the rows of some hundred hosts at once.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import chain
 from math import inf
@@ -21,9 +21,6 @@ from pombo_exporter.host import Host
 #: A value for each row, NaN where it is not known.
 Column = NDArray[np.float64]
 
-#: Python's own things, where lists would be long ones that stay while a page is made: the cyclic
-#: collector looks into those again and again, and never into numpy's.
-Things = NDArray[np.object_]
 Made = TypeVar("Made")
 
 _LABELS, _CURRENT, _EXPIRES = map(attrgetter, ("labels", "current", "expires"))
@@ -37,16 +34,18 @@ class Columns:
     ) -> None:
         """Take the section's type, the hosts, and which blocks of it each of them has."""
         self.hosts = hosts
-        self.blocks: Things = np.fromiter(chain.from_iterable(held), object)
+        # Tuples, in this class, for the cyclic collector lets go of those that hold nothing for
+        # it at its first look, while it would look into a long list again and again.
+        self.blocks = tuple(chain.from_iterable(held))
         self._blocks_of = np.array([*map(len, held)], dtype=np.intp)
         names = kind.__struct_fields__
         self._texts, self._values = names[: kind.label_columns], names[kind.label_columns :]
         self._made: dict[Callable[[Columns], Any], Any] = {}
 
     @cached_property
-    def labels(self) -> Things:
+    def labels(self) -> tuple[bytes, ...]:
         """Each row's label text."""
-        return np.fromiter(chain.from_iterable(map(_LABELS, self.blocks)), object)
+        return tuple(chain.from_iterable(map(_LABELS, self.blocks)))
 
     @cached_property
     def host_of(self) -> NDArray[np.intp]:
@@ -70,11 +69,13 @@ class Columns:
 
     def now(self, name: str) -> Column:
         """Return a field of each row as it came last."""
-        return self._column(self._current, name)
+        found: Column = self._now[self._values.index(name)]
+        return found
 
-    def before(self, name: str) -> Column:
-        """Return a field of each row as it came before."""
-        return self._column(self._previous, name)
+    def grown(self, *names: str) -> Column:
+        """Return by how much fields grew since the report before: a line for each of them."""
+        lines: Column = self._grown[[*map(self._values.index, names)]]
+        return lines
 
     def once(self, make: Callable[["Columns"], Made]) -> Made:
         """Return what ``make`` makes of these rows; it is made only once."""
@@ -83,33 +84,29 @@ class Columns:
         made: Made = self._made[make]
         return made
 
-    def _column(self, packed: Column, name: str) -> Column:
-        found: Column = packed[self._first + self._values.index(name) * self._step]
-        return found
-
     @cached_property
     def _rows_of(self) -> NDArray[np.intp]:
         return np.array([*map(len, map(_LABELS, self.blocks))], dtype=np.intp)
 
     @cached_property
-    def _step(self) -> NDArray[np.intp]:
-        """For each row, how far it is from one of its values to the next."""
-        return np.repeat(self._rows_of, self._rows_of)
+    def _now(self) -> Column:
+        """All values as they came last: a line for each field."""
+        return self._lines(map(_CURRENT, self.blocks))
 
     @cached_property
-    def _first(self) -> NDArray[np.intp]:
-        """For each row, where its first value stands."""
+    def _grown(self) -> Column:
+        """By how much all values grew, as ``_now`` has them."""
+        return self._now - self._lines(map(_previous, self.blocks))
+
+    def _lines(self, packed: Iterable[bytes]) -> Column:
+        """Return a line for each field, with a value for each row, of what each block has."""
         ends = np.cumsum(self._rows_of)
         before = np.repeat(ends - self._rows_of, self._rows_of)  # rows in the blocks before
-        return before * len(self._values) + np.arange(len(before)) - before
-
-    @cached_property
-    def _current(self) -> Column:
-        return np.frombuffer(b"".join(map(_CURRENT, self.blocks)))
-
-    @cached_property
-    def _previous(self) -> Column:
-        return np.frombuffer(b"".join([_previous(block) for block in self.blocks]))
+        first = before * len(self._values) + np.arange(len(before)) - before
+        step = np.repeat(self._rows_of, self._rows_of)  # from one of a row's values to the next
+        places = first + step * np.arange(len(self._values))[:, np.newaxis]
+        found: Column = np.frombuffer(b"".join(packed))[places]
+        return found
 
 
 def _previous(block: Block) -> bytes:

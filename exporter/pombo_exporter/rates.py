@@ -23,14 +23,9 @@ def per_second(rows: Columns, *names: str) -> Column:
 
     A column that a host lacks does not count.
     """
-    grown = _grown(rows, names)
+    grown = rows.grown(*names)
     grown[:, np.any(grown < 0, axis=0)] = np.nan
     return _ratio(_sum(grown), rows.seconds)
-
-
-def _grown(rows: Columns, names: tuple[str, ...]) -> Column:
-    """Return by how much each of these columns grew: a line for each of them."""
-    return np.stack([rows.now(name) - rows.before(name) for name in names])
 
 
 def _sum(lines: Column) -> Column:
@@ -91,7 +86,7 @@ def cpu_average_usage(rows: Columns) -> Column:
 
 def _idle_and_total(rows: Columns) -> tuple[Column, Column]:
     """Return the seconds between the two reports that each core was idle, and all of them."""
-    grown = _grown(rows, CPU_MODES)
+    grown = rows.grown(*CPU_MODES)
     idle, total = _sum(grown[_IDLE]), _sum(grown)
     return idle, np.where(np.isnan(grown[_IDLE][0]), np.nan, total)
 
