@@ -14,12 +14,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pombo_exporter.exposition import HOSTS_A_PIECE, pages
-from pombo_exporter.families import catalogue
-from pombo_exporter.intake import Intake
-from pombo_exporter.roster import Limits, Roster
+from pombo_exporter.exposition import HOSTS_A_PIECE
 
-from bench.fleet import INTERVAL, fleet
+from bench.fleet import fleet
+from bench.inside import Inside
 
 FIGURES = Path(__file__).with_name("work.json")
 HOSTS = HOSTS_A_PIECE
@@ -29,31 +27,27 @@ SLACK = 1.05
 
 
 class Exporter:
-    """Hosts in memory that have reported twice."""
+    """Hosts in memory, and what they report next."""
 
     def __init__(self) -> None:
-        self.catalogue = catalogue(node=True)
-        roster = Roster(Limits(), self.catalogue.series_of(), lambda *_: None, 0.0)
-        self.roster, self._intake = roster, Intake(roster, lambda: 0.0)
+        self._inside = Inside()
         self._templates = list(fleet(HOSTS))
-        self.turn = 0
+        self._turn = 0
 
     def datagrams(self) -> list[bytes]:
         """Return those of the next report of every host."""
-        made = [template.datagram(self.turn) for template in self._templates]
-        self.turn += 1
+        made = [template.datagram(self._turn) for template in self._templates]
+        self._turn += 1
         return made
 
     def take(self, datagrams: list[bytes]) -> None:
         """Take them in."""
-        for datagram in datagrams:
-            self._intake.take(datagram, ("127.0.0.1", 1), self.turn * INTERVAL, 0.0)
-        assert not self._intake.refused.total()
+        self._inside.take(datagrams, self._turn)
+        assert not self._inside.intake.refused.total()
 
     def page(self) -> bytes:
         """Return the page."""
-        now = self.turn * INTERVAL
-        return b"".join(pages(self.roster.present(), self.catalogue, now, openmetrics=False))
+        return b"".join(self._inside.page(self._turn))
 
     def samples(self) -> int:
         """Return how many the page has."""
