@@ -11,6 +11,7 @@ from prometheus_client.exposition import gzip_accepted
 
 from pombo_exporter.turns import Turns
 
+_WRITE: Final = 2**16  # bytes at once: each time costs, too
 _PATIENCE: Final = 60.0  # seconds for a client to take its page
 _GZIP: Final = 31  # zlib's window bits for a gzip container
 
@@ -45,11 +46,13 @@ async def stream(
         if request.method == "HEAD":
             return response
         async with asyncio.timeout(_PATIENCE):
+            ready = bytearray()
             for piece in pieces:
-                if piece and (packed := squeeze(piece)):
-                    await response.write(packed)
+                ready += squeeze(piece)
+                if len(ready) >= _WRITE:
+                    await response.write(ready)
+                    ready = bytearray()
                 await turns.give()
-            if tail := flush():
-                await response.write(tail)
-            await response.write_eof()
+            ready += flush()
+            await response.write_eof(bytes(ready))
     return response
