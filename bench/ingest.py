@@ -9,7 +9,7 @@ from time import process_time, sleep
 
 from pombo_wire import decode
 
-from bench import bare, processes
+from bench import awake, bare, processes
 from bench.fleet import fleet
 from bench.inside import Inside
 from bench.results import Row
@@ -35,17 +35,9 @@ class _Run:
 def measure(*, full: bool) -> Iterator[Row]:
     """Yield the rows of this measurement."""
     for rate in (2_000, 10_000, 20_000) if full else (10_000,):
-        ours, theirs = _pombo(rate, 6), _bare(rate, 6)
-        yield Row(
-            f"CPU a datagram at {rate:,}/s",
-            f"{ours.cpu * 1e6:.1f} µs",
-            f"{ours.cpu / theirs.cpu:.2f} times a bare recvfrom loop ({theirs.cpu * 1e6:.1f} µs)",
-        )
-        yield Row(
-            f"the load itself at {rate:,}/s",
-            f"latest datagram {theirs.late * 1e3:.1f} ms late, {theirs.pace:.1%} of the pace",
-            f"of {theirs.sent:,} datagrams the bare loop lost {theirs.lost:,}, Pombo {ours.lost:,}",
-        )
+        yield from _at(rate, "")
+        with awake.core():
+            yield from _at(rate, ", the core kept awake")
     yield _warm()
     step = 5_000 if full else 10_000
     bare_best = _highest(_bare, step)
@@ -57,6 +49,20 @@ def measure(*, full: bool) -> Iterator[Row]:
             f"a bare recvfrom loop with the kernel's default: {bare_best:,} datagrams/s; "
             f"in steps of {step:,}",
         )
+
+
+def _at(rate: int, how: str) -> Iterator[Row]:
+    ours, theirs = _pombo(rate, 6), _bare(rate, 6)
+    yield Row(
+        f"CPU a datagram at {rate:,}/s{how}",
+        f"{ours.cpu * 1e6:.1f} µs",
+        f"{ours.cpu / theirs.cpu:.2f} times a bare recvfrom loop ({theirs.cpu * 1e6:.1f} µs)",
+    )
+    yield Row(
+        f"the load itself at {rate:,}/s{how}",
+        f"latest datagram {theirs.late * 1e3:.1f} ms late, {theirs.pace:.1%} of the pace",
+        f"of {theirs.sent:,} datagrams the bare loop lost {theirs.lost:,}, Pombo {ours.lost:,}",
+    )
 
 
 def _warm() -> Row:
