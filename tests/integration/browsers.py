@@ -12,7 +12,7 @@ from processes import found
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
-expect.set_options(timeout=15_000)  # ms
+expect.set_options(timeout=30_000)  # ms
 
 #: Runs in every page before anything else does.
 _WITNESS = """
