@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -116,11 +117,17 @@ class Prometheus(Process):
         for old, new in (
             ("localhost:5005", exporter.target),
             ("_interval: 5s", "_interval: 1s"),
-            ("prometheus/rules", f"{ROOT}/prometheus/rules"),
+            ("prometheus/rules", str(directory / "rules")),
         ):
             assert old in text, f"{shipped} says {old!r} no more"
             text = text.replace(old, new)
         config.write_text(text)
+        (directory / "rules").mkdir()
+        for rules in (ROOT / "prometheus" / "rules").iterdir():
+            often = re.sub(
+                r"^    interval: \S+$", "    interval: 1s", rules.read_text(), flags=re.MULTILINE
+            )
+            (directory / "rules" / rules.name).write_text(often)
         super().__init__(
             [
                 found("prometheus"),

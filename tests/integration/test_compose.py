@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +25,11 @@ def image(request: pytest.FixtureRequest, images: dict[str, Image]) -> Image:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
-    return {
-        name: built(ROOT / SERVICES[name]["build"]["dockerfile"], tmp_path_factory.mktemp(name))
-        for name in ("agent", "exporter")
-    }
+    names = ("agent", "exporter")
+    files = [ROOT / SERVICES[name]["build"]["dockerfile"] for name in names]
+    with ThreadPoolExecutor() as builders:
+        found = builders.map(built, files, [tmp_path_factory.mktemp(name) for name in names])
+        return dict(zip(names, found, strict=True))
 
 
 class Container:
