@@ -21,6 +21,10 @@ from pombo_exporter.host import Host
 #: A value for each row, NaN where it is not known.
 Column = NDArray[np.float64]
 
+#: Python's own things. In lists or tuples the cyclic collector would look at every one of them,
+#: milliseconds at a time where they are many; it never looks into numpy's.
+Things = NDArray[np.object_]
+
 Made = TypeVar("Made")
 
 _LABELS, _CURRENT, _EXPIRES = map(attrgetter, ("labels", "current", "expires"))
@@ -34,18 +38,16 @@ class Columns:
     ) -> None:
         """Take the section's type, the hosts, and which blocks of it each of them has."""
         self.hosts = hosts
-        # Tuples, in this class, for the cyclic collector lets go of those that hold nothing for
-        # it at its first look, while it would look into a long list again and again.
-        self.blocks = tuple(chain.from_iterable(held))
+        self.blocks: Things = np.fromiter(chain.from_iterable(held), object)
         self._blocks_of = np.array([*map(len, held)], dtype=np.intp)
         names = kind.__struct_fields__
         self._texts, self._values = names[: kind.label_columns], names[kind.label_columns :]
         self._made: dict[Callable[[Columns], Any], Any] = {}
 
     @cached_property
-    def labels(self) -> tuple[bytes, ...]:
+    def labels(self) -> Things:
         """Each row's label text."""
-        return tuple(chain.from_iterable(map(_LABELS, self.blocks)))
+        return np.fromiter(chain.from_iterable(map(_LABELS, self.blocks)), object)
 
     @cached_property
     def host_of(self) -> NDArray[np.intp]:

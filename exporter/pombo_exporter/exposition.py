@@ -139,7 +139,7 @@ def _lines(name: str, source: Source, piece: Piece, cut: int) -> bytes:
             case Summary(_, derive):
                 texts, values = [*map(_LABEL_TEXT, rows.hosts)], derive(rows)
             case Rows(_, names, derive, label):
-                texts = rows.labels
+                texts = rows.labels.tolist()
                 values = derive(rows, *names) if derive else rows.now(names[0])
     prefix, labels = _named(name, label, texts, cut)
     return render(prefix, labels, values)
