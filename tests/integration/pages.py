@@ -82,7 +82,7 @@ def wait_until(
     look: Callable[[], T],
     holds: Callable[[T], object],
     what: str,
-    within: float = 30.0,
+    within: float = 15.0,
     every: float = 0.05,
 ) -> T:
     """Look ``every`` few seconds until what is seen holds, and return it.
