@@ -46,6 +46,7 @@ PURE = (
     "pombo_exporter.blocks",
     "pombo_exporter.catalogue",
     "pombo_exporter.columns",
+    "pombo_exporter.describe",
     "pombo_exporter.exposition",
     "pombo_exporter.families",
     "pombo_exporter.history",

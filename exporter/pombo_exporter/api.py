@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from pombo_exporter import views
+from pombo_exporter import describe, views
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.host import Host
 from pombo_exporter.roster import Roster
@@ -141,7 +141,7 @@ class Api:
     async def host(self, request: web.Request) -> web.StreamResponse:
         """Return all of one host."""
         host = known(self._roster, named(request, f"{BASE}/hosts/"))
-        return _json(views.detail(host, self._catalogue, time.monotonic()))
+        return _json(describe.detail(host, self._catalogue, time.monotonic()))
 
     async def forget(self, request: web.Request) -> web.StreamResponse:
         """Forget a host, if that is allowed."""
@@ -165,7 +165,7 @@ class Api:
         comma = b""
         yield b'{"hosts":['
         for start in range(0, len(hosts), _HOSTS_A_PIECE):
-            found = views.summaries(hosts[start : start + _HOSTS_A_PIECE], time.monotonic())
+            found = describe.summaries(hosts[start : start + _HOSTS_A_PIECE], time.monotonic())
             yield comma + encode(found)[1:-1]
             comma = b","
         yield b"]}"

@@ -18,7 +18,7 @@ import msgspec
 from aiohttp import ClientConnectionError, web
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter import views
+from pombo_exporter import describe, views
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.history import Histories
 from pombo_exporter.host import Host, State
@@ -202,7 +202,7 @@ class Live:
         for some in _pieces(hosts, _HOSTS_A_PIECE):
             now = time.monotonic()
             fresh = {host.name for host in some if host.name not in self._shown}
-            found = views.summaries(some, now)
+            found = describe.summaries(some, now)
             for host, row in zip(some, found, strict=True):
                 self._shown[host.name] = _standing(host, now)
                 if row.state is State.DOWN:
@@ -221,7 +221,7 @@ class Live:
         """
         hosts = self._roster.present()
         for some in _pieces(hosts, _HOSTS_WITH_CURVES_A_PIECE):
-            found = views.summaries(some, time.monotonic())
+            found = describe.summaries(some, time.monotonic())
             rows = (self._row(row, wall, whole=True) for row in found)
             yield piece(_before(some, hosts) + b",".join(rows))
             await self._turns.give()
@@ -326,7 +326,7 @@ class Live:
                 return made
             await asyncio.sleep(self._next_detail - time.monotonic())
             now, wall = time.monotonic(), time.time()
-            data = msgspec.json.encode(views.detail(host, self._catalogue, now))
+            data = msgspec.json.encode(describe.detail(host, self._catalogue, now))
             history = self.histories.of(host.name, wall).json()
             text = b'event: host\ndata: {"now_timestamp_seconds":%.3f,"host":%s,"history":%s}\n\n'
             if len(self._details) >= MOST_PAGES:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 from builders import CATALOGUE, Agent, Exporter
-from pombo_exporter import views
+from pombo_exporter import describe, views
 from pombo_exporter.host import Host
 from pombo_exporter.live import HOSTS_A_TURN, Live
 from pombo_exporter.messages import BEHIND, Page
@@ -373,14 +373,14 @@ def test_turn_that_fails_is_logged_and_the_next_one_goes_on(
     served = Served()
     served.take(Report("pi", interval=3600.0))
     fails = [OSError("for once")]
-    looked = views.summaries
+    looked = describe.summaries
 
     def summaries(hosts: Sequence[Host], now: float) -> list[views.HostSummary]:
         if fails:
             raise fails.pop()
         return looked(hosts, now)
 
-    monkeypatch.setattr(views, "summaries", summaries)
+    monkeypatch.setattr(describe, "summaries", summaries)
 
     async def use(client: Client) -> list[Event]:
         async with client.get("/live", headers={"Accept-Encoding": "identity"}) as response:

@@ -1,4 +1,4 @@
-"""Hosts and the exporter as structs: the same numbers as on the page, and what is not known."""
+"""Hosts as structs: the same numbers as on the page, and what is not known."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, disks, restarted
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_exporter import views
+from pombo_exporter import describe, views
 from pombo_exporter.host import State
 from pombo_wire import (
     Cpu,
@@ -24,12 +24,12 @@ from pombo_wire import (
 
 def summary(agent: Agent) -> views.HostSummary:
     host = agent.exporter.host(agent.host)
-    [found] = views.summaries([host], agent.exporter.now)
+    [found] = describe.summaries([host], agent.exporter.now)
     return found
 
 
 def detail(agent: Agent) -> views.HostDetail:
-    return views.detail(agent.exporter.host(agent.host), CATALOGUE, agent.exporter.now)
+    return describe.detail(agent.exporter.host(agent.host), CATALOGUE, agent.exporter.now)
 
 
 def cpu(busy: float, idle: float) -> Cpu:
@@ -224,8 +224,8 @@ def test_host_among_many_is_told_as_it_is_alone() -> None:
         other = Agent(exporter, host=names[-1])
         other.send(**sections)
     hosts = [exporter.host(name) for name in (*names[:2], "pi", *names[2:])]
-    together = views.summaries(hosts, exporter.now)
-    assert together == [views.summaries([host], exporter.now)[0] for host in hosts]
+    together = describe.summaries(hosts, exporter.now)
+    assert together == [describe.summaries([host], exporter.now)[0] for host in hosts]
     assert together[2].cpu_usage_ratio == pytest.approx(0.25)
 
 
