@@ -4,12 +4,12 @@ Python takes its time over each number, and numpy over each call, so that what i
 page is derived over the rows of some hundred hosts at once.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from math import inf
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ Things = NDArray[np.object_]
 
 Made = TypeVar("Made")
 
+_A_PIECE = 16_384  # values and rows; a step over all of these takes half a millisecond
+
 _LABELS, _CURRENT, _EXPIRES = map(attrgetter, ("labels", "current", "expires"))
 
 
@@ -34,15 +36,26 @@ class Columns:
     """One section of some hosts, all of whose rows stand in one order, host by host."""
 
     def __init__(
-        self, kind: type[Section], hosts: Sequence[Host], held: Sequence[Collection[Block]]
+        self, kind: type[Section], hosts: Sequence[Host], blocks: Things, counts: "_Counts"
     ) -> None:
-        """Take the section's type, the hosts, and which blocks of it each of them has."""
-        self.hosts = hosts
-        self.blocks: Things = np.fromiter(chain.from_iterable(held), object)
-        self._blocks_of = np.array([*map(len, held)], dtype=np.intp)
+        """Take the section's type, the hosts, and the blocks that they have of it."""
+        self.hosts, self.blocks = hosts, blocks
+        self._kind = kind
+        self._blocks_of, self._rows_of = counts
         names = kind.__struct_fields__
         self._texts, self._values = names[: kind.label_columns], names[kind.label_columns :]
         self._made: dict[Callable[[Columns], Any], Any] = {}
+
+    def pieces(self) -> Iterator["Columns"]:
+        """Yield the same rows, some hosts at a time: few enough to be done with before long."""
+        most = _A_PIECE // (1 + len(self._values))  # rows
+        ends = _ends(self._blocks_of)
+        piece_of = _ends(self._rows_of)[ends[1:]] // most
+        starts = np.flatnonzero(np.diff(piece_of, prepend=-1))
+        for start, end in pairwise([*starts, len(self.hosts)]):
+            blocks = slice(ends[start], ends[end])
+            counts = _Counts(self._blocks_of[start:end], self._rows_of[blocks])
+            yield Columns(self._kind, self.hosts[start:end], self.blocks[blocks], counts)
 
     @cached_property
     def labels(self) -> Things:
@@ -87,10 +100,6 @@ class Columns:
         return made
 
     @cached_property
-    def _rows_of(self) -> NDArray[np.intp]:
-        return np.array([*map(len, map(_LABELS, self.blocks))], dtype=np.intp)
-
-    @cached_property
     def _now(self) -> Column:
         """All values as they came last: a line for each field."""
         return self._lines(map(_CURRENT, self.blocks))
@@ -111,6 +120,18 @@ class Columns:
         return found
 
 
+class _Counts(NamedTuple):
+    """How many blocks each host has, and how many rows each block has."""
+
+    blocks_of: NDArray[np.intp]
+    rows_of: NDArray[np.intp]
+
+
+def _ends(counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return where each of some things of such lengths ends, and before them where all begin."""
+    return np.concatenate(([0], np.cumsum(counts)))
+
+
 def _previous(block: Block) -> bytes:
     return _NAN * (len(block.current) // 8) if block.previous is None else block.previous
 
@@ -123,4 +144,10 @@ def gather(hosts: Sequence[Host], section: str, now: float) -> Columns:
     held: list[Collection[Block]] = [host.sections.get(section, {}).values() for host in hosts]
     if min(map(_EXPIRES, chain.from_iterable(held)), default=inf) <= now:
         held = [[block for block in blocks if block.expires > now] for blocks in held]
-    return Columns(SECTIONS.get(section, Named), hosts, held)
+    blocks: Things = np.fromiter(chain.from_iterable(held), object)
+    counts = _Counts(_lengths(held), _lengths(map(_LABELS, blocks)))
+    return Columns(SECTIONS.get(section, Named), hosts, blocks, counts)
+
+
+def _lengths(things: Iterable[Collection[Any]]) -> NDArray[np.intp]:
+    return np.fromiter(map(len, things), np.intp)

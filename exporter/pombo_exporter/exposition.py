@@ -9,31 +9,53 @@ ready before.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain, product
+from itertools import chain
 from operator import attrgetter
-from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from pombo_exporter.blocks import Block, columns_of, label_text
 from pombo_exporter.catalogue import Catalogue, Kind, OfHost, Open, Rows, Source, Summary
-from pombo_exporter.columns import Column, Columns, gather
+from pombo_exporter.columns import Column, Columns, Things, gather
 from pombo_exporter.host import Host, State
 
-Values = Column | list[Any]
+Values = Column | list[float]
 
 _LABEL_TEXT, _INFO_TEXT = attrgetter("label_text"), attrgetter("info_text")
 _CLOSING = label_text()  # what ends every label text
 
-HOSTS_A_PIECE = 128  # a piece takes half a millisecond or less, two on a slow machine
+_HOSTS_A_STEP = 512  # take half a millisecond
 
 
-class Piece(NamedTuple):
-    """What is held of some hosts at one moment: sections of those that are not down."""
+class Held:
+    """What is held at one moment, some hosts at a time; of those that are down, no section.
 
-    hosts: Sequence[Host]
-    now: float
-    sections: dict[str, Columns]
+    Whatever takes long is done step by step.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.hosts: list[Sequence[Host]] = []
+        self.sections: dict[str, list[Columns]] = defaultdict(list)
+
+    def take(self, hosts: Sequence[Host]) -> Iterator[None]:
+        """Take in what these hosts report."""
+        for start in range(0, len(hosts), _HOSTS_A_STEP):
+            some = hosts[start : start + _HOSTS_A_STEP]
+            self.hosts.append(some)
+            up = [host for host in some if host.state_at(self.now) is not State.DOWN]
+            for name in {*chain.from_iterable(host.sections for host in up)}:
+                having = [host for host in up if name in host.sections]
+                self.sections[name] += gather(having, name, self.now).pieces()
+                yield
+
+    def release(self) -> Iterator[None]:
+        """Let go of it all."""
+        for pieces in self.sections.values():
+            while pieces:
+                pieces.pop()
+                yield
 
 
 def pages(
@@ -57,46 +79,33 @@ def _pages(
     hosts: Sequence[Host], catalogue: Catalogue, now: float, cut: int, *, openmetrics: bool
 ) -> Iterator[bytes]:
     """Yield the page; ``cut`` bytes of each label text, the host's name, are left out."""
-    pieces = []
-    for start in range(0, len(hosts), HOSTS_A_PIECE):
-        some = hosts[start : start + HOSTS_A_PIECE]
-        pieces.append(Piece(some, now, {}))
-        up = [host for host in some if host.state_at(now) is not State.DOWN]
-        for name in {*chain.from_iterable(host.sections for host in up)}:
-            having = [host for host in up if name in host.sections]
-            pieces[-1].sections[name] = gather(having, name, now)
-            yield b""
+    held = Held(now)
+    yield from (b"" for _ in held.take(hosts))
     for family in catalogue.families:
         head = _head(family.name, family.help, family.kind, openmetrics=openmetrics)
-        for piece, source in product(pieces, family.sources):
-            text = _lines(family.name, source, piece, cut)
-            yield text and head + text  # nothing, where none of these hosts has it
-            head = b"" if text else head
+        for source in family.sources:
+            label = source.label if isinstance(source, Rows) else None
+            for texts, values in _samples(source, held):
+                text = render(*_named(family.name, label, texts, cut), values)
+                yield text and head + text  # nothing, where none of these hosts has it
+                head = b"" if text else head
         if not head:
             yield b"\n"
     for family_map in catalogue.maps:
-        yield from _map(family_map, pieces, cut, openmetrics=openmetrics)
-    while pieces:  # to let go of all at once would take a while too
-        pieces.pop()
-        yield b""
+        yield from _map(family_map, held, cut, openmetrics=openmetrics)
+    yield from (b"" for _ in held.release())
 
 
 def render(prefix: bytes, labels: Sequence[bytes], values: Values) -> bytes:
     """Return a line for each value, each begun with a line feed.
 
-    None makes no line, nor does what is no number or beyond all numbers.
-
     ``prefix`` is a line feed, the family's name and, mostly, the opening brace; ``labels`` are
     what follows it, as ``blocks.label_text`` makes it, as many as there are values.
     """
     text = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
-    numbers = text[1:-1].split(b",") if len(text) > 2 else []
-    if b"n" in text:  # as in null, and in no number
-        known = [pair for pair in zip(labels, numbers, strict=True) if pair[1] != b"null"]
-        labels, numbers = [pair[0] for pair in known], [pair[1] for pair in known]
-    parts = [prefix] * (3 * len(numbers))
+    parts = [prefix] * (3 * len(labels))
     parts[1::3] = labels
-    parts[2::3] = numbers
+    parts[2::3] = text[1:-1].split(b",") if labels else []
     return b"".join(parts)
 
 
@@ -122,32 +131,35 @@ def _named(
     return f"\n{name}".encode(), labels
 
 
-def _lines(name: str, source: Source, piece: Piece, cut: int) -> bytes:
-    """Return the lines of a source of the family of that name."""
-    texts: Sequence[bytes]
-    values: Values
-    label: tuple[str, str] | None = None
+def _samples(source: Source, held: Held) -> Iterator[tuple[list[bytes], Values]]:
+    """Yield the label texts and the values of a source's samples, some at a time.
+
+    What is not known, is no number or is beyond all numbers makes none.
+    """
     if isinstance(source, OfHost):
         text = _INFO_TEXT if source.info else _LABEL_TEXT
-        texts = [*map(text, piece.hosts)]
-        values = [source.value(host, piece.now) for host in piece.hosts]
-    elif source.section not in piece.sections:
-        return b""
-    else:
-        rows = piece.sections[source.section]
+        for hosts in held.hosts:
+            said = [(text(host), source.value(host, held.now)) for host in hosts]
+            known = [(label, value) for label, value in said if value is not None]
+            yield [label for label, _ in known], [value for _, value in known]
+        return
+    for rows in held.sections.get(source.section, ()):
         match source:
             case Summary(_, derive):
-                texts, values = [*map(_LABEL_TEXT, rows.hosts)], derive(rows)
-            case Rows(_, names, derive, label):
-                texts = rows.labels.tolist()
+                labels: Things = np.fromiter(map(_LABEL_TEXT, rows.hosts), object)
+                values = derive(rows)
+            case Rows(_, names, derive):
+                labels = rows.labels
                 values = derive(rows, *names) if derive else rows.now(names[0])
-    prefix, labels = _named(name, label, texts, cut)
-    return render(prefix, labels, values)
+        finite = np.isfinite(values)
+        if not finite.all():
+            labels, values = labels[finite], values[finite]
+        yield labels.tolist(), values
 
 
-def _map(family: Open, pieces: Sequence[Piece], cut: int, *, openmetrics: bool) -> Iterator[bytes]:
+def _map(family: Open, held: Held, cut: int, *, openmetrics: bool) -> Iterator[bytes]:
     samples: dict[str, list[tuple[list[bytes], Column]]] = defaultdict(list)
-    for rows in [p.sections[family.section] for p in pieces if family.section in p.sections]:
+    for rows in held.sections.get(family.section, ()):
         alike: dict[tuple[str, ...], list[Block]] = defaultdict(list)
         for block in rows.blocks:
             alike[block.texts[0]].append(block)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 from pombo_exporter import rates
 from pombo_exporter.catalogue import Family, Kind, Rows
-from pombo_exporter.exposition import HOSTS_A_PIECE, pages
+from pombo_exporter.exposition import pages
 from pombo_wire import (
     MAPS,
     SECTIONS,
@@ -275,7 +275,7 @@ def test_page_is_what_prometheus_client_writes_of_the_same_samples(
 
 def test_page_of_many_hosts_holds_each_ones_own_values() -> None:
     exporter = Exporter()
-    names = [f"host-{number}" for number in range(2 * HOSTS_A_PIECE + 1)]
+    names = [f"host-{number}" for number in range(1_100)]
     expected = {}
     for number, name in enumerate(names):
         parts: dict[str, Any] = {"memory": Memory(total=float(number))}
@@ -288,6 +288,20 @@ def test_page_of_many_hosts_holds_each_ones_own_values() -> None:
         expected[name] = all_said(report)
     found = exporter.samples_of_all()
     assert {name: plain(found[name]) for name in names} == expected
+
+
+def test_page_of_wide_hosts_comes_in_pieces_that_take_no_long() -> None:
+    exporter = Exporter()
+    agents = [Agent(exporter, f"host-{number}") for number in range(60)]
+    devices = 16  # as many as a datagram holds
+    for part in range(20):
+        for agent in agents:
+            agent.send(disks=disks(**{f"sd{part}_{row}": row for row in range(devices)}))
+    family = b"\nnode_disk_read_bytes_total{"
+    page = pages(exporter.roster.present(), CATALOGUE, exporter.now, openmetrics=False)
+    lines = [*filter(None, (piece.count(family) for piece in page))]
+    assert sum(lines) == 20 * devices * len(agents)
+    assert max(lines) <= 1_500
 
 
 def test_host_that_is_down_shows_only_what_the_exporter_knows() -> None:

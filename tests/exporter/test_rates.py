@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 from pombo_exporter.blocks import Block, Stamp, pack
-from pombo_exporter.columns import Column, Columns
+from pombo_exporter.columns import Column, Columns, gather
 from pombo_exporter.host import Host
 from pombo_exporter.rates import cpu_average_usage, cpu_usage, difference, per_second
-from pombo_wire import Cpu, Disks, Filesystems, Table
+from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Table
 
 
 def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Columns:
@@ -25,7 +25,9 @@ def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Columns:
         past, since = (pack(before), seconds) if before else (None, 0.0)
         blocks.append(Block(texts, labels, pack(now), past, since, stamp, inf))
     kind = type(reports[0][0]) if reports else Cpu
-    return Columns(kind, [Host("pi", HERE)], [blocks])
+    section = next(name for name, each in SECTIONS.items() if each is kind)
+    host = Host("pi", HERE, sections={section: dict(enumerate(blocks))})
+    return gather([host], section, now=0.0)
 
 
 def said(values: Column) -> list[float | None]:

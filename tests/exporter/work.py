@@ -14,13 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pombo_exporter.exposition import HOSTS_A_PIECE
-
 from bench.fleet import fleet
 from bench.inside import Inside
 
 FIGURES = Path(__file__).with_name("work.json")
-HOSTS = HOSTS_A_PIECE
+HOSTS = 256
 
 #: Of the Pythons that are supported, 3.11 executes the most bytecodes: renew with that one.
 SLACK = 1.05
