@@ -27,6 +27,8 @@ JSON = dict[str, Any]
 
 CROWD = 1000
 AT_ONCE = 50  # hosts of the crowd that report between two looks
+SLOW = 12  # seconds between two reports of a host that is late
+ALMOST_DOWN = 2.9  # intervals
 FLOOD = 3000  # datagrams, more than the receive buffer holds
 GIBIBYTE = 2.0**30
 YEAR = 365 * 86400  # seconds
@@ -49,6 +51,7 @@ class Troubles:
 
     exporter: Exporter
     filling: Sender
+    slow: Sender
     victim: Process
     _socket: socket.socket = field(
         default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -56,6 +59,7 @@ class Troubles:
     _round: int = 0
     _next: int = 0
     _flood_at: float = 0.0
+    _slow_at: float = -math.inf
 
     def __call__(self) -> None:
         """Send what is due."""
@@ -64,6 +68,9 @@ class Troubles:
             self._send(datagram := encode(one_of_the_crowd(self._next, self._round, now)))
             self._next = (self._next + 1) % CROWD
             self._round += self._next == 0
+        if now - self._slow_at > ALMOST_DOWN * SLOW:
+            self._slow_at = now
+            self.slow.report(now)
         if now < self._flood_at:
             return
         self._flood_at = now + 3
@@ -165,12 +172,11 @@ def scene(start_once: Launcher) -> Iterator[Scene]:
     with (
         ExitStack() as stack,
         Sender("filling", exporter.port) as filling,
-        Sender("slow", exporter.port, interval=20) as slow,
+        Sender("slow", exporter.port, interval=SLOW) as slow,
     ):
-        troubles = Troubles(exporter, filling, victim)
+        troubles = Troubles(exporter, filling, slow, victim)
         stack.callback(road.close)
         stack.callback(troubles.close)
-        slow.report(0.0)
 
         def on_record() -> set[str]:
             troubles()
