@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from time import process_time
 
+import numpy as np
+import orjson
 from isal import isal_zlib
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -19,6 +21,7 @@ from bench.peers import PEERS
 from bench.processes import Process
 from bench.results import Row
 
+_AT_ONCE = 1_000  # samples
 _SERVED = 500  # hosts: as much as the peers bear
 _RUNS = 10  # some hundred ticks of the kernel's account
 
@@ -60,6 +63,7 @@ def measure(*, full: bool) -> Iterator[Row]:
     what = f"{count:,} samples"
     beside = f"1/{theirs / ours:.1f} of prometheus_client ({theirs * 1e9:,.0f} ns)"
     yield Row(f"CPU a sample, {what}", f"{ours * 1e9:.0f} ns", beside)
+    yield _stages(text)
     beside = f"1/{theirs / gzipped:.1f} of prometheus_client without gzip"
     yield Row(f"the same with gzip, {what}", f"{gzipped * 1e9:.0f} ns", beside)
     squeezed, small = process_time(), zlib.compress(text[: 10**7], 1)
@@ -70,6 +74,37 @@ def measure(*, full: bool) -> Iterator[Row]:
     beside = f"{slow / fast:.1f} times zlib's speed at level 1"
     yield Row("igzip on such a page", f"{len(small) / 1e6:.1f} MB of 10", beside)
     yield from _served(min(hosts, _SERVED), b"".join(inside.page(1, _SERVED)))
+
+
+def _stages(text: bytes) -> Row:
+    """Time what no page of text can do without, on the samples of one."""
+    samples = [line.rsplit(b" ", 1) for line in text.splitlines() if line and line[:1] != b"#"]
+    values = np.array([float(value) for _, value in samples])
+    held: dict[bytes, bytes] = {}  # label texts, each of them once, as in an exporter
+    names = [name.partition(b"{") for name, _ in samples]
+    labels = [held.setdefault(label, label + b" ") for _, _, label in names]
+    heads = [held.setdefault(name, b"\n" + name + b"{") for name, _, _ in names]
+    number = b"1234567.25"
+
+    def convert() -> None:
+        for start in range(0, len(values), _AT_ONCE):
+            some = values[start : start + _AT_ONCE]
+            orjson.dumps(some, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+
+    def join() -> None:
+        for start in range(0, len(labels), _AT_ONCE):
+            some = labels[start : start + _AT_ONCE]
+            parts = [heads[start], b"", number] * len(some)
+            parts[1::3] = some
+            b"".join(parts)
+
+    converted, joined = (each / len(values) for each in _in_turn([convert, join], 3))
+    return Row(
+        "of which the least that any page takes, here",
+        f"{converted * 1e9:.0f} ns to make a number text, {joined * 1e9:.0f} ns to join it with "
+        "text that is ready",
+        "the rest is what gathers values and labels, and makes rates of them",
+    )
 
 
 def _in_turn(calls: list[Callable[[], object]], runs: int) -> list[float]:
