@@ -55,6 +55,7 @@ PURE = (
     "pombo_exporter.rates",
     "pombo_exporter.refusals",
     "pombo_exporter.roster",
+    "pombo_exporter.standing",
     "pombo_exporter.table",
     "pombo_exporter.views",
     "pombo_exporter.vocabulary",

@@ -112,8 +112,8 @@ def known(roster: Roster, name: str) -> Host:
     Raises:
         HTTPNotFound: when there is none, or it said bye.
     """
-    host = roster.hosts.get(name)
-    if host is None or host.departed:
+    host = roster.find(name)
+    if host is None:
         raise web.HTTPNotFound(text=unknown(name))
     return host
 

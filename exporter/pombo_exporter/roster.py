@@ -81,6 +81,11 @@ class Roster:
         """Return the hosts that have not said bye."""
         return [host for host in self.hosts.values() if not host.departed]
 
+    def find(self, name: str) -> Host | None:
+        """Return the host of that name, unless it has said bye."""
+        host = self.hosts.get(name)
+        return None if host is None or host.departed else host
+
     def admit(self, report: Report, address: Address, now: float, wall: float) -> None:
         """Book a report's number, note that its host lives, hold its sections.
 
@@ -135,8 +140,8 @@ class Roster:
 
     def forget(self, name: str, now: float) -> bool:
         """Forget a host at once; return False when there is none of that name."""
-        host = self.hosts.get(name)
-        if host is None or host.departed:
+        host = self.find(name)
+        if host is None:
             return False
         self._forget(host, now)
         return True

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import ClientResponse
-from builders import CATALOGUE, Agent, Exporter
+from builders import Agent, Exporter
 from pombo_exporter import describe, views
 from pombo_exporter.host import Host
-from pombo_exporter.live import HOSTS_A_TURN, Live
 from pombo_exporter.messages import BEHIND, Page
+from pombo_exporter.news import HOSTS_A_TURN, News
 from pombo_exporter.roster import Limits
 from pombo_exporter.status import Status
 from pombo_exporter.turns import Turns
@@ -48,12 +48,12 @@ def names(data: Any) -> list[str]:
     return [row["name"] for row in data["hosts"]]
 
 
-def watched(exporter: Exporter, pages: int = 1) -> tuple[Live, list[Page]]:
+def watched(exporter: Exporter, pages: int = 1) -> tuple[News, list[Page]]:
     """Return what tells pages, without a server, and pages that look at an exporter."""
     served = Served()
     turns = Turns()
     status = Status(exporter.roster, served.telemetry, turns)
-    found = Live(exporter.roster, CATALOGUE, status, turns)
+    found = News(exporter.roster, status, turns)
     return found, [found.join() for _ in range(pages)]
 
 
