@@ -27,8 +27,6 @@ HOSTS_A_TURN: Final = 256
 SILENCE: Final = 15.0  # seconds until a comment shows that the exporter is still there
 
 _HOSTS_A_LOOK: Final = 256
-_HOSTS_A_PIECE: Final = 32  # take half a millisecond
-_HOSTS_WITH_CURVES_A_PIECE: Final = 24  # as well
 _STATUS_EVERY: Final = 5.0  # seconds
 _PAGES_AT_ONCE: Final = 8  # are written to before the socket has its turn
 
@@ -128,7 +126,7 @@ class News:
     async def _rows(self, hosts: Sequence[Host], wall: float) -> AsyncIterator[Piece]:
         """Note what these hosts say; yield their rows, some at a time, if anybody looks."""
         looked_at = bool(self._pages)
-        for some in _pieces(hosts, _HOSTS_A_PIECE):
+        for some in describe.steps(hosts):
             now = time.monotonic()
             fresh = {host.name for host in some if host.name not in self._shown}
             found = describe.summaries(some, now)
@@ -149,7 +147,7 @@ class News:
         What other pages are still to be told is no concern of it: nothing is noted.
         """
         hosts = self._roster.present()
-        for some in _pieces(hosts, _HOSTS_WITH_CURVES_A_PIECE):
+        for some in describe.steps(hosts):
             found = describe.summaries(some, time.monotonic())
             rows = (self._row(row, wall, whole=True) for row in found)
             yield piece(_before(some, hosts) + b",".join(rows))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, disks, restarted
+from builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, Exporter, disks, restarted
 from hypothesis import given
 from hypothesis import strategies as st
 from pombo_exporter import describe, views
@@ -259,3 +259,18 @@ def test_tables_of_a_host_agree_with_its_page(counters: list[int]) -> None:
         name = "host_network_receive_lost_packets_per_second"
         value = agent.exporter.value(name, device=network.device)
         assert network.receive_lost_packets_per_second == value
+
+
+def test_hosts_are_described_so_many_at_a_time_as_take_no_long() -> None:
+    exporter = Exporter()
+    for number in range(100):
+        Agent(exporter, f"narrow-{number}").send(disks=disks(sda=1), memory=Memory(total=1.0))
+    for number in range(20):
+        cores = tuple(map(str, range(256)))
+        Agent(exporter, f"wide-{number}").send(cpu=Cpu(cores, idle=(1.0,) * 256))
+    hosts = exporter.roster.present()
+    steps = [*describe.steps(hosts)]
+    assert [host for some in steps for host in some] == hosts
+    assert 20 < max(map(len, steps)) <= 50
+    assert max(len(some) for some in steps if some[0].name.startswith("wide")) <= 10
+    assert [*describe.steps([])] == []
