@@ -234,8 +234,9 @@ def _samples(source: Source, held: Mapping[str, Columns]) -> Iterator[Sample]:
             values, labels = derive(rows), [{} for _ in rows.hosts]
         case Rows(_, names, derive, label):
             values = derive(rows, *names) if derive else rows.now(names[0])
-            own = dict([label]) if label else {}
-            labels = [own | row for row in rows.named()]
+            labels = rows.once(Columns.named)
+            if label:
+                labels = [dict([label]) | row for row in labels]
     for texts, value in zip(labels, _known(values), strict=True):
         if value is not None:
             yield Sample(texts, value)
