@@ -23,7 +23,7 @@ from bench.results import Row
 
 _AT_ONCE = 1_000  # samples
 _SERVED = 500  # hosts: as much as the peers bear
-_RUNS = 10  # some hundred ticks of the kernel's account
+_RUNS = 10  # enough for ticks of 10 ms, in which the kernel accounts, to matter little
 
 
 class _Ready(Collector):

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from typing import Final
 
 import msgspec
 
@@ -10,11 +9,9 @@ from pombo_exporter import describe
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.history import Histories
 from pombo_exporter.host import Host
-from pombo_exporter.messages import Event, piece
+from pombo_exporter.messages import MOST_PAGES, Event, piece
 from pombo_exporter.standing import Standing, standing
-
-_REST: Final = 9  # times as long as it took to make one
-_MOST: Final = 100  # hosts
+from pombo_exporter.turns import REST_TIMES
 
 
 class Details:
@@ -41,10 +38,10 @@ class Details:
             data = msgspec.json.encode(describe.detail(host, self._catalogue, now))
             history = self._histories.of(host.name, wall).json()
             text = b'event: host\ndata: {"now_timestamp_seconds":%.3f,"host":%s,"history":%s}\n\n'
-            if len(self._made) >= _MOST:
+            if len(self._made) >= MOST_PAGES:
                 self._made.clear()
             event = (piece(text % (wall, data, history)),)
             made = self._made[host.name] = standing(host, now), event
             done = time.monotonic()
-            self._next = done + _REST * (done - now)
+            self._next = done + REST_TIMES * (done - now)
             return made

@@ -17,20 +17,17 @@ from prometheus_client.exposition import gzip_accepted
 
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.details import Details
-from pombo_exporter.messages import GONE, GZIP_HEADER, HELLO, STILL_HERE, Event
+from pombo_exporter.messages import GONE, GZIP_HEADER, HELLO, MOST_PAGES, STILL_HERE, Event
 from pombo_exporter.news import SILENCE, News
 from pombo_exporter.roster import Roster
 from pombo_exporter.standing import Standing, standing
 from pombo_exporter.status import Status
 from pombo_exporter.stream import HEADERS
-from pombo_exporter.turns import Turns
+from pombo_exporter.turns import REST_TIMES, Turns
 
 log = logging.getLogger("pombo_exporter")
 
-MOST_PAGES: Final = 100  # open at a time
-
 _EVERY: Final = 1.0  # seconds between two turns
-_REST: Final = 9  # times as long as a turn took
 _LEAST_REST: Final = 0.1  # seconds; pages that open together share what they are told
 _PATIENCE: Final = 60.0  # seconds for a page to take one piece
 _FAREWELL: Final = 1.0  # seconds for pages to take what is under way when the exporter stops
@@ -85,7 +82,7 @@ class Live:
                 log.exception("cannot tell pages what happens")
                 self._news.begin_anew()
             took = time.monotonic() - began
-            rest = max(_LEAST_REST, _REST * took)
+            rest = max(_LEAST_REST, REST_TIMES * took)
             await asyncio.sleep(rest)
             with suppress(TimeoutError):
                 left = max(0.0, _EVERY - took - rest)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from isal import isal_zlib
 
+MOST_PAGES: Final = 100  # open at a time
 BEHIND: Final = 8  # events; who has not taken so many is told everything anew, in their place
 
 GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # RFC 1952, 2.3

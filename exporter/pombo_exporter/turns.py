@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Final
 
 LOOK: Final = 0.0005  # seconds; the kernel's default buffer holds some 90 datagrams
+REST_TIMES: Final = 9  # as long as it took, after work that is to have a tenth of the time at most
 TURN: Final = 0.004  # seconds; a turn of the loop costs a tenth of what is done between two looks
 
 
