@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from pombo_exporter.exposition import pages
 from pombo_exporter.families import catalogue
+from pombo_exporter.hosts.roster import Limits, Roster
 from pombo_exporter.intake import Intake
-from pombo_exporter.roster import Limits, Roster
 
 from bench.fleet import INTERVAL
 

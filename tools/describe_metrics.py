@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pombo_exporter.catalogue import Family, OfHost, Open, Rows, Source, Summary
 from pombo_exporter.families import catalogue
-from pombo_exporter.host import INFO_LABELS
+from pombo_exporter.hosts.host import INFO_LABELS
+from pombo_exporter.hosts.roster import Limits, Roster
 from pombo_exporter.intake import Intake
-from pombo_exporter.roster import Limits, Roster
 from pombo_exporter.telemetry import Telemetry
 from pombo_exporter.vocabulary import NOT_HERE
 from pombo_wire import SECTIONS

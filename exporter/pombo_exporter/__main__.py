@@ -17,10 +17,10 @@ from pombo_common.flags import Address
 from pombo_exporter import receiver, web
 from pombo_exporter.collector import Sparing
 from pombo_exporter.families import catalogue
-from pombo_exporter.host import Host
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.roster import Event, Roster
 from pombo_exporter.intake import Intake
 from pombo_exporter.options import Options, TopOptions, command
-from pombo_exporter.roster import Event, Roster
 from pombo_exporter.telemetry import Telemetry
 from pombo_exporter.turns import Turns
 

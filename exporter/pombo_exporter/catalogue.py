@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pombo_exporter import rates
 from pombo_exporter.columns import Column, Columns
-from pombo_exporter.host import Host
+from pombo_exporter.hosts.host import Host
 
 
 class Kind(StrEnum):

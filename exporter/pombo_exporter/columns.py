@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pombo_wire import SECTIONS
 
-from pombo_exporter.blocks import Block, Named, Section
-from pombo_exporter.host import Host
+from pombo_exporter.hosts.blocks import Block, Named, Section
+from pombo_exporter.hosts.host import Host
 
 #: A value for each row, NaN where it is not known.
 Column = NDArray[np.float64]

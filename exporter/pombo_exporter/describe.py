@@ -12,7 +12,7 @@ import numpy as np
 from pombo_exporter import rates
 from pombo_exporter.catalogue import Catalogue, OfHost, Rows, Source, Summary
 from pombo_exporter.columns import Column, Columns, gather
-from pombo_exporter.host import Host, State
+from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.views import (
     Core,
     Disk,

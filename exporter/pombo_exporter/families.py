@@ -17,7 +17,7 @@ from pombo_exporter.catalogue import (
     gauge,
     rate,
 )
-from pombo_exporter.host import State
+from pombo_exporter.hosts.host import State
 from pombo_exporter.vocabulary import NODE_FAMILIES, NODE_MAPS
 
 HOST_FAMILIES: tuple[Family, ...] = (

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pombo_common.logs import Limiter
 from pombo_wire import DecodeError, Reason, decode
 
-from pombo_exporter.host import Address
+from pombo_exporter.hosts.host import Address
+from pombo_exporter.hosts.roster import Refusal, RefusedError, Roster
 from pombo_exporter.refusals import Refusals
-from pombo_exporter.roster import Refusal, RefusedError, Roster
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ import msgspec
 
 from pombo_exporter import describe, views
 from pombo_exporter.history import Histories
-from pombo_exporter.host import Host, State
+from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.messages import STILL_HERE, Event, Page, Piece, joined, piece
-from pombo_exporter.roster import Roster
 from pombo_exporter.standing import Standing, counted, standing
 from pombo_exporter.status import Status
 from pombo_exporter.turns import Turns

@@ -9,7 +9,7 @@ import click
 from pombo_common.flags import Address, AddressType, Duration, flag, log_flags
 
 from pombo_exporter import __version__
-from pombo_exporter.roster import Limits
+from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.table import SortKey
 
 _MOST = 2**31 - 1

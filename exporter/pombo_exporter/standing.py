@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from pombo_exporter.host import Host, State
+from pombo_exporter.hosts.host import Host, State
 
 
 class Standing(Struct, frozen=True, gc=False):

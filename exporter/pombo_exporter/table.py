@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from pombo_common import words
 
-from pombo_exporter.host import State
+from pombo_exporter.hosts.host import State
 from pombo_exporter.views import HostSummary
 
 

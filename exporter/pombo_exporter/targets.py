@@ -12,8 +12,8 @@ from pombo_exporter.api import HOST, known, named
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.exposition import page_of, pages
 from pombo_exporter.formats import format_for
-from pombo_exporter.host import Host, State
-from pombo_exporter.roster import Roster
+from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.stream import stream
 from pombo_exporter.telemetry import Telemetry
 

@@ -20,9 +20,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pombo_exporter import __version__
-from pombo_exporter.host import State
+from pombo_exporter.hosts.host import State
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.intake import Intake
-from pombo_exporter.roster import Roster
 
 _HOSTS_A_STEP = 1024
 

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pombo_exporter.api import BASE
-from pombo_exporter.host import State
+from pombo_exporter.hosts.host import State
 from pombo_exporter.options import TopOptions
 from pombo_exporter.table import COLUMNS, Column, SortKey, cells, rows
 from pombo_exporter.views import HostList, HostSummary

@@ -5,7 +5,7 @@ The API, the page and ``top`` all show these. A value that is not known is None.
 
 from msgspec import Struct
 
-from pombo_exporter.host import State
+from pombo_exporter.hosts.host import State
 
 
 class FullestFilesystem(Struct, frozen=True):

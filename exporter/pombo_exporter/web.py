@@ -9,8 +9,8 @@ from pombo_exporter import api, assets, targets
 from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.exposition import pages
 from pombo_exporter.formats import format_for
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.live import Live
-from pombo_exporter.roster import Roster
 from pombo_exporter.status import Status
 from pombo_exporter.stream import TURNS, stream
 from pombo_exporter.telemetry import Telemetry

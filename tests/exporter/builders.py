@@ -7,8 +7,8 @@ from typing import Any
 
 from pombo_exporter.exposition import pages
 from pombo_exporter.families import catalogue
-from pombo_exporter.host import Address, Host
-from pombo_exporter.roster import Event, Limits, RefusedError, Roster
+from pombo_exporter.hosts.host import Address, Host
+from pombo_exporter.hosts.roster import Event, Limits, RefusedError, Roster
 from pombo_wire import Disks, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text

@@ -7,7 +7,7 @@ from builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, Exporter, disks, r
 from hypothesis import given
 from hypothesis import strategies as st
 from pombo_exporter import describe, views
-from pombo_exporter.host import State
+from pombo_exporter.hosts.host import State
 from pombo_wire import (
     Cpu,
     Filesystems,

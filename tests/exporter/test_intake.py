@@ -8,8 +8,8 @@ import pytest
 from builders import BORN, HERE, Exporter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.intake import REASONS, Intake
-from pombo_exporter.roster import Limits
 from pombo_wire import Report, encode
 
 REFUSED = {

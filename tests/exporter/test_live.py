@@ -12,10 +12,10 @@ import pytest
 from aiohttp import ClientResponse
 from builders import Agent, Exporter
 from pombo_exporter import describe, views
-from pombo_exporter.host import Host
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.messages import BEHIND, Page
 from pombo_exporter.news import HOSTS_A_TURN, News
-from pombo_exporter.roster import Limits
 from pombo_exporter.status import Status
 from pombo_exporter.turns import Turns
 from pombo_wire import Memory, Report

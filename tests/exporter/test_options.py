@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from pombo_common.flags import Address
+from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.options import Options, TopOptions, command
-from pombo_exporter.roster import Limits
 from pombo_exporter.table import SortKey
 
 DEFAULTS = Options(

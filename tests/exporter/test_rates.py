@@ -8,9 +8,9 @@ from builders import HERE
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
-from pombo_exporter.blocks import Block, Stamp, pack
 from pombo_exporter.columns import Column, Columns, gather
-from pombo_exporter.host import Host
+from pombo_exporter.hosts.blocks import Block, Stamp, pack
+from pombo_exporter.hosts.host import Host
 from pombo_exporter.rates import cpu_average_usage, cpu_usage, difference, per_second
 from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Table
 

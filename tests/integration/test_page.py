@@ -14,7 +14,7 @@ from pages import fetch, wait_until
 from playwright.sync_api import Browser, Locator, Page, expect
 from pombo_common import words
 from pombo_exporter import table
-from pombo_exporter.host import State
+from pombo_exporter.hosts.host import State
 from pombo_exporter.views import HostList
 from pombo_wire import Filesystems, Info, Memory, Part, System
 from processes import Exporter, Launcher

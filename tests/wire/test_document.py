@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pombo_exporter.roster import Refusal
+from pombo_exporter.hosts.roster import Refusal
 from pombo_wire import MAPS, MAX_DATAGRAM_BYTES, SECTIONS, Reason, Report, decode
 from pombo_wire.schema import MAX_ROWS, RESERVED_GAUGE_PREFIXES, RESERVED_GAUGES, RESERVED_LABELS
 

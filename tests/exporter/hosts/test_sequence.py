@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_exporter.ledger import WINDOW, Ledger
+from pombo_exporter.hosts.sequence import WINDOW, Ledger
 
 
 class Counts(NamedTuple):

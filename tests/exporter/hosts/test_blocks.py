@@ -7,7 +7,7 @@ import pytest
 from builders import BORN, Agent, Exporter, disks, restarted
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_exporter.blocks import Blocks, columns_of, escape, pack
+from pombo_exporter.hosts.blocks import Blocks, columns_of, escape, pack
 from pombo_wire import DiskInfo, Disks, Filesystems, Report, Table, TimeZone
 
 

@@ -14,8 +14,8 @@ from msgspec import Struct, field
 from msgspec.structs import astuple
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, Info, Report
 
-from pombo_exporter.blocks import Blocks, label_text
-from pombo_exporter.ledger import Ledger
+from pombo_exporter.hosts.blocks import Blocks, label_text
+from pombo_exporter.hosts.sequence import Ledger
 
 LATE_AFTER: Final = 2  # intervals of silence
 DOWN_AFTER: Final = 3

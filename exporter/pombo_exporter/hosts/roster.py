@@ -11,8 +11,8 @@ from itertools import compress
 from msgspec.structs import astuple
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, Report
 
-from pombo_exporter.blocks import KEYS, Block, Blocks, Named, Stamp, follow, place
-from pombo_exporter.host import DOWN_AFTER, IGNORE, LATE_AFTER, RIVAL, Address, Host, State
+from pombo_exporter.hosts.blocks import KEYS, Block, Blocks, Named, Stamp, follow, place
+from pombo_exporter.hosts.host import DOWN_AFTER, IGNORE, LATE_AFTER, RIVAL, Address, Host, State
 
 
 class Refusal(StrEnum):

@@ -1,0 +1,1 @@
+"""Who reports, in what state, and what each host reported last."""
