@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from pombo_exporter.exposition import pages
-from pombo_exporter.families import catalogue
 from pombo_exporter.hosts.roster import Limits, Roster
-from pombo_exporter.intake import Intake
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.metrics.exposition import pages
+from pombo_exporter.metrics.host_families import catalogue
 
 from bench.fleet import INTERVAL
 

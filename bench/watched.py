@@ -13,7 +13,7 @@ from socket import socket
 from time import thread_time
 
 from pombo_exporter import __main__ as exporter
-from pombo_exporter import receiver
+from pombo_exporter.ingest import receiver
 
 
 class _Watch:

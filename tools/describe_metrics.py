@@ -8,13 +8,13 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from pombo_exporter.catalogue import Family, OfHost, Open, Rows, Source, Summary
-from pombo_exporter.families import catalogue
 from pombo_exporter.hosts.host import INFO_LABELS
 from pombo_exporter.hosts.roster import Limits, Roster
-from pombo_exporter.intake import Intake
-from pombo_exporter.telemetry import Telemetry
-from pombo_exporter.vocabulary import NOT_HERE
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.metrics.exporter import Telemetry
+from pombo_exporter.metrics.family import Family, OfHost, Open, Rows, Source, Summary
+from pombo_exporter.metrics.host_families import catalogue
+from pombo_exporter.metrics.node_families import NOT_HERE
 from pombo_wire import SECTIONS
 
 _UNITS = (

@@ -14,14 +14,15 @@ from aiohttp import web as aiohttp_web
 from pombo_common import logs
 from pombo_common.flags import Address
 
-from pombo_exporter import receiver, web
+from pombo_exporter import web
 from pombo_exporter.collector import Sparing
-from pombo_exporter.families import catalogue
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Event, Roster
-from pombo_exporter.intake import Intake
+from pombo_exporter.ingest import receiver
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.metrics.exporter import Telemetry
+from pombo_exporter.metrics.host_families import catalogue
 from pombo_exporter.options import Options, TopOptions, command
-from pombo_exporter.telemetry import Telemetry
 from pombo_exporter.turns import Turns
 
 log = logging.getLogger("pombo_exporter")

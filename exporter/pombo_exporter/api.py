@@ -12,9 +12,9 @@ import msgspec
 from aiohttp import web
 
 from pombo_exporter import describe, views
-from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.metrics.family import Catalogue
 from pombo_exporter.status import Status
 from pombo_exporter.stream import HEADERS, stream
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from pombo_exporter import rates
-from pombo_exporter.catalogue import Catalogue, OfHost, Rows, Source, Summary
-from pombo_exporter.columns import Column, Columns, gather
 from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.metrics import derive
+from pombo_exporter.metrics.columns import Column, Columns, gather
+from pombo_exporter.metrics.family import Catalogue, OfHost, Rows, Source, Summary
 from pombo_exporter.views import (
     Core,
     Disk,
@@ -83,10 +83,10 @@ def _measured(hosts: Sequence[Host], now: float) -> Iterator[tuple[Any, ...]]:
     held = {name: gather(hosts, name, now) for name in _SUMMARISED}
     memory = held["memory"]
     return zip(
-        _known(rates.cpu_average_usage(held["cpu"])),
+        _known(derive.cpu_average_usage(held["cpu"])),
         _single(memory, "total"),
         _single(memory, "available"),
-        _by_host(memory, rates.used_ratio(memory, "total", "available")),
+        _by_host(memory, derive.used_ratio(memory, "total", "available")),
         _fullest(held["filesystems"]),
         _traffic(held["networks"], "receive_bytes"),
         _traffic(held["networks"], "transmit_bytes"),
@@ -149,7 +149,7 @@ def _by_host(record: Columns, values: Column) -> list[float | None]:
 def _traffic(networks: Columns, counter: str) -> list[float | None]:
     """Return, host by host, the rate over all interfaces but the loopback."""
     counted = [device != _LOOPBACK for device in networks.texts("device")]
-    values = rates.per_second(networks, counter)
+    values = derive.per_second(networks, counter)
     known = np.array(counted, dtype=bool) & ~np.isnan(values)
     count = len(networks.hosts)
     of = networks.host_of[known]
@@ -161,7 +161,7 @@ def _fullest(filesystems: Columns) -> list[FullestFilesystem | None]:
     found: list[FullestFilesystem | None] = [None] * len(filesystems.hosts)
     rows = zip(
         filesystems.host_of.tolist(),
-        rates.filled_ratio(filesystems, "size", "free", "available").tolist(),
+        derive.filled_ratio(filesystems, "size", "free", "available").tolist(),
         filesystems.texts("mountpoint"),
         filesystems.now("readonly").tolist(),
         strict=True,
@@ -174,7 +174,7 @@ def _fullest(filesystems: Columns) -> list[FullestFilesystem | None]:
 
 
 def _cores(cpu: Columns) -> list[Core]:
-    return [*map(Core, cpu.texts("cpu"), _known(rates.cpu_usage(cpu)))]
+    return [*map(Core, cpu.texts("cpu"), _known(derive.cpu_usage(cpu)))]
 
 
 def _filesystems(rows: Columns) -> list[Filesystem]:
@@ -184,16 +184,16 @@ def _filesystems(rows: Columns) -> list[Filesystem]:
             Filesystem,
             *map(rows.texts, ("mountpoint", "device", "fstype")),
             _known(rows.now("size")),
-            _known(rates.difference(rows, "size", "free")),
+            _known(derive.difference(rows, "size", "free")),
             _known(rows.now("available")),
-            _known(rates.filled_ratio(rows, "size", "free", "available")),
+            _known(derive.filled_ratio(rows, "size", "free", "available")),
             readonly,
         )
     ]
 
 
 def _disks(rows: Columns) -> list[Disk]:
-    found = (_known(rates.per_second(rows, name)) for name in ("read_bytes", "written_bytes"))
+    found = (_known(derive.per_second(rows, name)) for name in ("read_bytes", "written_bytes"))
     return [*map(Disk, rows.texts("device"), *found)]
 
 
@@ -204,7 +204,7 @@ def _networks(rows: Columns) -> list[Network]:
         ("receive_errors", "receive_drops"),
         ("transmit_errors", "transmit_drops"),
     )
-    found = (_known(rates.per_second(rows, *names)) for names in counters)
+    found = (_known(derive.per_second(rows, *names)) for names in counters)
     return [*map(Network, rows.texts("device"), *found)]
 
 

@@ -6,10 +6,10 @@ import time
 import msgspec
 
 from pombo_exporter import describe
-from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.history import Histories
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.messages import MOST_PAGES, Event, piece
+from pombo_exporter.metrics.family import Catalogue
 from pombo_exporter.standing import Standing, standing
 from pombo_exporter.turns import REST_TIMES
 

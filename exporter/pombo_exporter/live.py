@@ -15,10 +15,10 @@ from typing import Any, Final
 from aiohttp import ClientConnectionError, web
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter.catalogue import Catalogue
 from pombo_exporter.details import Details
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.messages import GONE, GZIP_HEADER, HELLO, MOST_PAGES, STILL_HERE, Event
+from pombo_exporter.metrics.family import Catalogue
 from pombo_exporter.news import SILENCE, News
 from pombo_exporter.standing import Standing, standing
 from pombo_exporter.status import Status

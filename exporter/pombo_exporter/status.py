@@ -9,8 +9,8 @@ from pombo_wire import MAX_DATAGRAM_BYTES
 from pombo_exporter import __version__
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Limits, Roster
-from pombo_exporter.refusals import Refused
-from pombo_exporter.telemetry import Telemetry
+from pombo_exporter.ingest.rejections import Refused
+from pombo_exporter.metrics.exporter import Telemetry
 from pombo_exporter.turns import Turns
 from pombo_exporter.views import ExporterStatus, HostStates, Limit, ReceiveBuffer, Refusal
 

@@ -6,14 +6,14 @@ from time import monotonic, perf_counter
 from aiohttp import web
 
 from pombo_exporter import api, assets, targets
-from pombo_exporter.catalogue import Catalogue
-from pombo_exporter.exposition import pages
-from pombo_exporter.formats import format_for
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.live import Live
+from pombo_exporter.metrics.exporter import Telemetry
+from pombo_exporter.metrics.exposition import pages
+from pombo_exporter.metrics.family import Catalogue
+from pombo_exporter.metrics.formats import format_for
 from pombo_exporter.status import Status
 from pombo_exporter.stream import TURNS, stream
-from pombo_exporter.telemetry import Telemetry
 from pombo_exporter.turns import Turns
 
 

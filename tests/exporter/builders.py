@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pombo_exporter.exposition import pages
-from pombo_exporter.families import catalogue
 from pombo_exporter.hosts.host import Address, Host
 from pombo_exporter.hosts.roster import Event, Limits, RefusedError, Roster
+from pombo_exporter.metrics.exposition import pages
+from pombo_exporter.metrics.host_families import catalogue
 from pombo_wire import Disks, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text

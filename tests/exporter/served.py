@@ -9,8 +9,8 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from builders import CATALOGUE, HERE, Exporter
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.intake import Intake
-from pombo_exporter.telemetry import Telemetry
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.metrics.exporter import Telemetry
 from pombo_exporter.turns import Turns
 from pombo_exporter.web import application
 from pombo_wire import Report, encode

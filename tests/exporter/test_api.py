@@ -14,9 +14,10 @@ from aiohttp import ClientResponse
 from builders import HERE
 from jsonschema import Draft202012Validator
 from pombo_common.flags import Address
-from pombo_exporter import __version__, receiver, views
+from pombo_exporter import __version__, views
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.intake import REASONS
+from pombo_exporter.ingest import receiver
+from pombo_exporter.ingest.intake import REASONS
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
 from served import Client, Served, get, visit
 

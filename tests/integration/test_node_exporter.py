@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from pages import Labels, Page, fetch_page, wait_until
 from pombo_agent.options import FILTERS
-from pombo_exporter.vocabulary import NOT_HERE
+from pombo_exporter.metrics.node_families import NOT_HERE
 from processes import Exporter, Launcher, found, free_port
 
 NAME = "this host"

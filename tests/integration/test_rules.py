@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pages import Labels, wait_until
-from pombo_exporter.families import catalogue
+from pombo_exporter.metrics.host_families import catalogue
 from pombo_wire import Cpu, Filesystems, Memory, Networks, Part
 from processes import Exporter, Launcher, Process, Prometheus
 from senders import Sender

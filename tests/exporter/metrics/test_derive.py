@@ -8,10 +8,10 @@ from builders import HERE
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
-from pombo_exporter.columns import Column, Columns, gather
 from pombo_exporter.hosts.blocks import Block, Stamp, pack
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.rates import cpu_average_usage, cpu_usage, difference, per_second
+from pombo_exporter.metrics.columns import Column, Columns, gather
+from pombo_exporter.metrics.derive import cpu_average_usage, cpu_usage, difference, per_second
 from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Table
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pombo_exporter import rates
-from pombo_exporter.columns import Column, Columns
 from pombo_exporter.hosts.host import Host
+from pombo_exporter.metrics import derive
+from pombo_exporter.metrics.columns import Column, Columns
 
 
 class Kind(StrEnum):
@@ -87,7 +87,7 @@ def column(section: str, name: str, label: tuple[str, str] | None = None) -> Row
 
 def rate(section: str, *columns: str) -> Rows:
     """Return the samples of the rate at which these columns' sum grows."""
-    return Rows(section, columns, rates.per_second)
+    return Rows(section, columns, derive.per_second)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pombo_wire import DecodeError, Reason, decode
 
 from pombo_exporter.hosts.host import Address
 from pombo_exporter.hosts.roster import Refusal, RefusedError, Roster
-from pombo_exporter.refusals import Refusals
+from pombo_exporter.ingest.rejections import Refusals
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ Dashboards and rules written for node_exporter work on them unchanged. Names and
 are those of node_exporter 1.8 (https://github.com/prometheus/node_exporter).
 """
 
-from pombo_exporter import rates
-from pombo_exporter.catalogue import Family, Kind, Open, Rows, column, counter, gauge
+from pombo_exporter.metrics import derive
+from pombo_exporter.metrics.family import Family, Kind, Open, Rows, column, counter, gauge
 
 
 def _counters(section: str, prefix: str, *rows: tuple[str, str, str]) -> tuple[Family, ...]:
@@ -20,14 +20,14 @@ def _gauges(section: str, prefix: str, *rows: tuple[str, str, str]) -> tuple[Fam
 
 def _info(name: str, section: str, text: str) -> Family:
     """Return the family that says in its labels what the texts of a section say."""
-    return gauge(name, text, Rows(section, (), rates.one))
+    return gauge(name, text, Rows(section, (), derive.one))
 
 
 _CPU = (
     counter(
         "node_cpu_seconds_total",
         "Seconds that the core spent in the mode.",
-        *(column("cpu", mode, ("mode", mode)) for mode in rates.CPU_MODES),
+        *(column("cpu", mode, ("mode", mode)) for mode in derive.CPU_MODES),
     ),
     counter(
         "node_cpu_guest_seconds_total",
@@ -229,7 +229,7 @@ _CLOCK = (
     gauge(
         "node_time_clocksource_current_info",
         "The clock source in use; always 1.",
-        Rows("clock_sources", ("current",), rates.present),
+        Rows("clock_sources", ("current",), derive.present),
     ),
 )
 

@@ -15,10 +15,10 @@ from operator import attrgetter
 import numpy as np
 import orjson
 
-from pombo_exporter.catalogue import Catalogue, Kind, OfHost, Open, Rows, Source, Summary
-from pombo_exporter.columns import Column, Columns, Things, gather
 from pombo_exporter.hosts.blocks import Block, columns_of, label_text
 from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.metrics.columns import Column, Columns, Things, gather
+from pombo_exporter.metrics.family import Catalogue, Kind, OfHost, Open, Rows, Source, Summary
 
 Values = Column | list[float]
 

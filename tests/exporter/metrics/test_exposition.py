@@ -10,9 +10,9 @@ from builders import BORN, CATALOGUE, INTERVAL, Agent, Exporter, Sample, disks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
-from pombo_exporter import rates
-from pombo_exporter.catalogue import Family, Kind, Rows
-from pombo_exporter.exposition import pages
+from pombo_exporter.metrics import derive
+from pombo_exporter.metrics.exposition import pages
+from pombo_exporter.metrics.family import Family, Kind, Rows
 from pombo_wire import (
     MAPS,
     SECTIONS,
@@ -53,7 +53,7 @@ NAMES = [
     family.name
     for family in CATALOGUE.families
     for source in family.sources
-    if isinstance(source, Rows) and source.derive in (None, rates.one)
+    if isinstance(source, Rows) and source.derive in (None, derive.one)
 ]
 
 

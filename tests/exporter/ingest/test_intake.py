@@ -9,7 +9,7 @@ from builders import BORN, HERE, Exporter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.intake import REASONS, Intake
+from pombo_exporter.ingest.intake import REASONS, Intake
 from pombo_wire import Report, encode
 
 REFUSED = {

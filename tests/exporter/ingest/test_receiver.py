@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from builders import Exporter
 from pombo_common.flags import Address
-from pombo_exporter import receiver
-from pombo_exporter.intake import Intake
+from pombo_exporter.ingest import receiver
+from pombo_exporter.ingest.intake import Intake
 from pombo_wire import MAX_DATAGRAM_BYTES
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}

@@ -4,8 +4,9 @@
 The families that node_exporter has too stand in ``vocabulary``.
 """
 
-from pombo_exporter import rates
-from pombo_exporter.catalogue import (
+from pombo_exporter.hosts.host import State
+from pombo_exporter.metrics import derive
+from pombo_exporter.metrics.family import (
     Catalogue,
     Family,
     OfHost,
@@ -17,8 +18,7 @@ from pombo_exporter.catalogue import (
     gauge,
     rate,
 )
-from pombo_exporter.hosts.host import State
-from pombo_exporter.vocabulary import NODE_FAMILIES, NODE_MAPS
+from pombo_exporter.metrics.node_families import NODE_FAMILIES, NODE_MAPS
 
 HOST_FAMILIES: tuple[Family, ...] = (
     gauge(
@@ -79,12 +79,12 @@ HOST_FAMILIES: tuple[Family, ...] = (
     gauge(
         "host_cpu_usage_ratio",
         "Share of its time that the core was busy, between the last two reports.",
-        Rows("cpu", rates.CPU_MODES, rates.cpu_usage),
+        Rows("cpu", derive.CPU_MODES, derive.cpu_usage),
     ),
     gauge(
         "host_cpu_average_usage_ratio",
         "Share of all cores' time that they were busy, between the last two reports.",
-        Summary("cpu", rates.cpu_average_usage),
+        Summary("cpu", derive.cpu_average_usage),
     ),
     gauge("host_memory_total_bytes", "Physical memory.", column("memory", "total")),
     gauge(
@@ -105,7 +105,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
     gauge(
         "host_filesystem_used_bytes",
         "Space in use: size less free.",
-        Rows("filesystems", ("size", "free"), rates.difference),
+        Rows("filesystems", ("size", "free"), derive.difference),
     ),
     gauge(
         "host_filesystem_free_bytes",

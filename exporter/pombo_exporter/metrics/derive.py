@@ -6,7 +6,7 @@ counter fell (a device was made anew, a 32-bit counter wrapped).
 
 import numpy as np
 
-from pombo_exporter.columns import Column, Columns
+from pombo_exporter.metrics.columns import Column, Columns
 
 # guest and guest_nice are part of user and nice already.
 CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from pombo_exporter import __version__
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.intake import Intake
+from pombo_exporter.ingest.intake import Intake
 
 _HOSTS_A_STEP = 1024
 

@@ -1,6 +1,6 @@
 """What was refused lately is kept within bounds, the newest first."""
 
-from pombo_exporter.refusals import Refusals
+from pombo_exporter.ingest.rejections import Refusals
 
 
 def note(refusals: Refusals, reason: str, address: str, wall: float) -> None:

@@ -1,0 +1,1 @@
+"""Families and samples: what is stored, as Prometheus reads it."""
