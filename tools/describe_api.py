@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from pombo_exporter import __version__
-from pombo_exporter.api import BASE, ENDPOINTS, Endpoint, Error
+from pombo_exporter.web.api import BASE, ENDPOINTS, Endpoint, Error
 
 JSON = dict[str, Any]
 

@@ -14,16 +14,17 @@ from aiohttp import web as aiohttp_web
 from pombo_common import logs
 from pombo_common.flags import Address
 
-from pombo_exporter import web
-from pombo_exporter.collector import Sparing
+from pombo_exporter.gc_tuning import Sparing
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Event, Roster
 from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exporter import Telemetry
 from pombo_exporter.metrics.host_families import catalogue
-from pombo_exporter.options import Options, TopOptions, command
-from pombo_exporter.turns import Turns
+from pombo_exporter.options import Options, command
+from pombo_exporter.pacing import Turns
+from pombo_exporter.top.options import TopOptions
+from pombo_exporter.web.app import application
 
 log = logging.getLogger("pombo_exporter")
 
@@ -82,7 +83,7 @@ async def serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     drain = receiver.Drain(loop, udp, take)
     turns = Turns(drain.look)
-    app = web.application(roster, families, telemetry, turns, admin=options.admin_api)
+    app = application(roster, families, telemetry, turns, admin=options.admin_api)
     runner = aiohttp_web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -136,7 +137,7 @@ def run(options: Options) -> None:
 
 def top(options: TopOptions) -> None:
     """Show another exporter's hosts; exit with 1 when that cannot be."""
-    from pombo_exporter.top import show  # noqa: PLC0415 - Rich is no part of a running exporter
+    from pombo_exporter.top.screen import show  # noqa: PLC0415 - Rich is no part of a running exporter
 
     sys.exit(show(options))
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from pombo_common.flags import Address, AddressType, Duration, flag, log_flags
 
 from pombo_exporter import __version__
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.table import SortKey
+from pombo_exporter.top.options import TopOptions, top_command
 
 _MOST = 2**31 - 1
 
@@ -27,29 +26,6 @@ class Options:
     limits: Limits
     log_level: str
     log_format: str
-
-
-@dataclass(frozen=True)
-class TopOptions:
-    """What the flags of ``top`` say; ``interval`` is in seconds."""
-
-    url: str
-    once: bool
-    interval: float
-    sort: SortKey
-    filter: str
-
-
-def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    url = value if "://" in value else f"http://{value}"
-    try:
-        parts = urlsplit(url)
-        found = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        found = None
-    if not found:
-        raise click.BadParameter(f"{value!r}: write it as http://host:5005", ctx, param)
-    return url.rstrip("/")
 
 
 def command(
@@ -140,37 +116,5 @@ def command(
             )
         )
 
-    @pombo_exporter.command("top", context_settings={"auto_envvar_prefix": "POMBO_TOP"})
-    @click.argument("url", default="http://localhost:5005", callback=_url)
-    @click.option("--once", is_flag=True, show_envvar=True, help="Print one plain table, and end.")
-    @click.option(
-        "--interval",
-        type=Duration(0.1, 3600),
-        default="2s",
-        show_default=True,
-        show_envvar=True,
-        help="Time between two looks.",
-    )
-    @click.option(
-        "--sort",
-        type=click.Choice([str(key) for key in SortKey]),
-        default=str(SortKey.TROUBLE),
-        show_default=True,
-        show_envvar=True,
-        help="What comes first.",
-    )
-    @click.option(
-        "--filter",
-        default="",
-        show_envvar=True,
-        metavar="TEXT",
-        help="Only hosts with this in their name or in a label, as in rack=7.",
-    )
-    def top_command(*, sort: str, **rest: Any) -> None:
-        """Show every host of the exporter at URL, live.
-
-        URL is http://localhost:5005 unless given.
-        """
-        top(TopOptions(sort=SortKey(sort), **rest))
-
+    pombo_exporter.add_command(top_command(top))
     return pombo_exporter

@@ -11,8 +11,8 @@ from builders import CATALOGUE, HERE, Exporter
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exporter import Telemetry
-from pombo_exporter.turns import Turns
-from pombo_exporter.web import application
+from pombo_exporter.pacing import Turns
+from pombo_exporter.web.app import application
 from pombo_wire import Report, encode
 
 DEADLINE = 30.0  # seconds

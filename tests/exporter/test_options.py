@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 from pombo_common.flags import Address
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.options import Options, TopOptions, command
-from pombo_exporter.table import SortKey
+from pombo_exporter.options import Options, command
+from pombo_exporter.top.options import TopOptions
+from pombo_exporter.top.table import SortKey
 
 DEFAULTS = Options(
     udp_listen_address=Address("::", 5005),

@@ -13,9 +13,9 @@ from browsers import PHONE, Tab, accessibility_faults, chromium
 from pages import fetch, wait_until
 from playwright.sync_api import Browser, Locator, Page, expect
 from pombo_common import words
-from pombo_exporter import table
 from pombo_exporter.hosts.host import State
-from pombo_exporter.views import HostList
+from pombo_exporter.top import table
+from pombo_exporter.views.schema import HostList
 from pombo_wire import Filesystems, Info, Memory, Part, System
 from processes import Exporter, Launcher
 from senders import HOSTILE_NAMES, Sender, steady

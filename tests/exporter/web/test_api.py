@@ -14,14 +14,15 @@ from aiohttp import ClientResponse
 from builders import HERE
 from jsonschema import Draft202012Validator
 from pombo_common.flags import Address
-from pombo_exporter import __version__, views
+from pombo_exporter import __version__
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.intake import REASONS
+from pombo_exporter.views import schema
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
 from served import Client, Served, get, visit
 
-DOCUMENT = json.loads((Path(__file__).parents[2] / "docs/openapi.json").read_text())
+DOCUMENT = json.loads((Path(__file__).parents[3] / "docs/openapi.json").read_text())
 
 HOSTILE = [
     *("a/b", "/", "//", "..", ".", "../..", "a/../b", "50%", "a%2Fb", "a%252Fb", "%", "x y", " "),
@@ -90,16 +91,16 @@ def trouble() -> Served:
 def test_document_describes_what_can_be_described() -> None:
     assert DOCUMENT["openapi"] == "3.1.0"
     assert DOCUMENT["info"]["version"] == __version__
-    for schema in DOCUMENT["components"]["schemas"].values():
-        Draft202012Validator.check_schema(schema)
-        assert schema["description"]
+    for described in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(described)
+        assert described["description"]
 
 
 def test_every_field_with_a_unit_says_so_in_its_name() -> None:
     units = ("_seconds", "_bytes", "_ratio", "_per_second")
     plain = {"load1", "load5", "load15", "value"}
-    for name, schema in DOCUMENT["components"]["schemas"].items():
-        for field, said in schema.get("properties", {}).items():
+    for name, described in DOCUMENT["components"]["schemas"].items():
+        for field, said in described.get("properties", {}).items():
             kinds = [said, *said.get("anyOf", [])]
             if any(kind.get("type") == "number" for kind in kinds):
                 assert field.endswith(units) or field in plain, (name, field)
@@ -209,11 +210,11 @@ def test_status_tells_limits_buffers_and_what_was_refused_newest_first() -> None
     served = trouble()
     code, found = ask(served, STATUS)
     assert code == 200
-    status = msgspec.convert(found, views.ExporterStatus)
+    status = msgspec.convert(found, schema.ExporterStatus)
     assert status.version == __version__
-    assert status.hosts == views.HostStates(live=1, late=1, down=1)
+    assert status.hosts == schema.HostStates(live=1, late=1, down=1)
     hosts, series, datagram = status.limits
-    assert hosts == views.Limit("hosts", 4, 4, 1.0, None)
+    assert hosts == schema.Limit("hosts", 4, 4, 1.0, None)
     assert (series.name, series.limit, series.host) == ("series_per_host", 10_000, "live")
     assert series.used == served.exporter.roster.series(served.exporter.host("live").sections) > 5
     assert series.used_ratio == series.used / 10_000

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 from builders import Agent, Exporter
-from pombo_exporter import describe, views
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.messages import BEHIND, Page
-from pombo_exporter.news import HOSTS_A_TURN, News
-from pombo_exporter.status import Status
-from pombo_exporter.turns import Turns
+from pombo_exporter.live.fleet_feed import HOSTS_A_TURN, News
+from pombo_exporter.live.sse import BEHIND, Page
+from pombo_exporter.pacing import Turns
+from pombo_exporter.views import describe, schema
+from pombo_exporter.views.status import Status
 from pombo_wire import Memory, Report
 from served import DEADLINE, Client, Served, get, visit
 
@@ -146,7 +146,7 @@ def test_page_of_one_host_is_told_all_of_it_and_when_it_is_gone() -> None:
 def test_more_pages_than_the_bound_are_refused_until_one_leaves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pombo_exporter.live.MOST_PAGES", 3)
+    monkeypatch.setattr("pombo_exporter.web.live.MOST_PAGES", 3)
     served = Served()
 
     async def use(client: Client) -> None:
@@ -375,7 +375,7 @@ def test_turn_that_fails_is_logged_and_the_next_one_goes_on(
     fails = [OSError("for once")]
     looked = describe.summaries
 
-    def summaries(hosts: Sequence[Host], now: float) -> list[views.HostSummary]:
+    def summaries(hosts: Sequence[Host], now: float) -> list[schema.HostSummary]:
         if fails:
             raise fails.pop()
         return looked(hosts, now)

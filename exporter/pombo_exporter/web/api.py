@@ -11,12 +11,12 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from pombo_exporter import describe, views
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.metrics.family import Catalogue
-from pombo_exporter.status import Status
-from pombo_exporter.stream import HEADERS, stream
+from pombo_exporter.views import describe, schema
+from pombo_exporter.views.status import Status
+from pombo_exporter.web.responses import HEADERS, stream
 
 BASE: Final = "/api/v1"
 HOST: Final = "{host:(?s:.+)}"  # in a route: slashes and line feeds are part of a name
@@ -45,8 +45,8 @@ class Endpoint(NamedTuple):
 _UNKNOWN = (404, "No host has this name.")
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/hosts", "hosts", "Every host, in a line each.", views.HostList),
-    Endpoint("GET", "/hosts/{host}", "host", "All of one host.", views.HostDetail, [_UNKNOWN]),
+    Endpoint("GET", "/hosts", "hosts", "Every host, in a line each.", schema.HostList),
+    Endpoint("GET", "/hosts/{host}", "host", "All of one host.", schema.HostDetail, [_UNKNOWN]),
     Endpoint(
         "DELETE",
         "/hosts/{host}",
@@ -60,7 +60,7 @@ ENDPOINTS: Final = (
         "/status",
         "status",
         "The exporter: versions, limits and how full they are, what was refused and why.",
-        views.ExporterStatus,
+        schema.ExporterStatus,
     ),
 )
 

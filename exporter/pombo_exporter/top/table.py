@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from pombo_common import words
 
 from pombo_exporter.hosts.host import State
-from pombo_exporter.views import HostSummary
+from pombo_exporter.views.schema import HostSummary
 
 
 class SortKey(StrEnum):

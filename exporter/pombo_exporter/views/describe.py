@@ -13,7 +13,7 @@ from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.columns import Column, Columns, gather
 from pombo_exporter.metrics.family import Catalogue, OfHost, Rows, Source, Summary
-from pombo_exporter.views import (
+from pombo_exporter.views.schema import (
     Core,
     Disk,
     FamilyView,

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from pombo_exporter.turns import LOOK, TURN, Turns
+from pombo_exporter.pacing import LOOK, TURN, Turns
 
 
 def test_work_looks_at_the_socket_and_gives_the_loop_back_once_its_time_is_over() -> None:

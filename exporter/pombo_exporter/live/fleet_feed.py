@@ -12,14 +12,14 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from pombo_exporter import describe, views
-from pombo_exporter.history import Histories
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.messages import STILL_HERE, Event, Page, Piece, joined, piece
-from pombo_exporter.standing import Standing, counted, standing
-from pombo_exporter.status import Status
-from pombo_exporter.turns import Turns
+from pombo_exporter.live.history import Histories
+from pombo_exporter.live.sse import STILL_HERE, Event, Page, Piece, joined, piece
+from pombo_exporter.live.version import Standing, counted, standing
+from pombo_exporter.pacing import Turns
+from pombo_exporter.views import describe, schema
+from pombo_exporter.views.status import Status
 
 Thing = TypeVar("Thing")
 
@@ -153,7 +153,7 @@ class News:
             yield piece(_before(some, hosts) + b",".join(rows))
             await self._turns.give()
 
-    def _row(self, row: views.HostSummary, wall: float, *, whole: bool) -> bytes:
+    def _row(self, row: schema.HostSummary, wall: float, *, whole: bool) -> bytes:
         text = msgspec.json.encode(row)
         if not whole:
             return text
@@ -175,7 +175,7 @@ def _event(
     wall: float,
     rows: Sequence[Piece],
     gone: Sequence[str] = (),
-    status: views.ExporterStatus | None = None,
+    status: schema.ExporterStatus | None = None,
 ) -> Event:
     start = b'event: %s\ndata: {"now_timestamp_seconds":%.3f,"hosts":[' % (name, wall)
     end = b'],"gone":' + msgspec.json.encode(gone)

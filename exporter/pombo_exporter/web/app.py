@@ -5,16 +5,16 @@ from time import monotonic, perf_counter
 
 from aiohttp import web
 
-from pombo_exporter import api, assets, targets
 from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.live import Live
 from pombo_exporter.metrics.exporter import Telemetry
 from pombo_exporter.metrics.exposition import pages
 from pombo_exporter.metrics.family import Catalogue
 from pombo_exporter.metrics.formats import format_for
-from pombo_exporter.status import Status
-from pombo_exporter.stream import TURNS, stream
-from pombo_exporter.turns import Turns
+from pombo_exporter.pacing import Turns
+from pombo_exporter.views.status import Status
+from pombo_exporter.web import api, assets, discovery
+from pombo_exporter.web.live import Live
+from pombo_exporter.web.responses import TURNS, stream
 
 
 def application(
@@ -40,7 +40,7 @@ def application(
             web.get("/-/ready", routes.ready),
             web.get("/live", live.events),
             *assets.routes(),
-            *targets.routes(roster, catalogue, telemetry),
+            *discovery.routes(roster, catalogue, telemetry),
             *api.routes(roster, catalogue, status, admin=admin),
         ]
     )

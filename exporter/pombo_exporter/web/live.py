@@ -15,15 +15,15 @@ from typing import Any, Final
 from aiohttp import ClientConnectionError, web
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter.details import Details
 from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.messages import GONE, GZIP_HEADER, HELLO, MOST_PAGES, STILL_HERE, Event
+from pombo_exporter.live.fleet_feed import SILENCE, News
+from pombo_exporter.live.host_feed import Details
+from pombo_exporter.live.sse import GONE, GZIP_HEADER, HELLO, MOST_PAGES, STILL_HERE, Event
+from pombo_exporter.live.version import Standing, standing
 from pombo_exporter.metrics.family import Catalogue
-from pombo_exporter.news import SILENCE, News
-from pombo_exporter.standing import Standing, standing
-from pombo_exporter.status import Status
-from pombo_exporter.stream import HEADERS
-from pombo_exporter.turns import REST_TIMES, Turns
+from pombo_exporter.pacing import REST_TIMES, Turns
+from pombo_exporter.views.status import Status
+from pombo_exporter.web.responses import HEADERS
 
 log = logging.getLogger("pombo_exporter")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from served import Served, get
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = files("pombo_exporter").joinpath("page")
 FILES = {file.name: file.read_bytes() for file in PAGE.iterdir()}
 KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from msgspec import Struct
 
-from pombo_exporter.views import HostSummary
+from pombo_exporter.views.schema import HostSummary
 
 STEP_SECONDS: Final = 5
 POINTS: Final = 60  # five minutes

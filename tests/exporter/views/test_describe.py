@@ -6,8 +6,8 @@ import pytest
 from builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, Exporter, disks, restarted
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_exporter import describe, views
 from pombo_exporter.hosts.host import State
+from pombo_exporter.views import describe, schema
 from pombo_wire import (
     Cpu,
     Filesystems,
@@ -22,13 +22,13 @@ from pombo_wire import (
 )
 
 
-def summary(agent: Agent) -> views.HostSummary:
+def summary(agent: Agent) -> schema.HostSummary:
     host = agent.exporter.host(agent.host)
     [found] = describe.summaries([host], agent.exporter.now)
     return found
 
 
-def detail(agent: Agent) -> views.HostDetail:
+def detail(agent: Agent) -> schema.HostDetail:
     return describe.detail(agent.exporter.host(agent.host), CATALOGUE, agent.exporter.now)
 
 
@@ -111,7 +111,7 @@ def test_fullest_filesystem_is_the_one_with_least_room_that_can_be_written_to() 
     agent.send(filesystems=filesystems(cd=0.0))
     assert summary(agent).fullest_filesystem is None
     agent.send(filesystems=filesystems(empty=100.0))
-    assert summary(agent).fullest_filesystem == views.FullestFilesystem("/empty", 0.0)
+    assert summary(agent).fullest_filesystem == schema.FullestFilesystem("/empty", 0.0)
 
 
 def test_ratio_of_a_filesystem_is_that_of_the_dashboards() -> None:
@@ -189,7 +189,7 @@ def test_first_report_has_no_rates() -> None:
     found = summary(agent)
     assert found.cpu_usage_ratio is None
     assert found.network_receive_bytes_per_second is None
-    assert detail(agent).cores == [views.Core("0", None), views.Core("1", None)]
+    assert detail(agent).cores == [schema.Core("0", None), schema.Core("1", None)]
 
 
 def test_host_that_is_down_measures_nothing_even_before_a_sweep() -> None:

@@ -11,8 +11,8 @@ from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Limits, Roster
 from pombo_exporter.ingest.rejections import Refused
 from pombo_exporter.metrics.exporter import Telemetry
-from pombo_exporter.turns import Turns
-from pombo_exporter.views import ExporterStatus, HostStates, Limit, ReceiveBuffer, Refusal
+from pombo_exporter.pacing import Turns
+from pombo_exporter.views.schema import ExporterStatus, HostStates, Limit, ReceiveBuffer, Refusal
 
 
 class Status:

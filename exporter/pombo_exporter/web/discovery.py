@@ -8,14 +8,14 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import asdict
 
-from pombo_exporter.api import HOST, known, named
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.metrics.exporter import Telemetry
 from pombo_exporter.metrics.exposition import page_of, pages
 from pombo_exporter.metrics.family import Catalogue
 from pombo_exporter.metrics.formats import format_for
-from pombo_exporter.stream import stream
+from pombo_exporter.web.api import HOST, known, named
+from pombo_exporter.web.responses import stream
 
 _BEFORE: Final = "/hosts/"
 _AFTER: Final = "/metrics"

@@ -9,7 +9,7 @@ from aiohttp import ClientConnectionError, web
 from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter.turns import Turns
+from pombo_exporter.pacing import Turns
 
 _WRITE: Final = 2**16  # bytes at once: each time costs, too
 _PATIENCE: Final = 60.0  # seconds for a client to take its page

@@ -5,13 +5,13 @@ import time
 
 import msgspec
 
-from pombo_exporter import describe
-from pombo_exporter.history import Histories
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.messages import MOST_PAGES, Event, piece
+from pombo_exporter.live.history import Histories
+from pombo_exporter.live.sse import MOST_PAGES, Event, piece
+from pombo_exporter.live.version import Standing, standing
 from pombo_exporter.metrics.family import Catalogue
-from pombo_exporter.standing import Standing, standing
-from pombo_exporter.turns import REST_TIMES
+from pombo_exporter.pacing import REST_TIMES
+from pombo_exporter.views import describe
 
 
 class Details:

@@ -22,11 +22,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from pombo_exporter.api import BASE
 from pombo_exporter.hosts.host import State
-from pombo_exporter.options import TopOptions
-from pombo_exporter.table import COLUMNS, Column, SortKey, cells, rows
-from pombo_exporter.views import HostList, HostSummary
+from pombo_exporter.top.options import TopOptions
+from pombo_exporter.top.table import COLUMNS, Column, SortKey, cells, rows
+from pombo_exporter.views.schema import HostList, HostSummary
+from pombo_exporter.web.api import BASE
 
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _LINES_AROUND = 4  # title, head of the table, message, keys

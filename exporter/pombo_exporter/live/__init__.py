@@ -1,0 +1,1 @@
+"""Changes, for whoever subscribes to them; nothing here knows HTTP."""

@@ -1,0 +1,73 @@
+"""The flags of ``pombo-exporter top``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+from pombo_common.flags import Duration
+
+from pombo_exporter.top.table import SortKey
+
+
+@dataclass(frozen=True)
+class TopOptions:
+    """What the flags of ``top`` say; ``interval`` is in seconds."""
+
+    url: str
+    once: bool
+    interval: float
+    sort: SortKey
+    filter: str
+
+
+def top_command(run: Callable[[TopOptions], None]) -> click.Command:
+    """Return the subcommand that reads the flags and calls ``run`` with them."""
+
+    @click.command("top", context_settings={"auto_envvar_prefix": "POMBO_TOP"})
+    @click.argument("url", default="http://localhost:5005", callback=_url)
+    @click.option("--once", is_flag=True, show_envvar=True, help="Print one plain table, and end.")
+    @click.option(
+        "--interval",
+        type=Duration(0.1, 3600),
+        default="2s",
+        show_default=True,
+        show_envvar=True,
+        help="Refresh interval.",
+    )
+    @click.option(
+        "--sort",
+        type=click.Choice([str(key) for key in SortKey]),
+        default=str(SortKey.TROUBLE),
+        show_default=True,
+        show_envvar=True,
+        help="Sort column.",
+    )
+    @click.option(
+        "--filter",
+        default="",
+        show_envvar=True,
+        metavar="TEXT",
+        help="Show only hosts that have TEXT in their name or in a label, as in rack=7.",
+    )
+    def top(*, sort: str, **rest: Any) -> None:
+        """Show every host of the exporter at URL, live.
+
+        URL is http://localhost:5005 unless given.
+        """
+        run(TopOptions(sort=SortKey(sort), **rest))
+
+    return top
+
+
+def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    url = value if "://" in value else f"http://{value}"
+    try:
+        parts = urlsplit(url)
+        found = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        found = None
+    if not found:
+        raise click.BadParameter(f"{value!r}: write it as http://host:5005", ctx, param)
+    return url.rstrip("/")

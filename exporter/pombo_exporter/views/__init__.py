@@ -1,0 +1,1 @@
+"""What is stored as typed structs, for people and programs."""

@@ -1,0 +1,1 @@
+"""HTTP: scrapes, service discovery, the API, the live page."""
