@@ -67,7 +67,7 @@ peers:
 
 # What the live page costs a browser, with 2,000 hosts; nothing else should run meanwhile.
 measure-page: install
-	PYTHONPATH=.:tests/integration $(BIN)/python tools/measure_page.py
+	PYTHONPATH=.:tests $(BIN)/python tools/measure_page.py
 
 docs: install
 	$(BIN)/python tools/describe_metrics.py > docs/metrics.md
@@ -75,7 +75,7 @@ docs: install
 
 # The pictures in README.md, of real agents; some minutes.
 pictures: install
-	PYTHONPATH=tests/integration $(BIN)/python tools/take_screenshots.py
+	PYTHONPATH=tests $(BIN)/python tools/take_screenshots.py
 
 # Pins the newest versions that the packages and tests/requirements.txt allow, for every platform.
 lock: install

@@ -10,8 +10,8 @@ from collections import Counter
 from time import sleep
 from typing import Any, NamedTuple
 
-from browsers import DESKTOP, chromium
 from playwright.sync_api import Browser, expect
+from support.browsers import DESKTOP, chromium
 
 from bench.processes import exporter, get, load
 

@@ -9,10 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from browsers import PHONE, chromium
 from playwright.sync_api import Browser, Page, ViewportSize, expect
-from processes import ROOT, Exporter, Launcher, Process
-from senders import Sender
+from support.browsers import PHONE, chromium
+from support.processes import ROOT, Exporter, Launcher, Process
+from support.senders import Sender
 
 PICTURES = ROOT / "docs" / "images"
 INTERVAL = 5  # seconds

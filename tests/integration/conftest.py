@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import Launcher
+from support.processes import Launcher
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

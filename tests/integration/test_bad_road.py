@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from pages import Page, wait_until
-from processes import Exporter, Launcher
-from relays import Relay, Truth, truth
-from senders import CORES, DEVICES, STEADY_RATES, Sender, steady
+from support.pages import Page, wait_until
+from support.processes import Exporter, Launcher
+from support.relays import Relay, Truth, truth
+from support.senders import CORES, DEVICES, STEADY_RATES, Sender, steady
 
 COUNTERS = ("received", "lost", "duplicate", "reordered")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from containers import Image, Mount, Network, Root, built, compose, context, tools
-from pages import wait_until
-from processes import ROOT, Launcher, Process, found
+from support.containers import Image, Mount, Network, Root, built, compose, context, tools
+from support.pages import wait_until
+from support.processes import ROOT, Launcher, Process, found
 
 SERVICES: dict[str, Any] = compose()["services"]
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from pages import wait_until
 from pombo_wire import Cpu, Disks, Filesystems, Info, Memory, Networks, Report, System, encode
-from processes import ROOT, Exporter, Launcher, Process, Prometheus
-from relays import Relay
-from senders import Sender
+from support.pages import wait_until
+from support.processes import ROOT, Exporter, Launcher, Process, Prometheus
+from support.relays import Relay
+from support.senders import Sender
 
 JSON = dict[str, Any]
 

@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pages import Page, wait_until
 from pombo_wire import Report, encode
-from processes import Exporter, Launcher, complaints, found
-from senders import HOSTILE_NAMES, MEMORY_BYTES, Sender, steady
+from support.pages import Page, wait_until
+from support.processes import Exporter, Launcher, complaints, found
+from support.senders import HOSTILE_NAMES, MEMORY_BYTES, Sender, steady
 
 MEBIBYTE = 2**20
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import Labels, fetch, wait_until
-from processes import ROOT, Exporter, Launcher, Prometheus, complaints, found
 from ruamel.yaml import YAML
-from senders import HOSTILE_NAMES, Sender, steady
+from support.pages import Labels, fetch, wait_until
+from support.processes import ROOT, Exporter, Launcher, Prometheus, complaints, found
+from support.senders import HOSTILE_NAMES, Sender, steady
 
 CONFIG = "prometheus-targets.yml"
 

@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from pages import Page, wait_until
-from processes import Exporter, Launcher, free_port
-from senders import MEMORY_BYTES, RATE_NAMES, STEADY_RATES, Sender, steady
+from support.pages import Page, wait_until
+from support.processes import Exporter, Launcher, free_port
+from support.senders import MEMORY_BYTES, RATE_NAMES, STEADY_RATES, Sender, steady
 
 INTERVAL = 0.5  # seconds, of the agents here unless said otherwise
 CLOCKS = 0.005  # seconds that two readings of clocks may be apart

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from pages import fetch, fetch_page, wait_until
-from processes import Launcher, Process, found, free_port
+from support.pages import fetch, fetch_page, wait_until
+from support.processes import Launcher, Process, found, free_port
 
 HOST = socket.gethostname()
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from pages import Labels, Page, fetch_page, wait_until
 from pombo_agent.options import FILTERS
 from pombo_exporter.metrics.node_families import NOT_HERE
-from processes import Exporter, Launcher, found, free_port
+from support.pages import Labels, Page, fetch_page, wait_until
+from support.processes import Exporter, Launcher, found, free_port
 
 NAME = "this host"
 INTERVAL = 0.5  # seconds between reports

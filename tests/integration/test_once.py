@@ -2,8 +2,8 @@
 
 import subprocess
 
-from pages import wait_until
-from processes import BIN, Launcher, found
+from support.pages import wait_until
+from support.processes import BIN, Launcher, found
 
 
 def test_printed_datagrams_sent_with_nc_are_taken(start: Launcher) -> None:

@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from browsers import PHONE, Tab, accessibility_faults, chromium
-from pages import fetch, wait_until
 from playwright.sync_api import Browser, Locator, Page, expect
 from pombo_common import words
 from pombo_exporter.hosts.host import State
 from pombo_exporter.top import table
 from pombo_exporter.views.schema import HostList
 from pombo_wire import Filesystems, Info, Memory, Part, System
-from processes import Exporter, Launcher
-from senders import HOSTILE_NAMES, Sender, steady
+from support.browsers import PHONE, Tab, accessibility_faults, chromium
+from support.pages import fetch, wait_until
+from support.processes import Exporter, Launcher
+from support.senders import HOSTILE_NAMES, Sender, steady
 
 GIBIBYTE = 2**30
 INTERVAL = 1.0  # seconds between two reports of the hosts here

@@ -3,10 +3,10 @@
 import subprocess
 
 import pytest
-from pages import fetch, wait_until
-from processes import ROOT, Launcher, complaints, found
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from senders import HOSTILE_NAMES, STEADY_RATES, Sender, steady
+from support.pages import fetch, wait_until
+from support.processes import ROOT, Launcher, complaints, found
+from support.senders import HOSTILE_NAMES, STEADY_RATES, Sender, steady
 
 
 def test_shipped_configuration_is_valid() -> None:

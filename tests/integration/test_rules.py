@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from pages import Labels, wait_until
 from pombo_exporter.metrics.host_families import catalogue
 from pombo_wire import Cpu, Filesystems, Memory, Networks, Part
-from processes import Exporter, Launcher, Process, Prometheus
-from senders import Sender
+from support.pages import Labels, wait_until
+from support.processes import Exporter, Launcher, Process, Prometheus
+from support.senders import Sender
 
 GIBIBYTE = 2**30
 HOSTS = 8  # reported below, and as many as may be

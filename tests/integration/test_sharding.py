@@ -6,10 +6,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from pages import wait_until
-from processes import ROOT, Exporter, Launcher, Prometheus
 from ruamel.yaml import YAML
-from senders import Sender
+from support.pages import wait_until
+from support.processes import ROOT, Exporter, Launcher, Prometheus
+from support.senders import Sender
 
 _YAML = YAML(typ="safe")
 _CONFIG = ROOT / "prometheus-targets.yml"

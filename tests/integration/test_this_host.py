@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from pages import Page, wait_until
-from processes import Exporter, Launcher, found
+from support.pages import Page, wait_until
+from support.processes import Exporter, Launcher, found
 
 NAME = "this host"
 INTERVAL = 2  # seconds between reports: long enough for a copy to fit in between

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from pages import wait_until
-from processes import BIN, Exporter, Launcher, free_port
-from senders import HOSTILE_NAMES, Sender, steady
-from terminals import top
+from support.pages import wait_until
+from support.processes import BIN, Exporter, Launcher, free_port
+from support.senders import HOSTILE_NAMES, Sender, steady
+from support.terminals import top
 
 
 def once(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,9 +4,9 @@ import json
 from functools import partial
 from urllib.parse import quote
 
-from pages import fetch, wait_until
-from processes import Exporter, Launcher
-from terminals import top
+from support.pages import fetch, wait_until
+from support.processes import Exporter, Launcher
+from support.terminals import top
 
 NAME = "rack 7/dies"
 INTERVAL = 3.0  # seconds

@@ -4,11 +4,11 @@ from math import nan
 from typing import NamedTuple
 
 import pytest
-from builders import BORN, Agent, Exporter, disks, restarted
 from hypothesis import given
 from hypothesis import strategies as st
 from pombo_exporter.hosts.blocks import Blocks, columns_of, escape, pack
 from pombo_wire import DiskInfo, Disks, Filesystems, Report, Table, TimeZone
+from support.builders import BORN, Agent, Exporter, disks, restarted
 
 
 class Row(NamedTuple):

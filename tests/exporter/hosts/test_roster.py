@@ -1,9 +1,9 @@
 """The hosts in memory: who lives, who is down, who is refused, and what is let go."""
 
-from builders import BORN, HERE, THERE, Agent, Exporter, disks, restarted
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Event, Limits, Refusal, Roster
 from pombo_wire import Info, Memory, Report
+from support.builders import BORN, HERE, THERE, Agent, Exporter, disks, restarted
 
 # --- live, late, down, forgotten ---
 

@@ -5,12 +5,12 @@ import logging
 from typing import Any
 
 import pytest
-from builders import BORN, HERE, Exporter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.intake import REASONS, Intake
 from pombo_wire import Report, encode
+from support.builders import BORN, HERE, Exporter
 
 REFUSED = {
     "too_large": b'{"host":"pi"}' + b" " * 1200,

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from builders import Agent, Exporter
 from msgspec.structs import replace
 from pombo_exporter.live.history import CURVES, POINTS, STEP_SECONDS, Histories
 from pombo_exporter.views.describe import summaries
 from pombo_exporter.views.schema import HostSummary
 from pombo_wire import Memory
+from support.builders import Agent, Exporter
 
 START = 1_800_000_000.0
 

@@ -4,7 +4,6 @@ from math import inf, isnan
 
 import numpy as np
 import pytest
-from builders import HERE
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
@@ -13,6 +12,7 @@ from pombo_exporter.hosts.host import Host
 from pombo_exporter.metrics.columns import Column, Columns, gather
 from pombo_exporter.metrics.derive import cpu_average_usage, cpu_usage, difference, per_second
 from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Table
+from support.builders import HERE
 
 
 def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Columns:

@@ -6,7 +6,6 @@ from math import isfinite
 from typing import Any
 
 import pytest
-from builders import BORN, CATALOGUE, INTERVAL, Agent, Exporter, Sample, disks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
@@ -29,6 +28,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
+from support.builders import BORN, CATALOGUE, INTERVAL, Agent, Exporter, Sample, disks
 
 HOSTILE = [
     *('say "x"', "back\\slash", "line\nfeed", "\r\n", "\\n", '\\"', "tab\t", "}", "{", ",", "="),

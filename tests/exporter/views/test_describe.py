@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, Exporter, disks, restarted
 from hypothesis import given
 from hypothesis import strategies as st
 from pombo_exporter.hosts.host import State
@@ -20,6 +19,7 @@ from pombo_wire import (
     Temperatures,
     Uname,
 )
+from support.builders import CATALOGUE, HERE, INTERVAL, THERE, Agent, Exporter, disks, restarted
 
 
 def summary(agent: Agent) -> schema.HostSummary:

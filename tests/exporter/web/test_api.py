@@ -11,7 +11,6 @@ from urllib.parse import quote
 import msgspec
 import pytest
 from aiohttp import ClientResponse
-from builders import HERE
 from jsonschema import Draft202012Validator
 from pombo_common.flags import Address
 from pombo_exporter import __version__
@@ -20,7 +19,8 @@ from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.views import schema
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
-from served import Client, Served, get, visit
+from support.builders import HERE
+from support.served import Client, Served, get, visit
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs/openapi.json").read_text())
 

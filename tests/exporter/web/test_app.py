@@ -10,7 +10,6 @@ from time import monotonic
 import pytest
 from aiohttp import ServerDisconnectedError, web
 from aiohttp.typedefs import Handler
-from builders import HERE
 from pombo_common.flags import Address
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest import receiver
@@ -18,7 +17,8 @@ from pombo_exporter.ingest.intake import REASONS
 from pombo_wire import MAX_DATAGRAM_BYTES, Report, encode
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
-from served import Client, Served, get, visit
+from support.builders import HERE
+from support.served import Client, Served, get, visit
 
 OPENMETRICS = "application/openmetrics-text"
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from served import Served, get
+from support.served import Served, get
 
 ROOT = Path(__file__).parents[3]
 PAGE = files("pombo_exporter").joinpath("page")

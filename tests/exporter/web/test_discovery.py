@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from builders import CATALOGUE, HERE, Agent, disks
 from pombo_exporter.metrics.exposition import page_of
 from pombo_wire import Cpu, Filesystems, Info, Memory, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
-from served import Client, Served, get, visit
+from support.builders import CATALOGUE, HERE, Agent, disks
+from support.served import Client, Served, get, visit
 
 OPENMETRICS = "application/openmetrics-text"
 

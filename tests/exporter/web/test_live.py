@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import ClientResponse
-from builders import Agent, Exporter
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.live.fleet_feed import HOSTS_A_TURN, News
@@ -19,7 +18,8 @@ from pombo_exporter.pacing import Turns
 from pombo_exporter.views import describe, schema
 from pombo_exporter.views.status import Status
 from pombo_wire import Memory, Report
-from served import DEADLINE, Client, Served, get, visit
+from support.builders import Agent, Exporter
+from support.served import DEADLINE, Client, Served, get, visit
 
 Event = tuple[str, Any]
 

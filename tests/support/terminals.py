@@ -11,8 +11,8 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pages import wait_until
-from processes import BIN, Exporter
+from support.pages import wait_until
+from support.processes import BIN, Exporter
 
 #: What takes the screen, and what gives it back with the cursor.
 TAKEN, GIVEN_BACK = "\x1b[?1049h", ("\x1b[?1049l", "\x1b[?25h")

@@ -7,13 +7,14 @@ from typing import Any
 
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
-from builders import CATALOGUE, HERE, Exporter
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exporter import Telemetry
 from pombo_exporter.pacing import Turns
 from pombo_exporter.web.app import application
 from pombo_wire import Report, encode
+
+from support.builders import CATALOGUE, HERE, Exporter
 
 DEADLINE = 30.0  # seconds
 

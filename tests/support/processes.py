@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from pages import Labels, Page, fetch, fetch_page, wait_until
+
+from support.pages import Labels, Page, fetch, fetch_page, wait_until
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

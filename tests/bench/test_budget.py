@@ -4,7 +4,8 @@ import json
 from functools import partial
 
 import pytest
-from work import FIGURES, SLACK, measured, steps
+
+from bench.budget import FIGURES, SLACK, measured, steps
 
 KEPT: dict[str, float] = json.loads(FIGURES.read_text(encoding="utf-8"))
 
@@ -18,7 +19,7 @@ def now() -> dict[str, float]:
 def test_work_has_not_grown(figure: str, now: dict[str, float]) -> None:
     assert now[figure] <= KEPT[figure] * SLACK, (
         f"{figure} was {KEPT[figure]}; if that is worth it, "
-        "`PYTHONPATH=. python tests/exporter/work.py` keeps the new figures"
+        "`python -m bench.budget` keeps the new figures"
     )
 
 

@@ -6,8 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from msgspec.structs import replace
-from pages import Labels
 from pombo_wire import Cpu, Disks, Memory, Networks, Part, Report, encode, split
+
+from support.pages import Labels
 
 
 class Sender:

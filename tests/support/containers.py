@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from processes import ROOT, Process, found
 from ruamel.yaml import YAML
+
+from support.processes import ROOT, Process, found
 
 #: Where the kernel's and the distribution's files are: what stands for the base image.
 _BASE = ("bin", "dev", "etc/ssl", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "usr")

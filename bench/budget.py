@@ -1,6 +1,6 @@
 """Counts the exporter's work, not its time: the same on any machine with the same Python.
 
-``PYTHONPATH=. python tests/exporter/work.py`` renews the figures of ``test_work``.
+``python -m bench.budget`` renews the figures of ``tests/bench/test_budget``.
 """
 
 import gc
@@ -17,7 +17,7 @@ from typing import Any
 from bench.fleet import fleet
 from bench.inside import Inside
 
-FIGURES = Path(__file__).with_name("work.json")
+FIGURES = Path(__file__).with_name("budget.json")
 HOSTS = 256
 
 #: Of the Pythons that are supported, 3.11 executes the most bytecodes: renew with that one.

@@ -1,0 +1,1 @@
+"""What tests, and the benchmark, share: real processes, pages, browsers; reports and rosters."""
