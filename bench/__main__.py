@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from bench import agent, ingest, memory, page, scrape, together
-from bench.results import Results
+from bench.cases import agent, ingest, memory, page, scrape, together
+from bench.report.results import Results
 
 _PARTS = {
     "ingest": ingest.measure,
@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument(
         "--full", action="store_true", help="three quarters of an hour, not minutes"
     )
-    parser.add_argument("--folder", type=Path, default=Path(__file__).parent, help="of the table")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(__file__).parent / "report", help="of the table"
+    )
     asked = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {1})  # with the load, and off the core of what is measured

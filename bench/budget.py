@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bench.fleet import fleet
-from bench.inside import Inside
+from bench.harness.fleet import fleet
+from bench.harness.inside import Inside
 
 FIGURES = Path(__file__).with_name("budget.json")
 HOSTS = 256

@@ -9,12 +9,12 @@ import socket
 import sys
 from time import sleep
 
-from bench.processes import Process
+from bench.harness.processes import Process
 
 
 def loop(port: int) -> Process:
     """Start one that receives on a port, where an exporter would run."""
-    process = Process(sys.executable, "-m", "bench.bare", str(port), core=0)
+    process = Process(sys.executable, "-m", "bench.programs.bare", str(port), core=0)
     sleep(0.5)  # until it listens
     return process
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import sleep
 
-from bench import processes
-from bench.results import Row
+from bench.harness import processes
+from bench.report.results import Row
 
 _HOUR = 720  # reports of a host at 5 s
 _RATE = 15_000  # datagrams a second: hosts' clocks run faster than ours
-_WATCHED = (sys.executable, "-m", "bench.watched")
+_WATCHED = (sys.executable, "-m", "bench.programs.watched")
 
 
 @dataclass(frozen=True)

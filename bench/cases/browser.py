@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from playwright.sync_api import Browser, expect
 from support.browsers import DESKTOP, chromium
 
-from bench.processes import exporter, get, load
+from bench.harness.processes import exporter, get, load
 
 HOSTS, SECONDS = 2000, 30
 INTERVAL = 5  # seconds

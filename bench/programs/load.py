@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from time import perf_counter, sleep
 
-from bench.fleet import INTERVAL, fleet
+from bench.harness.fleet import INTERVAL, fleet
 
 _SLEEP_ABOVE = 0.0002  # seconds; a shorter wait is spun, for the kernel oversleeps
 _SPUN = 0.0001  # seconds at the end of a longer one

@@ -1,6 +1,6 @@
 """Print what a report of this machine costs: bytes by section, datagrams, processor time.
 
-Usage: ``python tools/measure_report.py``
+Usage: ``python -m bench.cases.report_size``
 """
 
 import re

@@ -1,6 +1,6 @@
 """An exporter that watches itself: how long the cyclic collector and other work stop it.
 
-``python -m bench.watched FLAGS…`` is ``pombo-exporter FLAGS…``. Once it is told to stop, it
+``python -m bench.programs.watched FLAGS…`` is ``pombo-exporter FLAGS…``. Told to stop, it
 prints one line of JSON. Watching costs a little, so no CPU is measured here. Stretches are
 in the exporter's own CPU time: what another program takes of the core is not its doing.
 """

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.curves import CURVES, draw
+from bench.report.curves import CURVES, draw
 
 
 @dataclass(frozen=True)
@@ -94,5 +94,5 @@ _HEAD = (
     "",
     "Each figure stands beside a reference that was measured in the same run, on the same machine.",
     "Machines differ and are noisy: the ratios say more than the figures. What the rows mean is",
-    "in [sizing](../docs/sizing.md); `make bench` and `make bench-full` write this page anew.",
+    "in [sizing](../../docs/sizing.md); `make bench` and `make bench-full` write this page anew.",
 )

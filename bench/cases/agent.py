@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from threading import Thread
 from time import monotonic, sleep
 
-from bench import processes
-from bench.inside import Inside
-from bench.results import Row
+from bench.harness import processes
+from bench.harness.inside import Inside
+from bench.report.results import Row
 
 _INTERVAL = 1.0  # seconds, for both alike: five times the default's pace, the same work each time
 _HOURLY = 720  # reports or scrapes in an hour at 5 s, the default

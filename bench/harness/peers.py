@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from bench import processes
-from bench.processes import Process
+from bench.harness import processes
+from bench.harness.processes import Process
 
 _SAMPLE = re.compile(rb'^(node_\w+)\{(.*?)instance="([^"]*)"(.*)\} (\S+)$', re.MULTILINE)
 _UNNAMED = re.compile(r"[^a-zA-Z0-9]+")

@@ -13,9 +13,10 @@ from time import monotonic, time
 from urllib.parse import urlencode
 from zlib import decompressobj
 
-from bench import bare, processes
-from bench.fleet import INTERVAL
-from bench.results import Row
+from bench.harness import processes
+from bench.harness.fleet import INTERVAL
+from bench.programs import bare
+from bench.report.results import Row
 
 _BEARABLE = 1_000  # hosts: for more, two cores do not bear Prometheus beside the load
 _GZIP = 31  # zlib's window bits for a gzip container

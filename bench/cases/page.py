@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from time import monotonic, sleep
 
-from bench import processes
-from bench.fleet import INTERVAL
-from bench.results import Row
+from bench.harness import processes
+from bench.harness.fleet import INTERVAL
+from bench.report.results import Row
 
 _HOSTS = 2_000
 _REQUEST = b"GET /live HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
@@ -35,7 +35,7 @@ def _run(pages: int, turns: int) -> tuple[float, int, int, float]:
     with processes.exporter() as (process, port), ExitStack() as stack:
         with processes.load(port, _HOSTS, 1) as first:
             first.result()
-        command = (sys.executable, "-m", "bench.page", str(port), str(pages))
+        command = (sys.executable, "-m", "bench.cases.page", str(port), str(pages))
         looking = stack.enter_context(processes.Process(*command, core=1))
         sleep(3)  # until each has been told everything
         before, began = process.usage().cpu, monotonic()

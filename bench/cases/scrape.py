@@ -14,12 +14,12 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from bench import processes
-from bench.fleet import fleet
-from bench.inside import Inside
-from bench.peers import PEERS
-from bench.processes import Process
-from bench.results import Row
+from bench.harness import processes
+from bench.harness.fleet import fleet
+from bench.harness.inside import Inside
+from bench.harness.peers import PEERS
+from bench.harness.processes import Process
+from bench.report.results import Row
 
 _AT_ONCE = 1_000  # samples
 _SERVED = 500  # hosts: as much as the peers bear

@@ -7,7 +7,7 @@ from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exposition import pages
 from pombo_exporter.metrics.host_families import catalogue
 
-from bench.fleet import INTERVAL
+from bench.harness.fleet import INTERVAL
 
 ADDRESS = ("127.0.0.1", 1)
 

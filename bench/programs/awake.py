@@ -6,12 +6,12 @@ A core that is woken runs slower for a while: the shorter the work, the dearer i
 import os
 import sys
 
-from bench.processes import Process
+from bench.harness.processes import Process
 
 
 def core() -> Process:
     """Start it where an exporter would run."""
-    return Process(sys.executable, "-m", "bench.awake", core=0)
+    return Process(sys.executable, "-m", "bench.programs.awake", core=0)
 
 
 def main() -> None:

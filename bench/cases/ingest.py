@@ -9,10 +9,11 @@ from time import process_time, sleep
 
 from pombo_wire import decode
 
-from bench import awake, bare, processes
-from bench.fleet import fleet
-from bench.inside import Inside
-from bench.results import Row
+from bench.harness import processes
+from bench.harness.fleet import fleet
+from bench.harness.inside import Inside
+from bench.programs import awake, bare
+from bench.report.results import Row
 
 _HOSTS = 500
 _WARM = 8_000  # datagrams a second

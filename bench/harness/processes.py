@@ -149,7 +149,7 @@ def load(port: int, hosts: int, turns: int, *, rate: float = 0, first_turn: int 
     """Start to play a fleet to a port, on the core that is not the exporter's."""
     flags = (f"--port={port}", f"--hosts={hosts}", f"--turns={turns}", f"--rate={rate}")
     first = f"--first-turn={first_turn}"
-    return Process(sys.executable, "-m", "bench.load", *flags, first, core=1)
+    return Process(sys.executable, "-m", "bench.programs.load", *flags, first, core=1)
 
 
 def samples(page: bytes, family: str) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""What cases are made with: processes, the fleet, the peers."""

@@ -1,0 +1,1 @@
+"""The programs that cases start beside the exporter."""
