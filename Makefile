@@ -11,7 +11,7 @@ export PORT ?= 5005
 export PROMETHEUS_PORT ?= 9090
 
 PACKAGES := wire common agent exporter
-CHECKED := $(PACKAGES) grafana tests tools bench
+CHECKED := $(PACKAGES) grafana tests docs/generate bench
 
 .PHONY: install run bench bench-full peers measure-page test lint format docs pictures lock clean
 
@@ -42,7 +42,7 @@ lint: install
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
-	$(BIN)/mypy grafana tests tools bench
+	$(BIN)/mypy grafana tests docs/generate bench
 
 format: install
 	$(BIN)/ruff format $(CHECKED)
@@ -70,12 +70,12 @@ measure-page: install
 	PYTHONPATH=tests $(BIN)/python -m bench.cases.browser
 
 docs: install
-	$(BIN)/python tools/describe_metrics.py > docs/metrics.md
-	$(BIN)/python tools/describe_api.py > docs/openapi.json
+	$(BIN)/python docs/generate/metrics.py > docs/metrics.md
+	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
 
 # The pictures in README.md, of real agents; some minutes.
 pictures: install
-	PYTHONPATH=tests $(BIN)/python tools/take_screenshots.py
+	PYTHONPATH=tests $(BIN)/python docs/generate/screenshots.py
 
 # Pins the newest versions that the packages and tests/requirements.txt allow, for every platform.
 lock: install

@@ -11,13 +11,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_metrics_page_is_what_the_tables_of_families_say() -> None:
-    command = [sys.executable, str(ROOT / "tools/describe_metrics.py")]
+    command = [sys.executable, str(ROOT / "docs/generate/metrics.py")]
     made = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert (ROOT / "docs/metrics.md").read_text(encoding="utf-8") == made, "run `make docs`"
 
 
 def test_api_document_is_what_the_structs_say() -> None:
-    command = [sys.executable, str(ROOT / "tools/describe_api.py")]
+    command = [sys.executable, str(ROOT / "docs/generate/openapi.py")]
     made = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert (ROOT / "docs/openapi.json").read_text(encoding="utf-8") == made, "run `make docs`"
 

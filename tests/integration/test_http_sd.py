@@ -1,4 +1,4 @@
-"""The real Prometheus with each host as a target of its own, as prometheus-targets.yml has it."""
+"""The real Prometheus with each host as a target of its own, as prometheus/targets.yml has it."""
 
 import math
 import subprocess
@@ -13,7 +13,7 @@ from support.pages import Labels, fetch, wait_until
 from support.processes import ROOT, Exporter, Launcher, Prometheus, complaints, found
 from support.senders import HOSTILE_NAMES, Sender, steady
 
-CONFIG = "prometheus-targets.yml"
+CONFIG = "prometheus/targets.yml"
 
 #: Names that a path might trip over, beside those that text might.
 NAMES = [

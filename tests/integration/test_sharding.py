@@ -12,7 +12,7 @@ from support.processes import ROOT, Exporter, Launcher, Prometheus
 from support.senders import Sender
 
 _YAML = YAML(typ="safe")
-_CONFIG = ROOT / "prometheus-targets.yml"
+_CONFIG = ROOT / "prometheus/targets.yml"
 HOSTS = {f"rack {number}/übung": str(number % 3) for number in range(12)}
 
 

@@ -24,7 +24,7 @@ def test_killed_agent_is_late_then_down_for_all_within_an_interval(start: Launch
     exporter = start.exporter()
     start.agent("stays", exporter)
     agent = start.agent(NAME, exporter, interval=f"{INTERVAL:g}s")
-    prometheus = start.prometheus(exporter, config="prometheus-targets.yml")
+    prometheus = start.prometheus(exporter, config="prometheus/targets.yml")
     up = partial(prometheus.instant, f'up{{job="pombo-hosts",instance="{NAME}"}}')
 
     def flags() -> tuple[float | None, float | None]:

@@ -118,17 +118,19 @@ class Prometheus(Process):
         for old, new in (
             ("localhost:5005", exporter.target),
             ("_interval: 5s", "_interval: 1s"),
-            ("prometheus/rules", str(directory / "rules")),
         ):
             assert old in text, f"{shipped} says {old!r} no more"
             text = text.replace(old, new)
+        pattern = re.compile(r"- \S*rules/\*\.yml$", re.MULTILINE)
+        text, count = pattern.subn(f"- {directory}/rules/*.yml", text)
+        assert count == 1, f"{shipped} names its rules otherwise"
         config.write_text(text)
         (directory / "rules").mkdir()
-        for rules in (ROOT / "prometheus" / "rules").iterdir():
+        for path in (ROOT / "prometheus" / "rules").iterdir():
             often = re.sub(
-                r"^    interval: \S+$", "    interval: 1s", rules.read_text(), flags=re.MULTILINE
+                r"^    interval: \S+$", "    interval: 1s", path.read_text(), flags=re.MULTILINE
             )
-            (directory / "rules" / rules.name).write_text(often)
+            (directory / "rules" / path.name).write_text(often)
         super().__init__(
             [
                 found("prometheus"),

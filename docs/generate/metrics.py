@@ -1,6 +1,6 @@
 """Write docs/metrics.md from the tables of families, so that it is never out of date.
 
-Usage: ``python tools/describe_metrics.py > docs/metrics.md``
+Usage: ``python docs/generate/metrics.py > docs/metrics.md``
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Write docs/openapi.json from the API's table of endpoints and its structs.
 
-Usage: ``python tools/describe_api.py > docs/openapi.json``
+Usage: ``python docs/generate/openapi.py > docs/openapi.json``
 """
 
 import json
