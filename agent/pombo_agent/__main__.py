@@ -13,8 +13,8 @@ from pombo_common import logs
 from pombo_wire import Report, split
 
 from pombo_agent import __version__
-from pombo_agent.asking import Asker
 from pombo_agent.collectors import COLLECTORS, Sources, usage
+from pombo_agent.collectors.mount_timeout import Asker
 from pombo_agent.options import Options, command
 from pombo_agent.report import Reporter, stamped, standing_parts
 from pombo_agent.schedule import ticks
@@ -73,10 +73,10 @@ def _print(datagrams: Sequence[bytes], how: str) -> None:
     else:
         import shutil  # noqa: PLC0415 - neither is a part of an agent that stays
 
-        from pombo_agent import reading  # noqa: PLC0415
+        from pombo_agent import text_report  # noqa: PLC0415
 
         width = shutil.get_terminal_size((100, 0)).columns
-        sys.stdout.write(reading.text(datagrams, width))
+        sys.stdout.write(text_report.text(datagrams, width))
 
 
 def _until_signal() -> Callable[[float], bool]:

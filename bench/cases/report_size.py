@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
-from pombo_agent.asking import Asker
 from pombo_agent.collectors import COLLECTORS, Filter, Sources, usage
+from pombo_agent.collectors.mount_timeout import Asker
 from pombo_agent.options import FILTERS
 from pombo_agent.report import Reporter, standing_parts
 from pombo_agent.warn import limited

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from pombo_agent.collectors import COLLECTORS, Collector, NoDataError, Sources, elsewhere
+from pombo_agent.collectors import COLLECTORS, Collector, NoDataError, Sources, psutil_fallback
 from pombo_agent.options import FILTERS
 from pombo_wire import Cpu, Part, Report, decode, encode, split
 
@@ -42,7 +42,7 @@ def collected(collect: Collector, sources: Sources) -> list[Part]:
         return []
 
 
-@pytest.mark.parametrize("collectors", [COLLECTORS, elsewhere.COLLECTORS])
+@pytest.mark.parametrize("collectors", [COLLECTORS, psutil_fallback.COLLECTORS])
 def test_what_is_collected_here_is_what_the_wire_allows(
     collectors: dict[str, Any], this_machine: Sources
 ) -> None:
@@ -54,7 +54,7 @@ def test_what_is_collected_here_is_what_the_wire_allows(
 
 
 def test_collectors_of_other_systems_are_switched_by_the_same_names() -> None:
-    assert elsewhere.COLLECTORS.keys() <= COLLECTORS.keys()
+    assert psutil_fallback.COLLECTORS.keys() <= COLLECTORS.keys()
 
 
 def test_cpu_is_that_of_every_core(this_machine: Sources) -> None:
@@ -98,9 +98,9 @@ def test_system_is_that_of_the_kernel(this_machine: Sources) -> None:
 
 @pytest.mark.parametrize("name", ["diskstats", "netdev"])
 def test_counters_are_those_that_psutil_sees(name: str, this_machine: Sources) -> None:
-    before = elsewhere.COLLECTORS[name](this_machine)
+    before = psutil_fallback.COLLECTORS[name](this_machine)
     parts = COLLECTORS[name](this_machine)
-    after = elsewhere.COLLECTORS[name](this_machine)
+    after = psutil_fallback.COLLECTORS[name](this_machine)
     field, table = after[0]
     columns = [name for name in table.__struct_fields__[1:] if getattr(table, name) is not None]
     assert len(columns) >= 8

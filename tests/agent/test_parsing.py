@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pombo_agent.collectors import cpu, disk, filesystem, memory, network, system
+from pombo_agent.collectors import cpu, diskstats, filesystem, meminfo, netdev, system
 from pombo_agent.options import FILTERS
 from pombo_wire import Memory, Swap
 
@@ -86,14 +86,14 @@ Hugepagesize:       2048 kB
 
 
 def test_kilobytes_become_bytes_and_counts_stay() -> None:
-    sizes = memory.parse_meminfo(MEMINFO)
+    sizes = meminfo.parse_meminfo(MEMINFO)
     assert sizes["MemTotal"] == 16384000 * 1024
     assert sizes["HugePages_Total"] == 16
 
 
 def test_memory_is_what_the_kernel_says_and_used_is_what_is_not_available() -> None:
-    sizes = memory.parse_meminfo(MEMINFO)
-    (_, found), _ = memory.sections(sizes, {}, 4096)
+    sizes = meminfo.parse_meminfo(MEMINFO)
+    (_, found), _ = meminfo.sections(sizes, {}, 4096)
     kb = 1024
     assert found == Memory(
         total=16384000 * kb,
@@ -110,15 +110,15 @@ def test_memory_is_what_the_kernel_says_and_used_is_what_is_not_available() -> N
 
 
 def test_memory_that_an_old_kernel_does_not_tell_is_unknown_and_not_zero() -> None:
-    sizes = memory.parse_meminfo("MemTotal: 1000 kB\nMemFree: 400 kB\n")
-    (_, found), (_, swap) = memory.sections(sizes, {}, 4096)
+    sizes = meminfo.parse_meminfo("MemTotal: 1000 kB\nMemFree: 400 kB\n")
+    (_, found), (_, swap) = meminfo.sections(sizes, {}, 4096)
     assert found == Memory(total=1024000, free=409600)
     assert swap == Swap()
 
 
 def test_swap_traffic_is_counted_in_pages_of_this_machine() -> None:
-    events = memory.parse_vmstat("nr_free_pages 10\npswpin 3\npswpout 5\n")
-    _, (_, swap) = memory.sections(memory.parse_meminfo(MEMINFO), events, 65536)
+    events = meminfo.parse_vmstat("nr_free_pages 10\npswpin 3\npswpout 5\n")
+    _, (_, swap) = meminfo.sections(meminfo.parse_meminfo(MEMINFO), events, 65536)
     assert swap == Swap(
         total=2097152 * 1024,
         used=1048576 * 1024,
@@ -137,7 +137,7 @@ DISKSTATS = """\
 
 
 def test_sectors_become_bytes_and_milliseconds_seconds() -> None:
-    row = next(row for row in disk.parse_diskstats(DISKSTATS) if row["device"] == "nvme0n1")
+    row = next(row for row in diskstats.parse_diskstats(DISKSTATS) if row["device"] == "nvme0n1")
     assert row == {
         "device": "nvme0n1",
         "major": "259",
@@ -163,13 +163,17 @@ def test_sectors_become_bytes_and_milliseconds_seconds() -> None:
 
 
 def test_discards_and_flushes_that_an_old_kernel_does_not_count_are_absent() -> None:
-    row = next(row for row in disk.parse_diskstats(DISKSTATS) if row["device"] == "sdb")
+    row = next(row for row in diskstats.parse_diskstats(DISKSTATS) if row["device"] == "sdb")
     assert row["io_weighted_seconds"] == 9.0
     assert not {"discards", "flushes"} & row.keys()
 
 
 def test_disks_of_every_kernel_are_read_but_for_partitions_of_the_oldest() -> None:
-    assert [row["device"] for row in disk.parse_diskstats(DISKSTATS)] == ["loop0", "nvme0n1", "sdb"]
+    assert [row["device"] for row in diskstats.parse_diskstats(DISKSTATS)] == [
+        "loop0",
+        "nvme0n1",
+        "sdb",
+    ]
 
 
 NET_DEV = """\
@@ -181,7 +185,7 @@ eth0:134427160 3462 1 2 3 4 5 6 240278 2636 7 8 9 10 11 12
 
 
 def test_interface_is_read_even_where_no_space_follows_its_name() -> None:
-    rows = network.parse_net_dev(NET_DEV)
+    rows = netdev.parse_net_dev(NET_DEV)
     assert list(rows) == ["lo", "eth0"]
     assert rows["eth0"] == {
         "device": "eth0",

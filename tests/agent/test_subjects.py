@@ -9,17 +9,17 @@ from pombo_agent.collectors import (
     arp,
     clock,
     conntrack,
-    disk,
+    diskstats,
     hwmon,
     identity,
-    memory,
+    meminfo,
     netclass,
     netstat,
     pressure,
-    sockets,
+    sockstat,
     softnet,
     system,
-    thermal,
+    thermal_zone,
 )
 from pombo_wire import (
     CoolingDevices,
@@ -190,7 +190,7 @@ DirectMap4k:       28672 kB
 
 
 def test_every_line_of_meminfo_has_a_name_and_sizes_say_so() -> None:
-    assert memory.named(MEMINFO, memory.parse_meminfo(MEMINFO)) == {
+    assert meminfo.named(MEMINFO, meminfo.parse_meminfo(MEMINFO)) == {
         "MemTotal_bytes": 16384000 * 1024,
         "Active_anon_bytes": 1608 * 1024,
         "HugePages_Total": 2,
@@ -205,7 +205,7 @@ def test_of_vmstat_paging_faults_swapping_and_kills_are_taken(
     text = "nr_free_pages 9\npgpgin 1\npswpout 2\npgfault 3\npgmajfault 4\noom_kill 5\npgscan_x 6\n"
     sources = this_machine._replace(procfs=laid_out(tmp_path, {"vmstat": text}))
     expected = {"pgpgin": 1, "pswpout": 2, "pgfault": 3, "pgmajfault": 4, "oom_kill": 5}
-    assert memory.collect_vmstat(sources) == [("vmstat", expected)]
+    assert meminfo.collect_vmstat(sources) == [("vmstat", expected)]
 
 
 PRESSURE = """\
@@ -237,15 +237,15 @@ G:systemd
 
 
 def test_disk_is_described_by_udev_with_the_serial_number_on_its_label() -> None:
-    assert disk.parse_udev(UDEV) == {
+    assert diskstats.parse_udev(UDEV) == {
         "model": "CT500MX500SSD1",
         "path": "pci-0000:00:17.0-ata-1",
         "revision": "M3CR033",
         "serial": "2117E5",
         "wwn": "",
     }
-    assert disk.parse_udev("E:ID_SERIAL=virtio-1\n")["serial"] == "virtio-1"
-    assert set(disk.parse_udev("").values()) == {""}
+    assert diskstats.parse_udev("E:ID_SERIAL=virtio-1\n")["serial"] == "virtio-1"
+    assert set(diskstats.parse_udev("").values()) == {""}
 
 
 ETH0 = {
@@ -353,13 +353,13 @@ def test_host_without_ipv6_has_no_counts_of_it(this_machine: Sources, tmp_path: 
     sources = this_machine._replace(procfs=laid_out(tmp_path, files))
     ((_, counts),) = netstat.collect(sources)
     assert counts == netstat.parse_snmp(SNMP)
-    assert sockets.collect_sockstat(sources) == [("sockstat", {"sockets_used": 16})]
-    assert sockets.collect_udp_queues(sources) == []
+    assert sockstat.collect_sockstat(sources) == [("sockstat", {"sockets_used": 16})]
+    assert sockstat.collect_udp_queues(sources) == []
 
 
 def test_memory_of_sockets_is_told_in_pages_and_in_bytes() -> None:
     text = "sockets: used 16\nTCP: inuse 1 orphan 0 tw 304 alloc 1 mem 2\nFRAG: inuse 0 memory 5\n"
-    assert sockets.parse_sockstat(text, 65536) == {
+    assert sockstat.parse_sockstat(text, 65536) == {
         "sockets_used": 16,
         "TCP_inuse": 1,
         "TCP_orphan": 0,
@@ -380,7 +380,7 @@ UDP = """\
 
 
 def test_queues_of_udp_are_summed_over_all_sockets() -> None:
-    assert sockets.parse_udp(UDP) == (0x11, 0x200)
+    assert sockstat.parse_udp(UDP) == (0x11, 0x200)
 
 
 SOFTNET = """\
@@ -501,7 +501,7 @@ def test_thermal_zones_are_in_degrees_and_one_that_refuses_is_absent(
         "cooling_device3/max_state": "10\n",
     }
     laid_out(tmp_path / "class/thermal", files)
-    assert thermal.collect(this_machine._replace(sysfs=tmp_path)) == [
+    assert thermal_zone.collect(this_machine._replace(sysfs=tmp_path)) == [
         ("thermal_zones", ThermalZones(("0",), ("x86_pkg_temp",), celsius=(47.25,))),
         (
             "cooling_devices",

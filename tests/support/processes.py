@@ -121,8 +121,7 @@ class Prometheus(Process):
         ):
             assert old in text, f"{shipped} says {old!r} no more"
             text = text.replace(old, new)
-        pattern = re.compile(r"- \S*rules/\*\.yml$", re.MULTILINE)
-        text, count = pattern.subn(f"- {directory}/rules/*.yml", text)
+        text, count = re.subn(r"[\w/]*rules/\*\.yml", f"{directory}/rules/*.yml", text)
         assert count == 1, f"{shipped} names its rules otherwise"
         config.write_text(text)
         (directory / "rules").mkdir()

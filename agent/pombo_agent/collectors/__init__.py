@@ -10,19 +10,19 @@ from pombo_agent.collectors import (
     clock,
     conntrack,
     cpu,
-    disk,
+    diskstats,
     filesystem,
     hwmon,
     identity,
-    memory,
+    meminfo,
     netclass,
+    netdev,
     netstat,
-    network,
     pressure,
-    sockets,
+    sockstat,
     softnet,
     system,
-    thermal,
+    thermal_zone,
 )
 from pombo_agent.collectors.sources import Filter, NoDataError, Sources, Usage
 
@@ -42,20 +42,20 @@ COLLECTORS: dict[str, Collector] = {
     "os": identity.collect_os,
     "dmi": identity.collect_dmi,
     "cpu": cpu.collect,
-    "meminfo": memory.collect,
-    "vmstat": memory.collect_vmstat,
+    "meminfo": meminfo.collect,
+    "vmstat": meminfo.collect_vmstat,
     "pressure": pressure.collect,
-    "diskstats": disk.collect,
-    "netdev": network.collect,
+    "diskstats": diskstats.collect,
+    "netdev": netdev.collect,
     "netclass": netclass.collect,
     "arp": arp.collect,
     "conntrack": conntrack.collect,
     "netstat": netstat.collect,
-    "sockstat": sockets.collect_sockstat,
+    "sockstat": sockstat.collect_sockstat,
     "softnet": softnet.collect,
-    "udp_queues": sockets.collect_udp_queues,
+    "udp_queues": sockstat.collect_udp_queues,
     "hwmon": hwmon.collect,
-    "thermal_zone": thermal.collect,
+    "thermal_zone": thermal_zone.collect,
     "filesystem": filesystem.collect,  # the last, since it may keep those behind it waiting
 }
 
@@ -64,9 +64,9 @@ usage: Callable[[str], Usage] = filesystem.usage
 
 if sys.platform != "linux":
     # Not imported on Linux, where it would cost a tenth of the agent's memory for nothing.
-    from pombo_agent.collectors import elsewhere
+    from pombo_agent.collectors import psutil_fallback
 
-    COLLECTORS = elsewhere.COLLECTORS
-    usage = elsewhere.usage
+    COLLECTORS = psutil_fallback.COLLECTORS
+    usage = psutil_fallback.usage
 
 __all__ = ["COLLECTORS", "Collector", "Filter", "NoDataError", "Sources", "usage"]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from msgspec.structs import replace
-from pombo_agent import reading
+from pombo_agent import text_report
 from pombo_wire import (
     Cpu,
     Disks,
@@ -24,7 +24,7 @@ def read(*parts: Part, width: int = 100, host: str = "pi") -> list[str]:
     header = Report(host, session=1, seq=0, time=1_800_000_000.0, interval=5.0)
     reports, left_out = split(header, parts)
     assert not left_out
-    return reading.text([encode(report) for report in reports], width).splitlines()
+    return text_report.text([encode(report) for report in reports], width).splitlines()
 
 
 def test_head_says_who_reports_and_in_how_many_datagrams() -> None:
@@ -134,4 +134,4 @@ def test_names_cannot_move_the_cursor() -> None:
 
 def test_datagram_that_only_has_a_header_is_read() -> None:
     bare = encode(replace(Report("pi"), seq=None))
-    assert reading.text([bare], 80) == "pi: reports every -, in 1 datagram of 13 B\n"
+    assert text_report.text([bare], 80) == "pi: reports every -, in 1 datagram of 13 B\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pombo_agent.asking import MOST_HANGING, Asker
+from pombo_agent.collectors.mount_timeout import MOST_HANGING, Asker
 from pombo_agent.warn import Warn
 
 Heard = list[tuple[str, dict[str, Any]]]
@@ -84,7 +84,7 @@ def test_many_hung_mounts_neither_hide_the_others_for_ever_nor_pile_up(
 def test_hanging_calls_are_bounded(
     server: Server, warn: Warn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pombo_agent.asking.PATIENCE_SECONDS", 0.001)
+    monkeypatch.setattr("pombo_agent.collectors.mount_timeout.PATIENCE_SECONDS", 0.001)
     hanging = [f"/nfs{number}" for number in range(MOST_HANGING + 10)]
     server.hang(*hanging)
     ask = Asker(server, warn)
