@@ -10,7 +10,7 @@ export ADDRESS ?= 127.0.0.1
 export PORT ?= 5005
 export PROMETHEUS_PORT ?= 9090
 
-PACKAGES := wire common agent exporter
+PACKAGES := wire cli agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench
 
 .PHONY: install run bench bench-full peers measure-page test lint format docs pictures lock clean

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 #: Each package: its folder, and what it may import beside the standard library and itself.
 PACKAGES = {
     "pombo_wire": ("wire", {"msgspec"}),
-    "pombo_common": ("common", {"click"}),
-    "pombo_agent": ("agent", {"psutil", "click", "msgspec", "pombo_wire", "pombo_common"}),
+    "pombo_cli": ("cli", {"click"}),
+    "pombo_agent": ("agent", {"psutil", "click", "msgspec", "pombo_wire", "pombo_cli"}),
     "pombo_exporter": (
         "exporter",
         {
@@ -29,7 +29,7 @@ PACKAGES = {
             "prometheus_client",
             "rich",
             "pombo_wire",
-            "pombo_common",
+            "pombo_cli",
         },
     ),
 }
@@ -41,7 +41,7 @@ PURE = (
     "pombo_wire.reasons",
     "pombo_wire.schema",
     "pombo_wire.splitting",
-    "pombo_common.words",
+    "pombo_cli.human",
     "pombo_agent.schedule",
     "pombo_exporter.hosts.blocks",
     "pombo_exporter.metrics.family",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import click
-from pombo_common import logs
+from pombo_cli import logs
 from pombo_wire import Report, split
 
 from pombo_agent import __version__

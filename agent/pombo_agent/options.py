@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 import msgspec
-from pombo_common.flags import Address, AddressType, Duration, flag, log_flags, switch
+from pombo_cli.flags import Address, AddressType, Duration, flag, log_flags, switch
 from pombo_wire.schema import RESERVED_LABELS, LabelName, Text
 
 from pombo_agent import __version__

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any, Final
 
 from msgspec.structs import asdict, astuple
-from pombo_common import words
+from pombo_cli import human
 from pombo_wire import MAPS, SECTIONS, Record, Report, Table, decode
 
 Format = Callable[[float], str]
@@ -20,16 +20,16 @@ def _moment(unix: float) -> str:
 
 
 def _with(unit: str) -> Format:
-    return lambda value: f"{words.number(value)} {unit}"
+    return lambda value: f"{human.number(value)} {unit}"
 
 
 #: How the values of a section are written, unless the table below or their name says otherwise.
 _SECTIONS: dict[str, Format] = {
-    "cpu": words.span,
-    "memory": words.size,
-    "swap": words.size,
-    "pressure": words.span,
-    "udp_queues": words.size,
+    "cpu": human.span,
+    "memory": human.size,
+    "swap": human.size,
+    "pressure": human.span,
+    "udp_queues": human.size,
     "temperatures": _with("°C"),
     "thermal_zones": _with("°C"),
     "fans": _with("rpm"),
@@ -38,23 +38,23 @@ _SECTIONS: dict[str, Format] = {
 _FIELDS: dict[tuple[str, str], Format] = {
     ("system", "boot_time"): _moment,
     ("system", "time"): _moment,
-    ("system", "uptime"): words.span,
+    ("system", "uptime"): human.span,
     ("system", "entropy_available"): _with("bit"),
     ("system", "entropy_pool"): _with("bit"),
-    ("filesystems", "size"): words.size,
-    ("filesystems", "free"): words.size,
-    ("filesystems", "available"): words.size,
+    ("filesystems", "size"): human.size,
+    ("filesystems", "free"): human.size,
+    ("filesystems", "available"): human.size,
     ("interfaces", "mtu"): _with("B"),
-    ("interfaces", "speed"): words.speed,
-    ("time_zone", "offset"): words.span,
-    ("collectors", "seconds"): words.span,
+    ("interfaces", "speed"): human.speed,
+    ("time_zone", "offset"): human.span,
+    ("collectors", "seconds"): human.span,
     **{
-        ("timex", name): words.span
+        ("timex", name): human.span
         for name in ("offset", "maxerror", "estimated_error", "tick", "tai_offset")
     },
 }
 
-_ENDINGS: tuple[tuple[str, Format], ...] = (("_bytes", words.size), ("_seconds", words.span))
+_ENDINGS: tuple[tuple[str, Format], ...] = (("_bytes", human.size), ("_seconds", human.span))
 
 
 def text(datagrams: Sequence[bytes], width: int) -> str:
@@ -65,9 +65,9 @@ def text(datagrams: Sequence[bytes], width: int) -> str:
 
 def _head(reports: Sequence[Report], length: int) -> Iterator[str]:
     first = reports[0]
-    every = words.span(first.interval)
-    count = f"{len(reports)} datagram{'s' if len(reports) > 1 else ''} of {words.size(length)}"
-    yield f"{words.printable(first.host)}: reports every {every}, in {count}"
+    every = human.span(first.interval)
+    count = f"{len(reports)} datagram{'s' if len(reports) > 1 else ''} of {human.size(length)}"
+    yield f"{human.printable(first.host)}: reports every {every}, in {count}"
     if first.time is not None:
         yield f"at {_moment(first.time)}"
 
@@ -138,9 +138,9 @@ def _aligned(columns: Sequence[Sequence[str]], texts: Sequence[str]) -> Iterator
 
 def _word(section: str, name: str, value: float | str | None) -> str:
     if value is None:
-        return words.UNKNOWN
+        return human.UNKNOWN
     if isinstance(value, str):
-        return words.printable(value) or words.UNKNOWN
+        return human.printable(value) or human.UNKNOWN
     by_name = next((made for ending, made in _ENDINGS if name.endswith(ending)), None)
-    made = _FIELDS.get((section, name)) or by_name or _SECTIONS.get(section, words.number)
+    made = _FIELDS.get((section, name)) or by_name or _SECTIONS.get(section, human.number)
     return made(value)

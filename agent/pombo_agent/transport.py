@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import Any
 
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 
 from pombo_agent.warn import Warn
 

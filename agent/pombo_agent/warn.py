@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from pombo_common.logs import Limiter
+from pombo_cli.logs import Limiter
 
 EVERY_SECONDS = 600.0
 

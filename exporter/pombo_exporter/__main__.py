@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from time import monotonic, time
 
 from aiohttp import web as aiohttp_web
-from pombo_common import logs
-from pombo_common.flags import Address
+from pombo_cli import logs
+from pombo_cli.flags import Address
 
 from pombo_exporter.gc_tuning import Sparing
 from pombo_exporter.hosts.host import Host

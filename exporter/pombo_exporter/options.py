@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from pombo_common.flags import Address, AddressType, Duration, flag, log_flags
+from pombo_cli.flags import Address, AddressType, Duration, flag, log_flags
 
 from pombo_exporter import __version__
 from pombo_exporter.hosts.roster import Limits

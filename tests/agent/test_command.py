@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from pombo_agent.options import Options, command
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 from pombo_wire import Report, decode
 
 PROGRAM = [sys.executable, "-m", "pombo_agent"]

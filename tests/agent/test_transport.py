@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pombo_agent.transport import RENEWAL_SECONDS, RETRY_SECONDS, Destination, Sender, look_up
 from pombo_agent.warn import Warn
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 
 Heard = list[tuple[str, dict[str, Any]]]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.options import Options, command
 from pombo_exporter.top.options import TopOptions

@@ -155,7 +155,7 @@ def stack(
 def test_context_of_the_images_is_no_more_than_the_packages_and_their_pins() -> None:
     names = {str(path.relative_to(ROOT)) for path in context()}
     assert {name.split("/")[0] for name in names} == {
-        *("agent", "common", "constraints.txt", "exporter", "wire"),
+        *("agent", "cli", "constraints.txt", "exporter", "wire"),
     }
     assert not any("__pycache__" in name or "egg-info" in name for name in names)
 

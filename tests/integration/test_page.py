@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from pombo_common import words
+from pombo_cli import human
 from pombo_exporter.hosts.host import State
 from pombo_exporter.top import table
 from pombo_exporter.views.schema import HostList
@@ -118,7 +118,7 @@ def test_a_host_arrives_goes_late_and_down_and_returns(start: Launcher, opened: 
     expect(state).to_have_text("down")
     expect(page).to_have_title("1 in trouble · Pombo")
     expect(page.locator("#news")).to_have_text("wanderer is down.")
-    expect(cell(page, "wanderer", "curved")).to_have_text(words.UNKNOWN)
+    expect(cell(page, "wanderer", "curved")).to_have_text(human.UNKNOWN)
     start.agent("wanderer", exporter, interval="2s")
     expect(state).to_have_text("live")
     expect(page).to_have_title("Pombo")
@@ -239,7 +239,7 @@ def test_the_page_of_a_hostile_host_shows_its_name_and_runs_nothing(
     page.locator(f"#rows a[href='/host?name={_encoded(name)}']").click()
     expect(page.locator("#all")).to_be_visible()
     said = page.locator("#name").text_content()
-    assert said == (words.printable(name) if name.strip() else f"“{name}”")
+    assert said == (human.printable(name) if name.strip() else f"“{name}”")
     assert page.evaluate(_ELEMENTS) == 0
     expect(page.locator("#filesystems tr")).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -397,7 +397,7 @@ def test_words_of_the_page_are_those_of_the_terminal(mixed: Exporter, opened: Op
     page = opened(home(mixed)).page
     told = page.evaluate(
         """async ([values, texts]) => {
-          const words = await import("/page/words.js");
+          const words = await import("/page/human.js");
           const told = {printable: texts.map(words.printable)};
           for (const name of ["size", "speed", "ratio", "span", "number"])
             told[name] = [...values, null].map(value =>
@@ -406,9 +406,9 @@ def test_words_of_the_page_are_those_of_the_terminal(mixed: Exporter, opened: Op
         }""",
         [values, texts],
     )
-    assert told.pop("printable") == [words.printable(text) for text in texts]
+    assert told.pop("printable") == [human.printable(text) for text in texts]
     for name, said in told.items():
-        expected = [*map(getattr(words, name), values), words.UNKNOWN]
+        expected = [*map(getattr(human, name), values), human.UNKNOWN]
         assert dict(zip([*values, None], said, strict=True)) == dict(
             zip([*values, None], expected, strict=True)
         ), name
@@ -423,15 +423,15 @@ def test_a_row_says_what_the_api_says(start: Launcher, opened: Open) -> None:
         expect(cell(page, "figures", "network")).to_have_text("↓ 454 KiB/s")
         [host] = summaries(exporter).hosts
         for column, text in [
-            ("interval", words.span(host.interval_seconds)),
-            ("lost", words.ratio(table.lost_ratio(host))),
+            ("interval", human.span(host.interval_seconds)),
+            ("lost", human.ratio(table.lost_ratio(host))),
             ("address", host.address),
             ("agent", "tester 1.0"),
             ("disk", "50 %"),
         ]:
             expect(cell(page, "figures", column)).to_have_text(text)
         said = row(page, "figures").locator(".curved > .value").all_inner_texts()
-        assert said == [words.ratio(host.cpu_usage_ratio), words.ratio(host.memory_used_ratio)]
+        assert said == [human.ratio(host.cpu_usage_ratio), human.ratio(host.memory_used_ratio)]
         assert said == ["25 %", "75 %"]
         assert page.locator("#rows .mount").text_content() == "/srv/data"
         curve = row(page, "figures").locator(".curved .line").nth(1)
@@ -452,10 +452,10 @@ def test_the_page_of_a_host_says_all_that_the_api_says(start: Launcher, opened: 
         assert rows == [
             [
                 found["device"],
-                words.speed(found["receive_bytes_per_second"]),
-                words.speed(found["transmit_bytes_per_second"]),
-                f"{words.number(found['receive_lost_packets_per_second'])}/s",
-                f"{words.number(found['transmit_lost_packets_per_second'])}/s",
+                human.speed(found["receive_bytes_per_second"]),
+                human.speed(found["transmit_bytes_per_second"]),
+                f"{human.number(found['receive_lost_packets_per_second'])}/s",
+                f"{human.number(found['transmit_lost_packets_per_second'])}/s",
             ]
             for found in host["networks"]
         ]
@@ -463,8 +463,8 @@ def test_the_page_of_a_host_says_all_that_the_api_says(start: Launcher, opened: 
         assert _texts(page, "#disks tr") == [
             [
                 found["device"],
-                words.speed(found["read_bytes_per_second"]),
-                words.speed(found["write_bytes_per_second"]),
+                human.speed(found["read_bytes_per_second"]),
+                human.speed(found["write_bytes_per_second"]),
             ]
             for found in host["disks"]
         ]

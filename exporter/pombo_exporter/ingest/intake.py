@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from pombo_common.logs import Limiter
+from pombo_cli.logs import Limiter
 from pombo_wire import DecodeError, Reason, decode
 
 from pombo_exporter.hosts.host import Address

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 from pombo_wire import MAX_DATAGRAM_BYTES
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import { fill, fillTable, make, meter, say, showShare, showState, stateMark } fr
 import { lostRatio } from "./fleet.js";
 import { showPairs } from "./status.js";
 import { listen, ServerClock } from "./stream.js";
-import * as words from "./words.js";
+import * as human from "./human.js";
 
 const part = (id) => document.getElementById(id);
 const name = new URL(location).searchParams.get("name") ?? "";
@@ -18,7 +18,7 @@ const TILES = [
     title: "Network",
     measures: [2, 3],
     most: (history) => history.peak([2, 3], 1024),
-    scale: (most) => words.speed(most),
+    scale: (most) => human.speed(most),
   },
 ];
 
@@ -26,8 +26,8 @@ let host = null;
 let frame = 0;
 let history = new History();
 
-say(part("name"), words.named(name));
-document.title = `${words.named(name)} · Pombo`;
+say(part("name"), human.named(name));
+document.title = `${human.named(name)} · Pombo`;
 const path = encodeURIComponent(name);
 part("to-metrics").href = `/hosts/${path}/metrics`;
 part("to-api").href = `/api/v1/hosts/${path}`;
@@ -39,7 +39,7 @@ function take(said) {
   const before = host?.state;
   host = said.host;
   history = History.from(said.history);
-  if (before !== host.state) say(part("news"), `${words.named(name)} is ${host.state}.`);
+  if (before !== host.state) say(part("news"), `${human.named(name)} is ${host.state}.`);
   part("unknown").hidden = true;
   part("all").classList.remove("is-gone");
   frame ||= requestAnimationFrame(show);
@@ -64,7 +64,7 @@ function show() {
   part("state").hidden = false;
   showState(part("state").firstChild, host.state);
   fill(part("labels"), Object.entries(host.labels), () => make("li", "", make("bdi")), (item, pair) =>
-    say(item.firstChild, words.printable(pair.join("="))),
+    say(item.firstChild, human.printable(pair.join("="))),
   );
   part("labels").hidden = !Object.keys(host.labels).length;
   showTiles();
@@ -75,17 +75,17 @@ function show() {
 
 function showTiles() {
   const texts = [
-    words.ratio(host.cpu_usage_ratio),
-    words.ratio(host.memory_used_ratio),
-    `↓ ${words.speed(host.network_receive_bytes_per_second)}`,
+    human.ratio(host.cpu_usage_ratio),
+    human.ratio(host.memory_used_ratio),
+    `↓ ${human.speed(host.network_receive_bytes_per_second)}`,
   ];
   const { memory_total_bytes: total, memory_available_bytes: available } = host;
   const notes = [
-    `load ${[host.load1, host.load5, host.load15].map(words.number).join("  ")}`,
-    total == null ? "" : `${words.size(available)} of ${words.size(total)} available`,
-    `↑ ${words.speed(host.network_transmit_bytes_per_second)}`,
+    `load ${[host.load1, host.load5, host.load15].map(human.number).join("  ")}`,
+    total == null ? "" : `${human.size(available)} of ${human.size(total)} available`,
+    `↑ ${human.speed(host.network_transmit_bytes_per_second)}`,
   ];
-  const minutes = words.span(history.step * 60);
+  const minutes = human.span(history.step * 60);
   fill(part("tiles"), TILES, makeTile, (tile, shown) => {
     const at = TILES.indexOf(shown);
     const [head, box, foot] = tile.children;
@@ -112,23 +112,23 @@ function showAbout() {
   if (!host) return;
   const now = clock.now();
   const swap = host.swap_total_bytes
-    ? `${words.size(host.swap_used_bytes)} of ${words.size(host.swap_total_bytes)}`
-    : host.swap_total_bytes === 0 ? "none" : words.UNKNOWN;
+    ? `${human.size(host.swap_used_bytes)} of ${human.size(host.swap_total_bytes)}`
+    : host.swap_total_bytes === 0 ? "none" : human.UNKNOWN;
   const system = [host.system, host.release, host.machine].filter(Boolean).join(" ");
   showPairs(part("about"), [
-    ["Last seen", `${words.age(now - host.last_seen_timestamp_seconds)} ago`],
-    ["Address", words.printable(host.address)],
-    ["System", words.printable(system) || words.UNKNOWN],
-    ["Agent", words.printable(host.agent_version) || words.UNKNOWN],
-    ["Reports every", words.span(host.interval_seconds)],
-    ["Up for", words.span(host.uptime_seconds)],
+    ["Last seen", `${human.age(now - host.last_seen_timestamp_seconds)} ago`],
+    ["Address", human.printable(host.address)],
+    ["System", human.printable(system) || human.UNKNOWN],
+    ["Agent", human.printable(host.agent_version) || human.UNKNOWN],
+    ["Reports every", human.span(host.interval_seconds)],
+    ["Up for", human.span(host.uptime_seconds)],
     ["Swap used", swap],
-    ["Clock offset", words.span(host.clock_offset_seconds)],
-    ["Datagrams received", words.number(host.datagrams_received)],
-    ["Lost", `${words.number(host.datagrams_lost)} (${words.ratio(lostRatio(host))})`],
-    ["Duplicate", words.number(host.datagrams_duplicate)],
-    ["Reordered", words.number(host.datagrams_reordered)],
-    ["Conflicts with another agent", words.number(host.conflicts)],
+    ["Clock offset", human.span(host.clock_offset_seconds)],
+    ["Datagrams received", human.number(host.datagrams_received)],
+    ["Lost", `${human.number(host.datagrams_lost)} (${human.ratio(lostRatio(host))})`],
+    ["Duplicate", human.number(host.datagrams_duplicate)],
+    ["Reordered", human.number(host.datagrams_reordered)],
+    ["Conflicts with another agent", human.number(host.conflicts)],
   ]);
 }
 
@@ -137,43 +137,43 @@ function showDevices() {
   shownIf("cores", host.cores);
   fill(part("cores"), host.cores, makeCore, (item, core) => {
     const [label, bar, value] = item.children;
-    say(label, words.printable(core.cpu));
+    say(label, human.printable(core.cpu));
     showShare(bar, core.usage_ratio);
-    say(value, words.ratio(core.usage_ratio));
+    say(value, human.ratio(core.usage_ratio));
   });
   shownIf("filesystems", host.filesystems);
   const sorted = [...host.filesystems].sort((one, other) => (other.used_ratio ?? -1) - (one.used_ratio ?? -1));
   fill(part("filesystems"), sorted, makeFilesystem, (row, found) => {
     const [mount, used, free, size, full, device] = row.cells;
-    say(mount, words.named(found.mountpoint));
-    say(used, words.size(found.used_bytes));
-    say(free, words.size(found.available_bytes));
-    say(size, words.size(found.size_bytes));
-    say(full.firstChild, words.ratio(found.used_ratio));
+    say(mount, human.named(found.mountpoint));
+    say(used, human.size(found.used_bytes));
+    say(free, human.size(found.available_bytes));
+    say(size, human.size(found.size_bytes));
+    say(full.firstChild, human.ratio(found.used_ratio));
     showShare(full.lastChild, found.readonly ? null : found.used_ratio);
     const kind = found.readonly ? `${found.fstype}, read-only` : found.fstype;
-    say(device, words.printable(`${found.device} (${kind})`));
+    say(device, human.printable(`${found.device} (${kind})`));
   });
   shownIf("networks", host.networks);
-  const lost = (value) => (value == null ? words.UNKNOWN : `${words.number(value)}/s`);
+  const lost = (value) => (value == null ? human.UNKNOWN : `${human.number(value)}/s`);
   const networks = host.networks.map((found) => [
-    words.named(found.device),
-    words.speed(found.receive_bytes_per_second),
-    words.speed(found.transmit_bytes_per_second),
+    human.named(found.device),
+    human.speed(found.receive_bytes_per_second),
+    human.speed(found.transmit_bytes_per_second),
     lost(found.receive_lost_packets_per_second),
     lost(found.transmit_lost_packets_per_second),
   ]);
   fillTable(part("networks"), networks, ["", "number", "number", "number", "number"]);
   shownIf("disks", host.disks);
   const disks = host.disks.map((found) => [
-    words.named(found.device),
-    words.speed(found.read_bytes_per_second),
-    words.speed(found.write_bytes_per_second),
+    human.named(found.device),
+    human.speed(found.read_bytes_per_second),
+    human.speed(found.write_bytes_per_second),
   ]);
   fillTable(part("disks"), disks, ["", "number", "number"]);
   const gauges = Object.entries(host.gauges).sort();
   shownIf("gauges", gauges);
-  const said = gauges.map(([title, value]) => [words.named(title), words.measured(title, value)]);
+  const said = gauges.map(([title, value]) => [human.named(title), human.measured(title, value)]);
   fillTable(part("gauges"), said, ["", "number"]);
 }
 
@@ -195,8 +195,8 @@ function showFamilies() {
   const found = host.families.filter(
     (family) => !wanted || `${family.name} ${family.help}`.toLowerCase().includes(wanted),
   );
-  const all = words.number(host.families.length);
-  const count = found.length === host.families.length ? all : `${words.number(found.length)} of ${all}`;
+  const all = human.number(host.families.length);
+  const count = found.length === host.families.length ? all : `${human.number(found.length)} of ${all}`;
   say(part("families-count"), `${count} families`);
   fill(part("families"), found, makeFamily, showFamily);
 }
@@ -212,11 +212,11 @@ function showFamily(details, family) {
   if (details.family?.name !== family.name) details.open = false;
   details.family = family;
   const [code, value, help] = details.firstChild.children;
-  say(code, words.printable(family.name));
+  say(code, human.printable(family.name));
   const { samples } = family;
   const single = samples.length === 1;
-  say(value, single ? words.measured(family.name, samples[0].value) : `${samples.length} values`);
-  say(help, words.printable(family.help));
+  say(value, single ? human.measured(family.name, samples[0].value) : `${samples.length} values`);
+  say(help, human.printable(family.help));
   if (details.open) showSamples(details);
 }
 
@@ -224,8 +224,8 @@ function showFamily(details, family) {
 function showSamples({ family, lastChild: list }) {
   fill(list, family.samples, () => make("li", "", make("bdi"), make("span", "value")), (item, sample) => {
     const labels = Object.entries(sample.labels).map(([key, value]) => `${key}="${value}"`);
-    say(item.firstChild, words.printable(labels.join(", ")) || "value");
-    say(item.lastChild, words.measured(family.name, sample.value));
+    say(item.firstChild, human.printable(labels.join(", ")) || "value");
+    say(item.lastChild, human.measured(family.name, sample.value));
   });
 }
 

@@ -5,7 +5,7 @@ import { Fleet, ORDERS } from "./fleet.js";
 import { showStatus, total } from "./status.js";
 import { listen, ServerClock } from "./stream.js";
 import { Table } from "./table.js";
-import * as words from "./words.js";
+import * as human from "./human.js";
 
 const SLICE = 4; // ms of a frame for taking rows in
 const ARRANGE_EVERY = 1000; // ms; rows that jump about cannot be read
@@ -112,13 +112,13 @@ function showNumbers() {
     const { state } = button.dataset;
     if (!button.firstChild) button.append(make("span", `state ${state}`, make("span", "shape"), make("b"), " ", make("span")));
     const [, count, word] = button.firstChild.children;
-    say(count, words.number(counts[state]));
+    say(count, human.number(counts[state]));
     say(word, state);
     mark(button, "aria-pressed", String(fleet.state === state));
   }
   const all = fleet.hosts.size;
   const shown = fleet.shown.length;
-  say(part("shown"), shown === all ? "" : `${words.number(shown)} of ${words.number(all)} hosts`);
+  say(part("shown"), shown === all ? "" : `${human.number(shown)} of ${human.number(all)} hosts`);
   const trouble = counts.down + counts.late;
   document.title = trouble ? `${trouble} in trouble · Pombo` : "Pombo";
   showEmpty(all, shown);
@@ -145,10 +145,10 @@ function showEmpty(all, shown) {
 function showSub() {
   if (!status) return;
   const refused = total(status);
-  const parts = [`${words.number(fleet.hosts.size)} ${fleet.hosts.size === 1 ? "host" : "hosts"}`];
-  parts.push(`${words.number(status.datagrams_received)} datagrams`);
-  if (refused) parts.push(`${words.number(refused)} refused`);
-  if (status.kernel_drops) parts.push(`${words.number(status.kernel_drops)} dropped by the kernel`);
+  const parts = [`${human.number(fleet.hosts.size)} ${fleet.hosts.size === 1 ? "host" : "hosts"}`];
+  parts.push(`${human.number(status.datagrams_received)} datagrams`);
+  if (refused) parts.push(`${human.number(refused)} refused`);
+  if (status.kernel_drops) parts.push(`${human.number(status.kernel_drops)} dropped by the kernel`);
   say(part("sub"), parts.join(" · "));
 }
 
@@ -167,7 +167,7 @@ function announce() {
   const said = [...news];
   news.clear();
   if (said.length <= NAMED) {
-    say(part("news"), said.map(([name, state]) => `${words.named(name)} is ${state}.`).join(" "));
+    say(part("news"), said.map(([name, state]) => `${human.named(name)} is ${state}.`).join(" "));
     return;
   }
   const counts = new Map();

@@ -1,12 +1,12 @@
 // The exporter itself: its limits and how full they are, and what it refused and why.
 
 import { fill, fillTable, make, meter, say, showShare } from "./dom.js";
-import * as words from "./words.js";
+import * as human from "./human.js";
 
 const LIMITS = {
-  hosts: ["Hosts", words.number],
-  series_per_host: ["Series of a host", words.number],
-  datagram_bytes: ["Bytes of a datagram", words.number],
+  hosts: ["Hosts", human.number],
+  series_per_host: ["Series of a host", human.number],
+  datagram_bytes: ["Bytes of a datagram", human.number],
 };
 
 const part = (id) => document.getElementById(id);
@@ -34,16 +34,16 @@ export function showPairs(list, pairs) {
 
 function showFacts(status, now) {
   const { wanted_bytes: wanted, granted_bytes: granted } = status.receive_buffer;
-  const short = granted < wanted ? `, ${words.size(wanted)} wanted` : "";
+  const short = granted < wanted ? `, ${human.size(wanted)} wanted` : "";
   showPairs(part("facts"), [
-    ["Version", words.printable(status.version)],
-    ["Python", words.printable(status.python_version)],
-    ["Runs for", words.age(now - status.started_timestamp_seconds)],
-    ["Datagrams received", words.number(status.datagrams_received)],
-    ["Datagrams refused", words.number(total(status))],
-    ["Dropped by the kernel", words.number(status.kernel_drops)],
-    ["Receive buffer", words.size(granted) + short],
-    ["Hosts are forgotten after", words.span(status.forget_after_seconds)],
+    ["Version", human.printable(status.version)],
+    ["Python", human.printable(status.python_version)],
+    ["Runs for", human.age(now - status.started_timestamp_seconds)],
+    ["Datagrams received", human.number(status.datagrams_received)],
+    ["Datagrams refused", human.number(total(status))],
+    ["Dropped by the kernel", human.number(status.kernel_drops)],
+    ["Receive buffer", human.size(granted) + short],
+    ["Hosts are forgotten after", human.span(status.forget_after_seconds)],
   ]);
 }
 
@@ -54,14 +54,14 @@ export function total(status) {
 
 function showLimits(limits) {
   fill(part("limits"), limits, makeLimit, (row, limit) => {
-    const [title, say_] = LIMITS[limit.name] ?? [limit.name, words.number];
+    const [title, say_] = LIMITS[limit.name] ?? [limit.name, human.number];
     const [head, used, of, full, most] = row.cells;
-    say(head, words.printable(title));
+    say(head, human.printable(title));
     say(used, say_(limit.used));
     say(of, say_(limit.limit));
-    say(full.firstChild, words.ratio(limit.used_ratio));
+    say(full.firstChild, human.ratio(limit.used_ratio));
     showShare(full.lastChild, limit.used_ratio);
-    say(most.firstChild, limit.host == null ? "" : words.named(limit.host));
+    say(most.firstChild, limit.host == null ? "" : human.named(limit.host));
   });
 }
 
@@ -75,21 +75,21 @@ function makeLimit() {
 function showRefusals(status, now) {
   const by = Object.entries(status.datagrams_refused).filter(([, count]) => count);
   by.sort(([, one], [, other]) => other - one);
-  const said = by.map(([reason, count]) => `${words.number(count)} ${plain(reason)}`);
+  const said = by.map(([reason, count]) => `${human.number(count)} ${plain(reason)}`);
   say(part("refused"), said.length ? `Since the start: ${said.join(", ")}.` : "None since the start.");
   part("refusals-box").hidden = !status.recent_refusals.length;
   const rows = status.recent_refusals.map((refusal) => [
-    `${words.age(now - refusal.last_timestamp_seconds)} ago`,
+    `${human.age(now - refusal.last_timestamp_seconds)} ago`,
     plain(refusal.reason),
-    words.printable(refusal.address),
-    words.number(refusal.count),
-    words.printable(refusal.detail),
-    words.printable(refusal.datagram_start),
+    human.printable(refusal.address),
+    human.number(refusal.count),
+    human.printable(refusal.detail),
+    human.printable(refusal.datagram_start),
   ]);
   fillTable(part("refusals"), rows, ["", "", "address", "number", "detail", "start"]);
 }
 
-/** A reason's name as words. */
+/** A reason's name as human. */
 function plain(reason) {
-  return words.printable(reason.replaceAll("_", " "));
+  return human.printable(reason.replaceAll("_", " "));
 }

@@ -4,7 +4,7 @@
 import { chart, plot } from "./curves.js";
 import { make, mark, meter, say, showShare, showState, stateMark } from "./dom.js";
 import { lostRatio } from "./fleet.js";
-import * as words from "./words.js";
+import * as human from "./human.js";
 
 const SPARE = 6; // rows beyond each edge of the window
 const MOST_SPARE = 60;
@@ -26,7 +26,7 @@ function curve(name, measure) {
     className: "number curved",
     make: (cell) => cell.append(make("span", "value"), chart(1, 96, 24)),
     show: (cell, host) => {
-      say(cell.firstChild, words.ratio(host.row[name]));
+      say(cell.firstChild, human.ratio(host.row[name]));
       plot(cell.lastChild, host.history, [measure], 1);
     },
   };
@@ -41,8 +41,8 @@ const traffic = {
   },
   show: (cell, host) => {
     const [receive, transmit] = cell.firstChild.children;
-    say(receive, `↓ ${words.speed(host.row.network_receive_bytes_per_second)}`);
-    say(transmit, `↑ ${words.speed(host.row.network_transmit_bytes_per_second)}`);
+    say(receive, `↓ ${human.speed(host.row.network_receive_bytes_per_second)}`);
+    say(transmit, `↑ ${human.speed(host.row.network_transmit_bytes_per_second)}`);
     const most = host.history.peak([RECEIVE, TRANSMIT], LEAST_TRAFFIC);
     plot(cell.lastChild, host.history, [RECEIVE, TRANSMIT], most);
   },
@@ -56,8 +56,8 @@ const disk = {
   },
   show: (cell, host) => {
     const fullest = host.row.fullest_filesystem;
-    say(cell.firstChild.firstChild, words.ratio(fullest?.used_ratio));
-    say(cell.firstChild.lastChild, fullest ? words.named(fullest.mountpoint) : "");
+    say(cell.firstChild.firstChild, human.ratio(fullest?.used_ratio));
+    say(cell.firstChild.lastChild, fullest ? human.named(fullest.mountpoint) : "");
     showShare(cell.lastChild, fullest?.used_ratio);
   },
 };
@@ -72,9 +72,9 @@ const name = {
     const link = cell.firstChild;
     const labels = Object.entries(host.row.labels).map((pair) => pair.join("="));
     mark(link, "href", `/host?name=${encodeURIComponent(host.row.name)}`);
-    say(link.firstChild, words.named(host.row.name));
-    mark(link, "title", words.printable(host.row.name));
-    say(cell.lastChild, words.printable(labels.join("  ")));
+    say(link.firstChild, human.named(host.row.name));
+    mark(link, "title", human.printable(host.row.name));
+    say(cell.lastChild, human.printable(labels.join("  ")));
   },
 };
 
@@ -93,11 +93,11 @@ const COLUMNS = [
   { key: "memory", title: "Memory", ...curve("memory_used_ratio", MEMORY) },
   { key: "disk", title: "Fullest disk", ...disk },
   { key: "network", title: "Network", ...traffic },
-  { key: "lost", title: "Lost", ...text((row) => words.ratio(lostRatio(row)), "number lost") },
-  { key: "clock", title: "Clock", ...text((row) => words.span(row.clock_offset_seconds), "number clock") },
-  { key: "interval", title: "Every", ...text((row) => words.span(row.interval_seconds), "number interval") },
-  { key: "address", title: "Address", ...text((row) => words.printable(row.address), "address") },
-  { key: "agent", title: "Agent", ...text((row) => words.printable(row.agent_version) || words.UNKNOWN, "agent") },
+  { key: "lost", title: "Lost", ...text((row) => human.ratio(lostRatio(row)), "number lost") },
+  { key: "clock", title: "Clock", ...text((row) => human.span(row.clock_offset_seconds), "number clock") },
+  { key: "interval", title: "Every", ...text((row) => human.span(row.interval_seconds), "number interval") },
+  { key: "address", title: "Address", ...text((row) => human.printable(row.address), "address") },
+  { key: "agent", title: "Agent", ...text((row) => human.printable(row.agent_version) || human.UNKNOWN, "agent") },
 ];
 const SEEN = COLUMNS.findIndex((column) => column.key === "seen");
 
@@ -249,7 +249,7 @@ export class Table {
   }
 
   #showSeen(row, now) {
-    say(row.cells[SEEN].firstChild, words.age(now - row.host.row.last_seen_timestamp_seconds));
+    say(row.cells[SEEN].firstChild, human.age(now - row.host.row.last_seen_timestamp_seconds));
   }
 
   #hostOf(element) {

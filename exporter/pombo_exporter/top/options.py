@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from pombo_common.flags import Duration
+from pombo_cli.flags import Duration
 
 from pombo_exporter.top.table import SortKey
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from pombo_common import words
+from pombo_cli import human
 from rich.cells import cell_len
 from rich.console import Console, Group, JustifyMethod
 from rich.live import Live
@@ -110,9 +110,9 @@ async def fetch(session: aiohttp.ClientSession, url: str) -> list[HostSummary]:
     except aiohttp.ClientConnectorError as error:
         number = error.os_error.errno or 0  # below 0 when the name is not known
         why = os.strerror(number) if number > 0 else error.os_error.strerror or error
-        raise UnreachableError(f"cannot reach {url}: {words.printable(str(why))}") from None
+        raise UnreachableError(f"cannot reach {url}: {human.printable(str(why))}") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise UnreachableError(f"cannot reach {url}: {words.printable(str(error))}") from None
+        raise UnreachableError(f"cannot reach {url}: {human.printable(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise UnreachableError(f"{url} answers something else: is it an exporter?") from None
 
@@ -207,12 +207,12 @@ class Top:
         shown = rows(self._hosts, self._sort, self._filter)
         page, width = self._page(), self._live.console.width
         self._first = max(0, min(self._first, len(shown) - page))
-        title = f"{words.printable(self._url)}: {len(shown)} of {len(self._hosts)} hosts"
+        title = f"{human.printable(self._url)}: {len(shown)} of {len(self._hosts)} hosts"
         if len(shown) > page:
             title += f", from {self._first + 1}"
         title += f", by {self._sort}"
         if self._filter or self._typing:
-            title += f", filter: {words.printable(self._filter)}{'_' if self._typing else ''}"
+            title += f", filter: {human.printable(self._filter)}{'_' if self._typing else ''}"
         self._live.update(
             Group(
                 Text(title, style="bold", no_wrap=True, overflow="ellipsis"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from pombo_common import words
+from pombo_cli import human
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.views.schema import HostSummary
@@ -33,7 +33,7 @@ class Column(NamedTuple):
 
 def _fullest(host: HostSummary) -> str:
     found = host.fullest_filesystem
-    return f"{words.ratio(found.used_ratio)} {found.mountpoint}" if found else words.UNKNOWN
+    return f"{human.ratio(found.used_ratio)} {found.mountpoint}" if found else human.UNKNOWN
 
 
 def lost_ratio(host: HostSummary) -> float:
@@ -50,18 +50,18 @@ def _fullest_ratio(host: HostSummary) -> float | None:
 COLUMNS: Final = (
     Column("HOST", lambda host: host.name, numbers=False),
     Column("STATE", lambda host: host.state, numbers=False),
-    Column("SEEN", lambda host: words.span(host.last_seen_age_seconds)),
-    Column("EVERY", lambda host: words.span(host.interval_seconds)),
-    Column("LOST", lambda host: words.ratio(lost_ratio(host))),
-    Column("CPU", lambda host: words.ratio(host.cpu_usage_ratio)),
-    Column("MEMORY", lambda host: words.ratio(host.memory_used_ratio)),
+    Column("SEEN", lambda host: human.span(host.last_seen_age_seconds)),
+    Column("EVERY", lambda host: human.span(host.interval_seconds)),
+    Column("LOST", lambda host: human.ratio(lost_ratio(host))),
+    Column("CPU", lambda host: human.ratio(host.cpu_usage_ratio)),
+    Column("MEMORY", lambda host: human.ratio(host.memory_used_ratio)),
     Column("DISK", _fullest, numbers=False),
-    Column("RECEIVE", lambda host: words.speed(host.network_receive_bytes_per_second)),
-    Column("TRANSMIT", lambda host: words.speed(host.network_transmit_bytes_per_second)),
-    Column("UPTIME", lambda host: words.span(host.uptime_seconds)),
-    Column("CLOCK", lambda host: words.span(host.clock_offset_seconds)),
+    Column("RECEIVE", lambda host: human.speed(host.network_receive_bytes_per_second)),
+    Column("TRANSMIT", lambda host: human.speed(host.network_transmit_bytes_per_second)),
+    Column("UPTIME", lambda host: human.span(host.uptime_seconds)),
+    Column("CLOCK", lambda host: human.span(host.clock_offset_seconds)),
     Column("ADDRESS", lambda host: host.address, numbers=False),
-    Column("AGENT", lambda host: host.agent_version or words.UNKNOWN, numbers=False),
+    Column("AGENT", lambda host: host.agent_version or human.UNKNOWN, numbers=False),
 )
 
 _RANKS: Final = {State.DOWN: 0, State.LATE: 1, State.LIVE: 2}
@@ -111,4 +111,4 @@ def _key(sort: SortKey) -> Callable[[HostSummary], tuple[Any, ...]]:
 
 def cells(host: HostSummary) -> list[str]:
     """Return a host's line, fit for a terminal."""
-    return [words.printable(column.text(host)) for column in COLUMNS]
+    return [human.printable(column.text(host)) for column in COLUMNS]

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.intake import Intake
 from pombo_wire import MAX_DATAGRAM_BYTES

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse
 from jsonschema import Draft202012Validator
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 from pombo_exporter import __version__
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest import receiver

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 from aiohttp import ServerDisconnectedError, web
 from aiohttp.typedefs import Handler
-from pombo_common.flags import Address
+from pombo_cli.flags import Address
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.intake import REASONS

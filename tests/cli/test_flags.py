@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_common.flags import Address, AddressType, Duration, flag
+from pombo_cli.flags import Address, AddressType, Duration, flag
 
 
 @pytest.mark.parametrize(

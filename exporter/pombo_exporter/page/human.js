@@ -1,4 +1,4 @@
-// Values as people read them, in the same words as the terminal has (pombo_common/words.py),
+// Values as people read them, in the same words as the terminal has (pombo_cli/human.py),
 // and texts from elsewhere with nothing in them that could turn the writing.
 
 export const UNKNOWN = "-";

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_common import words
+from pombo_cli import human
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ from pombo_common import words
     ],
 )
 def test_bytes_have_three_digits_or_so(count: float | None, text: str) -> None:
-    assert words.size(count) == text
+    assert human.size(count) == text
 
 
 def test_speed_is_bytes_a_second() -> None:
-    assert words.speed(2048) == "2.0 KiB/s"
-    assert words.speed(None) == "-"
+    assert human.speed(2048) == "2.0 KiB/s"
+    assert human.speed(None) == "-"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_speed_is_bytes_a_second() -> None:
     ],
 )
 def test_little_loss_is_not_told_as_none(share: float | None, text: str) -> None:
-    assert words.ratio(share) == text
+    assert human.ratio(share) == text
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_little_loss_is_not_told_as_none(share: float | None, text: str) -> None
     ],
 )
 def test_time_is_told_in_its_two_greatest_units(seconds: float | None, text: str) -> None:
-    assert words.span(seconds) == text
+    assert human.span(seconds) == text
 
 
 @given(st.floats(0, 1e12))
 def test_any_time_can_be_told(seconds: float) -> None:
-    assert words.span(seconds)[0].isdigit()
+    assert human.span(seconds)[0].isdigit()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_any_time_can_be_told(seconds: float) -> None:
     [(0, "0"), (1234567.0, "1,234,567"), (0.25, "0.25"), (1.0004, "1"), (-2.5, "-2.5")],
 )
 def test_number_has_no_needless_digits(value: float, text: str) -> None:
-    assert words.number(value) == text
+    assert human.number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_number_has_no_needless_digits(value: float, text: str) -> None:
     ],
 )
 def test_text_from_elsewhere_cannot_move_the_cursor(text: str, shown: str) -> None:
-    assert words.printable(text) == shown
+    assert human.printable(text) == shown
 
 
 @given(st.text())
 def test_any_text_can_be_shown(text: str) -> None:
-    assert words.printable(text).isprintable()
+    assert human.printable(text).isprintable()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_common.logs import Json, Limiter, Logfmt
+from pombo_cli.logs import Json, Limiter, Logfmt
 
 HOSTILE = ["a\nlevel=error", "a\r\nb", "\x1b[31mred", 'say "x"', "back\\slash", "\u2028", "a=b"]
 HOSTILE += ["", " ", "\x00", "\x7f", "\x85", "\ud800", "é"]
@@ -84,7 +84,7 @@ def test_traceback_stays_on_the_line_of_its_message() -> None:
 @pytest.mark.parametrize(("level", "shown"), [("debug", 3), ("info", 2), ("warn", 1), ("error", 0)])
 def test_lines_below_the_level_are_not_written(level: str, shown: int) -> None:
     script = (
-        "import logging, pombo_common.logs as logs\n"
+        "import logging, pombo_cli.logs as logs\n"
         f"logs.set_up({level!r}, 'json')\n"
         "for name in ('debug', 'info', 'warning'): getattr(logging, name)('x')\n"
     )

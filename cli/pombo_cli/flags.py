@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from pombo_common import logs
+from pombo_cli import logs
 
 DEFAULT_PORT = 5005
 
