@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics_text
 
@@ -30,6 +29,9 @@ _OPEN = Format(
 )
 
 
-def format_for(request: web.Request) -> Format:
-    """Return OpenMetrics if the client says that it takes it, or else the text format."""
-    return _OPEN if _OPENMETRICS in request.headers.get("Accept", "") else _PLAIN
+def format_for(accept: str) -> Format:
+    """Return the format to answer in, by the request header ``Accept``.
+
+    OpenMetrics if the client says that it takes it, or else the text format.
+    """
+    return _OPEN if _OPENMETRICS in accept else _PLAIN

@@ -66,7 +66,7 @@ class Routes:
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Write the page of all hosts and the exporter's own metrics, piece by piece."""
         started = perf_counter()
-        wanted = format_for(request)
+        wanted = format_for(request.headers.get("Accept", ""))
 
         def pieces() -> Iterator[bytes]:
             hosts = self._roster.present()

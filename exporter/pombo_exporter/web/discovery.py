@@ -75,7 +75,7 @@ class Targets:
                 f"{host.name!r} is down: silent for {silence:.1f} s, it reports every {every:g} s"
             )
             raise web.HTTPServiceUnavailable(text=f"{text}\n")
-        wanted = format_for(request)
+        wanted = format_for(request.headers.get("Accept", ""))
 
         def pieces() -> Iterator[bytes]:
             yield from page_of(host, self._catalogue, now, openmetrics=wanted.openmetrics)
@@ -89,7 +89,7 @@ class Targets:
         Their own pages are 503 and say nothing; what is said here and there together is what
         ``/metrics`` says.
         """
-        wanted = format_for(request)
+        wanted = format_for(request.headers.get("Accept", ""))
 
         def pieces() -> Iterator[bytes]:
             now = monotonic()
