@@ -55,6 +55,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "live",
         "views",
         "metrics",
+        "stats",
         "ingest",
         "hosts",
         ["pacing", "gc_tuning"],
@@ -73,7 +74,7 @@ PURE = (
 )
 
 #: The exporter's own metrics are read from this process, with prometheus_client.
-READS_ITS_PROCESS = ("pombo_exporter.metrics.exporter", "pombo_exporter.views.status")
+READS_ITS_PROCESS = "pombo_exporter.metrics.exporter"
 
 IMPURE = {
     *("aiohttp", "asyncio", "datetime", "http", "io", "logging", "multiprocessing", "os"),
@@ -143,7 +144,7 @@ def test_every_pure_part_is_there(part: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODULES if is_part_of(name, PURE)])
 def test_pure_module_touches_neither_sockets_nor_files_nor_clocks(name: str) -> None:
-    if name not in READS_ITS_PROCESS:
+    if name != READS_ITS_PROCESS:
         assert tops(name) & IMPURE == set()
 
 

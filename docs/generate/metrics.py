@@ -8,14 +8,13 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from pombo_exporter.hosts.host import INFO_LABELS
 from pombo_exporter.hosts.roster import Limits, Roster
 from pombo_exporter.ingest.intake import Intake
-from pombo_exporter.metrics.exporter import Telemetry
-from pombo_exporter.metrics.family import Family, OfHost, Open, Rows, Source, Summary
-from pombo_exporter.metrics.host_families import catalogue
-from pombo_exporter.metrics.node_families import NOT_HERE
-from pombo_wire import SECTIONS
+from pombo_exporter.metrics.exporter import ExporterMetrics
+from pombo_exporter.metrics.family import Family, HostField, OpenFamily, Source
+from pombo_exporter.metrics.host_families import family_table
+from pombo_exporter.metrics.node_families import UNSUPPORTED
+from pombo_exporter.stats import Counters, ReceiveBuffer
 
 _UNITS = (
     ("_bytes_per_second", "bytes per second"),
@@ -104,25 +103,15 @@ def unit(name: str) -> str:
 
 def labels(source: Source) -> list[str]:
     """Return the names of the labels of a source's samples."""
-    if isinstance(source, OfHost):
-        return ["instance", *INFO_LABELS, "the user's"] if source.info else ["instance"]
-    if isinstance(source, Summary):
-        return ["instance"]
-    section = SECTIONS[source.section]
-    own = [source.label[0]] if source.label else []
-    return ["instance", *section.__struct_fields__[: section.label_columns], *own]
+    owners = ["the owner's"] if isinstance(source, HostField) and source.info else []
+    return ["instance", *source.label_names, *owners]
 
 
 def origin(sources: tuple[Source, ...]) -> str:
-    """Return the fields of the wire that the samples are made of."""
-    found = []
-    for source in sources:
-        match source:
-            case Rows(section, columns):
-                found += [f"`{section}.{column}`" for column in columns] or [f"`{section}`"]
-            case Summary(section):
-                found.append(f"`{section}`")
-    return ", ".join(found) or "the exporter"
+    """Return the fields of the wire that the samples come from."""
+    return ", ".join(f"`{name}`" for source in sources for name in source.wire_fields) or (
+        "the exporter"
+    )
 
 
 def family_row(family: Family) -> str:
@@ -130,24 +119,24 @@ def family_row(family: Family) -> str:
     names = ", ".join(
         f"`{name}`" if " " not in name else name for name in labels(family.sources[0])
     )
-    cells = (f"`{family.name}`", family.kind, names, unit(family.name), origin(family.sources))
+    cells = (f"`{family.name}`", family.type, names, unit(family.name), origin(family.sources))
     return f"| {' | '.join(cells)} | {family.help} |"
 
 
-def map_row(family: Open) -> str:
+def map_row(family: OpenFamily) -> str:
     """Return a map's line of the table."""
     prefix = f"`{family.prefix}`" if family.prefix else "none"
     meaning = family.help.replace("{}", "*name*")
-    return f"| {prefix} | {family.kind} | `instance` | `{family.section}` | {meaning} |"
+    return f"| {prefix} | {family.type} | `instance` | `{family.section}` | {meaning} |"
 
 
 def own_rows() -> Iterator[str]:
     """Yield the lines of the exporter's own families."""
-    roster = Roster(Limits(), catalogue(node=True).series_of(), lambda *_: None, 0.0)
-    telemetry = Telemetry(
-        roster, Intake(roster, lambda: 0.0), lambda: 0, {"granted": 0, "wanted": 0}
-    )
-    for family in telemetry.registry.collect():
+    roster = Roster(Limits(), family_table(node=True).series_of(), lambda *_: None, 0.0)
+    intake, buffer = Intake(roster, lambda: 0.0), ReceiveBuffer(0, 0)
+    stats = Counters(roster, intake, lambda: 0, buffer, 0.0, 0.0).read(0.0, 0.0)
+    metrics = ExporterMetrics()
+    for family in metrics.registry(stats, {}, metrics.capture()).collect():
         if not family.name.startswith("pombo_"):
             continue
         names = sorted({name for sample in family.samples for name in sample.labels})
@@ -163,27 +152,27 @@ def comparison() -> Iterator[str]:
     Raises:
         SystemExit: when a family is neither here nor explained.
     """
-    everything = catalogue(node=True)
+    everything = family_table(node=True)
     here = {family.name for family in everything.families}
-    prefixes = tuple(family.prefix for family in everything.maps if family.prefix)
+    prefixes = tuple(family.prefix for family in everything.open_families if family.prefix)
     theirs = _THEIRS.read_text(encoding="ascii").split()
     common = [name for name in theirs if name in here or name.startswith(prefixes)]
     for name in theirs:
-        if name not in common and name not in NOT_HERE:
-            sys.exit(f"{name} is not here: say why in NOT_HERE of pombo_exporter.vocabulary")
+        if name not in common and name not in UNSUPPORTED:
+            sys.exit(f"{name} is not here: say why in UNSUPPORTED of node_families")
     yield _COMMON.format(total=len(theirs), count=len(common))
     yield (
         textwrap.fill(", ".join(f"`{name}`" for name in common) + ".", 100, break_on_hyphens=False)
         + "\n"
     )
     yield _MISSING
-    yield from (f"| `{name}` | {why} |\n" for name, why in NOT_HERE.items())
+    yield from (f"| `{name}` | {why} |\n" for name, why in UNSUPPORTED.items())
     yield _HARDWARE
 
 
 def document() -> str:
     """Return the whole of docs/metrics.md."""
-    everything = catalogue(node=True)
+    everything = family_table(node=True)
     parts = [_HEAD]
     for prefix, title, _ in _TITLES:
         parts.append(f"\n## {title}\n\n")
@@ -192,7 +181,7 @@ def document() -> str:
         )
         rows = [family_row(f) for f in everything.families if f.name.startswith(prefix)]
         parts.append("\n".join(rows) + "\n")
-    parts += [_MAPS, "\n".join(map(map_row, everything.maps)), "\n"]
+    parts += [_MAPS, "\n".join(map(map_row, everything.open_families)), "\n"]
     parts += comparison()
     parts += [_OWN, "\n".join(own_rows()), "\n"]
     return "".join(parts)

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 from pombo_exporter import __version__
-from pombo_exporter.web.api import BASE, ENDPOINTS, Endpoint, Error
+from pombo_exporter.web.api import ENDPOINTS, Endpoint, Error
+from pombo_exporter.web.paths import API
 
 JSON = dict[str, Any]
 
@@ -70,7 +71,7 @@ def document() -> JSON:
     """Return the whole of docs/openapi.json."""
     paths: dict[str, JSON] = {}
     for endpoint in ENDPOINTS:
-        paths.setdefault(BASE + endpoint.path, {})[endpoint.method.lower()] = operation(endpoint)
+        paths.setdefault(API + endpoint.path, {})[endpoint.method.lower()] = operation(endpoint)
     kinds = [endpoint.answer for endpoint in ENDPOINTS if endpoint.answer]
     _, schemas = msgspec.json.schema_components([*kinds, Error], ref_template=_REFERENCE)
     return {

@@ -8,23 +8,24 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic, time
 
 from aiohttp import web as aiohttp_web
 from pombo_cli import logs
 from pombo_cli.flags import Address
 
-from pombo_exporter.gc_tuning import Sparing
+from pombo_exporter.gc_tuning import HostFreezer
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Event, Roster
 from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.intake import Intake
-from pombo_exporter.metrics.exporter import Telemetry
-from pombo_exporter.metrics.host_families import catalogue
+from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.options import Options, command
-from pombo_exporter.pacing import Turns
+from pombo_exporter.pacing import Pacer
+from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_exporter.top.options import TopOptions
-from pombo_exporter.web.app import application
+from pombo_exporter.web.app import Parts, application
 
 log = logging.getLogger("pombo_exporter")
 
@@ -57,33 +58,33 @@ async def serve(options: Options) -> None:
         _CannotListenError: when an address is not this machine's, is in use or forbidden.
     """
     limiter = logs.Limiter(every=60.0, clock=monotonic)
-    sparing = Sparing()
+    freezer = HostFreezer()
 
-    def tell(event: Event, host: Host) -> None:
+    def notify(event: Event, host: Host) -> None:
         if event is Event.NEW:
-            sparing.welcome()
+            freezer.host_added()
         if limiter.allows(f"{event.name} {host.name}") is not None:
             fields = {"host": host.name, "address": host.address[0]}
             if event is Event.CONFLICT:
-                fields["other_address"] = host.rival_address[0]
+                fields["other_address"] = host.conflict_address[0]
             log.log(_LEVELS.get(event, logging.INFO), event, extra={"fields": fields})
 
-    families = catalogue(node=options.node_families)
-    roster = Roster(options.limits, families.series_of(), tell, monotonic())
+    table = family_table(node=options.node_families)
+    roster = Roster(options.limits, table.series_of(), notify, monotonic())
     intake = Intake(roster, monotonic)
     with _listening("--udp.listen-address", options.udp_listen_address):
         udp = receiver.bind(options.udp_listen_address, options.udp_receive_buffer)
-    sizes = {"wanted": options.udp_receive_buffer, "granted": receiver.buffer_bytes(udp)}
+    sizes = ReceiveBuffer(options.udp_receive_buffer, receiver.buffer_bytes(udp))
     drops = receiver.KernelDrops(udp)
-    telemetry = Telemetry(roster, intake, drops.read, sizes)
+    counters = Counters(roster, intake, drops.read, sizes, monotonic(), time())
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
         intake.take(datagram, address, monotonic(), time())
 
     loop = asyncio.get_running_loop()
     drain = receiver.Drain(loop, udp, take)
-    turns = Turns(drain.look)
-    app = application(roster, families, telemetry, turns, admin=options.admin_api)
+    pacer = Pacer(drain.look)
+    app = application(Parts(roster, table, counters, pacer), admin=options.admin_api)
     runner = aiohttp_web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -96,8 +97,7 @@ async def serve(options: Options) -> None:
         fields = {"udp": _where(udp), "web": _where(http)}
         log.info("exporter listens", extra={"fields": fields})
         while not stop.is_set():
-            for _ in roster.sweep(monotonic()):
-                await turns.give()
+            await pacer.collect(partial(roster.sweep, monotonic()))
             drops.read()
             try:
                 await asyncio.wait_for(stop.wait(), _SWEEP_EVERY)

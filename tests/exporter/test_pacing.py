@@ -1,44 +1,167 @@
-"""Long work lets the socket have its turn, and others theirs."""
+"""Long work on the loop: bounded steps, the socket drained between them, other tasks served."""
 
 import asyncio
+from collections.abc import Callable, Iterator
 
-from pombo_exporter.pacing import LOOK, TURN, Turns
+import pytest
+from pombo_exporter.pacing import (
+    DRAIN_INTERVAL,
+    MAX_DUTY_CYCLE,
+    STEP,
+    YIELD_INTERVAL,
+    Pacer,
+    Steps,
+    StepSize,
+    rest_after,
+)
 
 
-def test_work_looks_at_the_socket_and_gives_the_loop_back_once_its_time_is_over() -> None:
-    now, happened = 0.0, list[str]()
+class Clock:
+    """A clock that only the work under test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run(pacer: Pacer, work: Callable[[Steps], Iterator[object]]) -> list[object]:
+    return asyncio.run(pacer.collect(work))
+
+
+def test_checkpoint_drains_the_socket_and_serves_other_tasks_when_it_is_due() -> None:
+    clock, happened = Clock(), list[str]()
 
     async def other() -> None:
         happened.append("other")
 
     async def work() -> None:
-        nonlocal now
-        turns = Turns(lambda: happened.append("look"), lambda: now)
+        pacer = Pacer(lambda: happened.append("drain"), clock)
         task = asyncio.create_task(other())
-        for took in (0.6 * LOOK, 0.6 * LOOK, 0.6 * LOOK, TURN, 0.9 * LOOK):
+        for took in (0.6, 0.6, 0.6, YIELD_INTERVAL / DRAIN_INTERVAL, 0.9):
             happened.append("step")
-            now += took
-            await turns.give()
+            clock.now += took * DRAIN_INTERVAL
+            await pacer.checkpoint()
         await task
 
     asyncio.run(work())
-    assert happened == ["step", "step", "look", "step", "step", "look", "other", "step"]
+    assert happened == ["step", "step", "drain", "step", "step", "drain", "other", "step"]
 
 
 def test_works_at_one_time_share_the_clock() -> None:
-    now, looks = 0.0, list[float]()
+    clock, drains = Clock(), list[float]()
 
-    async def work(turns: Turns) -> None:
-        nonlocal now
+    async def work(pacer: Pacer) -> None:
         for _ in range(10):
-            now += 0.3 * LOOK
-            await turns.give()
+            clock.now += 0.3 * DRAIN_INTERVAL
+            await pacer.checkpoint()
 
     async def several() -> None:
-        turns = Turns(lambda: looks.append(now), lambda: now)
-        await asyncio.gather(*(work(turns) for _ in range(5)))
+        pacer = Pacer(lambda: drains.append(clock.now), clock)
+        await asyncio.gather(*(work(pacer) for _ in range(5)))
 
     asyncio.run(several())
-    between = [later - before for before, later in zip([0.0, *looks], looks, strict=False)]
-    assert len(looks) >= 10
-    assert max(between) <= 1.3 * LOOK
+    between = [later - before for before, later in zip([0.0, *drains], drains, strict=False)]
+    assert len(drains) >= 10
+    assert max(between) <= 1.3 * DRAIN_INTERVAL
+
+
+def test_run_yields_what_steps_make_and_ends_the_work_when_it_is_left() -> None:
+    ended = list[bool]()
+
+    def work(_: Steps) -> Iterator[int | None]:
+        try:
+            for number in range(10):
+                yield None if number % 2 else number
+        finally:
+            ended.append(True)
+
+    async def first() -> int:
+        pieces = Pacer().run(work)
+        found = await anext(pieces)
+        await pieces.aclose()
+        return found
+
+    assert run(Pacer(), work) == [0, 2, 4, 6, 8]
+    assert asyncio.run(first()) == 0
+    assert ended == [True, True]
+
+
+def test_time_between_steps_does_not_count_as_work() -> None:
+    clock, spent = Clock(), list[float]()
+
+    def drain() -> None:
+        clock.now += 1.0
+
+    def work(steps: Steps) -> Iterator[None]:
+        for _ in range(3):
+            clock.now += 2 * DRAIN_INTERVAL
+            spent.append(steps.spent)
+            yield
+
+    pacer = Pacer(drain, clock)
+    run(pacer, work)
+    assert spent == pytest.approx([2 * DRAIN_INTERVAL * count for count in (1, 2, 3)])
+    assert pacer.longest_step == pytest.approx(2 * DRAIN_INTERVAL)
+
+
+def test_step_is_over_after_its_time() -> None:
+    clock, taken = Clock(), list[int]()
+
+    def work(steps: Steps) -> Iterator[None]:
+        items = 0
+        for _ in range(100):
+            clock.now += STEP / 10
+            items += 1
+            if steps.is_over:
+                taken.append(items)
+                items = 0
+                yield
+
+    run(Pacer(clock=clock), work)
+    assert len(taken) >= 9
+    assert max(taken) <= 11
+
+
+@pytest.mark.parametrize("seconds", [STEP / 10_000, STEP / 100, STEP / 3], ids=str)
+def test_size_is_learned_from_the_time_of_steps(seconds: float) -> None:
+    clock, took = Clock(), list[float]()
+
+    def work(steps: Steps) -> Iterator[None]:
+        for start, stop in steps.size().ranges(200_000):
+            took.append(seconds * (stop - start))
+            clock.now += took[-1]
+            yield
+
+    run(Pacer(clock=clock), work)
+    assert sum(took) == pytest.approx(200_000 * seconds)
+    settled = took[20:-1]
+    assert max(settled, default=0.0) <= 2 * STEP
+    assert min(settled, default=STEP) >= STEP / 4
+
+
+def test_batches_are_as_heavy_as_a_step_may_be_and_keep_the_order() -> None:
+    clock = Clock()
+    items = [1] * 300 + [1000] * 5 + [1] * 300
+
+    def work(steps: Steps) -> Iterator[list[int] | None]:
+        for batch in steps.size().batches(items, lambda weight: weight):
+            clock.now += sum(batch) * STEP / 100
+            yield batch
+
+    batches: list[list[int]] = run(Pacer(clock=clock), work)  # type: ignore[assignment]
+    assert [item for batch in batches for item in batch] == items
+    learned = batches[len(batches) // 2 :]
+    assert max(sum(batch) for batch in learned if 1000 not in batch) <= 100
+    assert all(batch.count(1000) <= 1 for batch in batches)
+
+
+def test_size_of_nothing_makes_no_step() -> None:
+    size = StepSize(Steps(), 1)
+    assert [*size.ranges(0)] == []
+    assert [*size.batches([], len)] == []
+
+
+def test_rest_keeps_the_duty_cycle() -> None:
+    assert 0.3 / (0.3 + rest_after(0.3)) == pytest.approx(MAX_DUTY_CYCLE)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from pombo_agent.options import FILTERS
-from pombo_exporter.metrics.node_families import NOT_HERE
+from pombo_exporter.metrics.node_families import UNSUPPORTED
 from support.pages import Labels, Page, fetch_page, wait_until
 from support.processes import Exporter, Launcher, found, free_port
 
@@ -117,12 +117,12 @@ def test_families_are_there_but_for_those_that_the_documentation_explains(both: 
     theirs, ours = types(both.node_page()), types(both.pombo.page())
     missing = theirs.keys() - ours.keys()
     assert len(theirs) > 150
-    assert missing <= NOT_HERE.keys(), "say in the vocabulary why these are missing"
+    assert missing <= UNSUPPORTED.keys(), "say in node_families why these are missing"
     assert len(missing) <= 0.05 * len(theirs)
 
 
 def test_no_family_that_is_said_to_be_missing_is_there(both: Both) -> None:
-    assert NOT_HERE.keys() & types(both.pombo.page()).keys() == set()
+    assert UNSUPPORTED.keys() & types(both.pombo.page()).keys() == set()
 
 
 def test_families_have_the_same_types(both: Both) -> None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from pombo_exporter.metrics.host_families import catalogue
+from pombo_exporter.metrics.host_families import family_table
 from pombo_wire import Cpu, Filesystems, Memory, Networks, Part
 from support.pages import Labels, wait_until
 from support.processes import Exporter, Launcher, Process, Prometheus
@@ -106,7 +106,7 @@ def strained(moment: float) -> list[Part]:
 
 def wide(moment: float) -> list[Part]:
     """Return a section that makes nearly as many series as there may be."""
-    rows = int(0.95 * SERIES / catalogue(node=True).series_of()["networks"])
+    rows = int(0.95 * SERIES / family_table(node=True).series_of()["networks"])
     columns = (name for name in Networks.__struct_fields__ if name != "device")
     values = dict.fromkeys(columns, (moment,) * rows)
     return [("networks", Networks(device=tuple(f"veth{row}" for row in range(rows)), **values))]

@@ -1,19 +1,22 @@
-"""What the exporter's tests build in a line: reports, a roster with its clocks, pages."""
+"""Builders for the exporter's tests: reports, a roster with its clocks, expositions."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from pombo_exporter.hosts.host import Address, Host
-from pombo_exporter.hosts.roster import Event, Limits, RefusedError, Roster
-from pombo_exporter.metrics.exposition import pages
-from pombo_exporter.metrics.host_families import catalogue
+from pombo_exporter.hosts.roster import AdmissionError, Event, Limits, Roster
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.metrics.exposition import render
+from pombo_exporter.metrics.host_families import family_table
+from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.pacing import Steps
 from pombo_wire import Disks, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
-CATALOGUE = catalogue(node=True)
+TABLE = family_table(node=True)
 
 HERE: Address = ("192.0.2.1", 40_000)
 THERE: Address = ("192.0.2.2", 40_000)
@@ -37,10 +40,10 @@ class Exporter:
     now: float = UP
     wall: float = WALL
     told: list[tuple[Event, str]] = field(default_factory=list)
-    shows: tuple[str, ...] = ()  # sections of one series a row, beside those of the catalogue
+    shows: tuple[str, ...] = ()  # sections of one series a row, besides those of the table
 
     def __post_init__(self) -> None:
-        series_of = {**dict.fromkeys(self.shows, 1), **CATALOGUE.series_of()}
+        series_of = {**dict.fromkeys(self.shows, 1), **TABLE.series_of()}
         self.roster = Roster(self.limits, series_of, self._tell, started_at=0.0)
 
     def _tell(self, event: Event, host: Host) -> None:
@@ -56,7 +59,7 @@ class Exporter:
         """Return the reason for which a report is refused, None when it is taken."""
         try:
             self.take(report, address)
-        except RefusedError as error:
+        except AdmissionError as error:
             return error.reason
         return None
 
@@ -67,15 +70,14 @@ class Exporter:
             step = min(1.0, until - self.now)
             self.now += step
             self.wall += step
-            deque(self.roster.sweep(self.now), maxlen=0)
+            deque(self.roster.sweep(self.now, Steps()), maxlen=0)
 
     def host(self, name: str = "pi") -> Host:
         return self.roster.hosts[name]
 
     def page(self, *, openmetrics: bool = False) -> str:
-        hosts = self.roster.present()
-        pieces = pages(hosts, CATALOGUE, self.now, openmetrics=openmetrics)
-        return b"".join(pieces).decode()
+        snapshot = self.roster.snapshot(self.now, self.wall)
+        return b"".join(filter(None, exposition(snapshot, openmetrics=openmetrics))).decode()
 
     def samples_of_all(self) -> dict[str, dict[Sample, float]]:
         """Return what the page says of each host; both parsers and both formats agree on it."""
@@ -92,6 +94,15 @@ class Exporter:
 
     def value(self, family: str, **labels: str) -> float | None:
         return self.samples().get((family, tuple(sorted(labels.items()))))
+
+
+def exposition(
+    snapshot: Snapshot, *, openmetrics: bool = False, steps: Steps | None = None
+) -> Iterator[bytes | None]:
+    """Yield the exposition of a snapshot in pieces, and None at checkpoints."""
+    capture, steps = Capture(TABLE), steps or Steps()
+    yield from capture.read(snapshot, steps)
+    yield from render(TABLE, capture, steps, openmetrics=openmetrics)
 
 
 def parsed(

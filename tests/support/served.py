@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.intake import Intake
-from pombo_exporter.metrics.exporter import Telemetry
-from pombo_exporter.pacing import Turns
-from pombo_exporter.web.app import application
+from pombo_exporter.pacing import Pacer
+from pombo_exporter.stats import Counters, ReceiveBuffer
+from pombo_exporter.web.app import Parts, application
+from pombo_exporter.web.live import MAX_SUBSCRIBERS
 from pombo_wire import Report, encode
 
-from support.builders import CATALOGUE, HERE, Exporter
+from support.builders import HERE, TABLE, Exporter
 
 DEADLINE = 30.0  # seconds
 
@@ -22,13 +23,20 @@ DEADLINE = 30.0  # seconds
 class Served:
     """An exporter's parts behind a real web server; clocks are the machine's."""
 
-    def __init__(self, limits: Limits | None = None, *, admin: bool = False) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        admin: bool = False,
+        max_subscribers: int = MAX_SUBSCRIBERS,
+    ) -> None:
         self.exporter = Exporter(limits or Limits(), now=monotonic())
         self.intake = Intake(self.exporter.roster, monotonic)
-        self.telemetry = Telemetry(
-            self.exporter.roster, self.intake, lambda: 7, {"wanted": 2, "granted": 1}
+        counters = Counters(
+            self.exporter.roster, self.intake, lambda: 7, ReceiveBuffer(2, 1), monotonic(), time()
         )
-        app = application(self.exporter.roster, CATALOGUE, self.telemetry, Turns(), admin=admin)
+        parts = Parts(self.exporter.roster, TABLE, counters, Pacer())
+        app = application(parts, admin=admin, max_subscribers=max_subscribers)
         self.server = TestServer(app, host="127.0.0.1")
 
     def take(self, report: Report, *, ago: float = 0.0) -> None:

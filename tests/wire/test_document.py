@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pombo_exporter.hosts.roster import Refusal
+from pombo_exporter.hosts.roster import AdmissionReason
 from pombo_wire import MAPS, MAX_DATAGRAM_BYTES, SECTIONS, Reason, Report, decode
 from pombo_wire.schema import MAX_ROWS, RESERVED_GAUGE_PREFIXES, RESERVED_GAUGES, RESERVED_LABELS
 
@@ -46,7 +46,7 @@ def test_page_names_no_section_or_field_that_is_not_there(name: str) -> None:
     assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) <= fields
 
 
-@pytest.mark.parametrize("reason", [*Reason, *Refusal])
+@pytest.mark.parametrize("reason", [*Reason, *AdmissionReason])
 def test_page_tells_why_a_datagram_is_refused(reason: str) -> None:
     assert f"\n| `{reason}` |" in PAGE.partition("## Refusals")[2]
 

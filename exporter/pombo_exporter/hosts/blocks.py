@@ -1,10 +1,13 @@
-"""What is held of one section of one host: its last two reports, row by row.
+"""One section of one host: the values of its last two reports, row by row.
 
-A section arrives whole or in parts, and each part is held as a *block*, known by the texts of
-its rows. As long as these stay the same, a report replaces its block and nothing else is
-looked at. When they change (a device came or went, or the agent cut the section elsewhere),
-``place`` follows each row from the block that holds it to the new one, so that its rate goes
-on and no row is ever held twice.
+A section arrives whole or in parts, and each part is stored as a *block* whose key is the texts
+of its rows. As long as these stay the same, a report replaces its block and nothing else is read.
+When they change (a device was added or removed, or the agent split the section elsewhere),
+``rearrange_rows`` carries each row over from the block that has it, so that its rate continues and
+no row is ever stored twice.
+
+Values are packed: float64 in the machine's byte order, column after column, so an array of shape
+(columns, rows).
 """
 
 from collections import defaultdict
@@ -26,15 +29,15 @@ Key = Any  # a column of texts, or a tuple of such columns
 Blocks = dict[Key, "Block"]
 
 
-class Named(Table, frozen=True):
-    """A map of a report, as a table like any other: each name completes a family's."""
+class MapTable(Table, frozen=True):
+    """A map of a report as a table; each name completes the name of an open family."""
 
     name: tuple[str, ...]
     value: tuple[float, ...]
 
 
 class Stamp(Struct, frozen=True, gc=False):
-    """When a report was made: its place in the agent's session, and the agent's clock."""
+    """When a report was made: its sequence number in the session, and the agent's clock (s)."""
 
     session: int | None
     order: int
@@ -42,12 +45,12 @@ class Stamp(Struct, frozen=True, gc=False):
 
 
 class Block(Struct, frozen=True, gc=False):
-    """Rows of a section as they came last, and as they came before.
+    """Rows of a section, with their values in the last report and in the one before.
 
-    ``texts`` are the section's columns of texts, and ``labels`` each row's label text, ready for
-    the page. ``current`` and ``previous`` are its columns of values, one after the other, as
-    ``pack`` makes them; ``seconds`` is the time on the agent's clock between the two. A block
-    leaves the page at ``expires``, on the exporter's monotonic clock.
+    ``texts`` are the section's columns of texts, and ``labels`` the label text of each row, ready
+    for the exposition. ``current`` and ``previous`` are packed values, of shape (columns, rows);
+    ``seconds`` is the time between the two on the agent's clock, 0 without ``previous``. A block
+    has no samples from ``expires`` on, on the exporter's monotonic clock.
     """
 
     texts: tuple[tuple[str, ...], ...]
@@ -64,15 +67,15 @@ def _key_of(kind: type[Section]) -> Callable[[Any], Key]:
     return attrgetter(*names) if names else lambda _: ()
 
 
-#: Each section type's function from a section to its key: all its texts, so that a section
-#: with the key of a block has that block's labels.
+#: By section type, the function from a section to its key. The key is all its texts, so a section
+#: with the key of a block has the labels of that block.
 KEYS: dict[type[Section], Callable[[Any], Key]] = {
-    kind: _key_of(kind) for kind in (*SECTIONS.values(), Named)
+    kind: _key_of(kind) for kind in (*SECTIONS.values(), MapTable)
 }
 
 
 def escape(value: str) -> str:
-    """Return ``value`` as it stands between the quotes of a label."""
+    """Return ``value`` escaped for the quotes of a label (text format 0.0.4)."""
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
@@ -84,7 +87,7 @@ def label_text(*pairs: tuple[str, str]) -> bytes:
 def row_labels(host: str, section: Section) -> tuple[bytes, ...]:
     """Return the label text of each row of ``section``, the host's name first."""
     texts = _texts(section)
-    if isinstance(section, Named):
+    if isinstance(section, MapTable):
         return (label_text(("instance", host)),) * len(section.name)
     names = section.__struct_fields__[: section.label_columns]
     rows = zip(*texts, strict=True) if texts else [()]
@@ -92,9 +95,9 @@ def row_labels(host: str, section: Section) -> tuple[bytes, ...]:
 
 
 def pack(section: Section) -> bytes:
-    """Return a section's values, column after column, as float64 in the machine's byte order.
+    """Return a section's values packed, of shape (columns, rows).
 
-    A value that the host lacks is NaN, which JSON does not have.
+    A value that the host lacks is NaN, which no report can contain, for JSON has none.
     """
     columns = astuple(section)
     values: list[float] = []
@@ -112,34 +115,39 @@ def _packing(count: int) -> Packing:
     return Packing(f"{count}d")
 
 
-def columns_of(packed: bytes, rows: int) -> NDArray[np.float64]:
-    """Return what ``pack`` packed: a line for each column, with a value for each row."""
+def unpack(packed: bytes, rows: int) -> NDArray[np.float64]:
+    """Return packed values as an array of shape (columns, rows)."""
     return np.frombuffer(packed).reshape(-1, rows)
 
 
-def follow(old: Block, section: Section, stamp: Stamp, expires: float) -> Block | None:
+def update_rows(old: Block, section: Section, stamp: Stamp, expires: float) -> Block | None:
     """Return the block that replaces ``old`` with the same rows; None when ``old`` is newer."""
     if not _is_newer(stamp, old.stamp):
         return None
-    return _follow(old, pack(section), stamp, expires)
+    return _updated(old, pack(section), stamp, expires)
 
 
 def _is_newer(stamp: Stamp, before: Stamp) -> bool:
     return stamp.session is None or stamp.session != before.session or stamp.order > before.order
 
 
-def _follow(old: Block, packed: bytes, stamp: Stamp, expires: float) -> Block:
+def _updated(old: Block, packed: bytes, stamp: Stamp, expires: float) -> Block:
     before, seconds = old.stamp, 0.0
     both = stamp.session is not None and stamp.session == before.session
     if both and stamp.monotonic is not None and before.monotonic is not None:
         seconds = stamp.monotonic - before.monotonic
-    if seconds <= 0:  # what was between the two is not known
+    if seconds <= 0:  # no rate can be derived
         return Block(old.texts, old.labels, packed, None, 0.0, stamp, expires)
     return Block(old.texts, old.labels, packed, old.current, seconds, stamp, expires)
 
 
-def place(blocks: Blocks, host: str, section: Section, stamp: Stamp, expires: float) -> Blocks:
-    """Return what is held of a section once these rows, in a new arrangement, have arrived."""
+def rearrange_rows(
+    blocks: Blocks, host: str, section: Section, stamp: Stamp, expires: float
+) -> Blocks:
+    """Return the blocks of a section after a report whose rows are arranged otherwise.
+
+    The blocks that are passed in do not change.
+    """
     labels = row_labels(host, section)
     whole = Block(_texts(section), labels, pack(section), None, 0.0, stamp, expires)
     if not blocks or isinstance(section, Record):
@@ -151,23 +159,23 @@ def place(blocks: Blocks, host: str, section: Section, stamp: Stamp, expires: fl
         for block in blocks.values()
         for index, row in enumerate(_rows(block, names))
     }
-    # New rows, gathered by the report that each was last seen in.
+    # The new rows, grouped by the report that each was last seen in: one block has one stamp.
     groups: dict[Stamp | None, list[int]] = defaultdict(list)
     rows = list(_rows(whole, names))
     for index, row in enumerate(rows):
-        held = places.get(row)
-        groups[held[0].stamp if held else None].append(index)
+        found = places.get(row)
+        groups[found[0].stamp if found else None].append(index)
     arrived = set(rows)
     result = {}
     for before, indexes in groups.items():
         block = _pick(whole, indexes)
         if before is not None:
-            if not _is_newer(stamp, before):  # these rows are held from a newer report
+            if not _is_newer(stamp, before):  # a newer report has these rows
                 arrived -= {rows[index] for index in indexes}
                 continue
             old = _gather([places[rows[index]] for index in indexes])
             seen = replace(block, current=old, stamp=before)
-            block = _follow(seen, block.current, stamp, expires)
+            block = _updated(seen, block.current, stamp, expires)
         result[_key(block)] = block
     for key, block in blocks.items():
         kept = [i for i, row in enumerate(_rows(block, names)) if row not in arrived]
@@ -185,7 +193,7 @@ def _texts(section: Section) -> tuple[tuple[str, ...], ...]:
 
 
 def _key(block: Block) -> Key:
-    """Return what ``KEYS`` makes of a table that has the block's texts."""
+    """Return the key that ``KEYS`` gives a table with the block's texts."""
     return block.texts[0] if len(block.texts) == 1 else block.texts
 
 
@@ -194,11 +202,11 @@ def _rows(block: Block, names: int) -> Iterator[tuple[str, ...]]:
 
 
 def _pick(block: Block, indexes: Sequence[int]) -> Block:
-    """Return a block of some rows of another."""
+    """Return a block with only these rows of another."""
     rows = len(block.labels)
 
     def picked(packed: bytes) -> bytes:
-        return columns_of(packed, rows)[:, indexes].tobytes()
+        return unpack(packed, rows)[:, indexes].tobytes()
 
     return Block(
         tuple(tuple(column[index] for index in indexes) for column in block.texts),
@@ -212,6 +220,6 @@ def _pick(block: Block, indexes: Sequence[int]) -> Block:
 
 
 def _gather(rows: list[tuple[Block, int]]) -> bytes:
-    """Return the values of single rows, each out of a block of the same section."""
-    each = [columns_of(block.current, len(block.labels))[:, index] for block, index in rows]
+    """Return packed values of single rows, each from a block of the same section."""
+    each = [unpack(block.current, len(block.labels))[:, index] for block, index in rows]
     return np.column_stack(each).tobytes()

@@ -1,9 +1,10 @@
-"""One host, by its name: whose session holds the name, how it stands, what it last said.
+"""One host: which session has its name, its state, and what it reported last.
 
-Nothing here reads a clock: ``now`` is the exporter's monotonic clock and ``wall`` its time of
-day, both in seconds.
+Nothing here reads a clock: ``now`` is the exporter's monotonic clock and ``wall`` its wall clock,
+both in seconds.
 """
 
+import copy
 from enum import Enum, StrEnum, auto
 from itertools import chain
 from math import inf
@@ -15,26 +16,26 @@ from msgspec.structs import astuple
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, Info, Report
 
 from pombo_exporter.hosts.blocks import Blocks, label_text
-from pombo_exporter.hosts.sequence import Ledger
+from pombo_exporter.hosts.sequence import SequenceTracker
 
 LATE_AFTER: Final = 2  # intervals of silence
 DOWN_AFTER: Final = 3
 
-_ROUNDED: Final = 0.001  # seconds: an agent's time may be in whole milliseconds
+_ROUNDING: Final = 0.001  # seconds: an agent may state its time in whole milliseconds
 
-#: The labels of ``pombo_host_info`` that every host has; the user's own stand beside them.
+#: The labels of ``pombo_host_info`` that every host has; the owner's labels follow them.
 INFO_LABELS: Final = Info.__struct_fields__
 
 
 class State(StrEnum):
-    """How a host stands by the time since it was last heard."""
+    """A host's state, by the time since its last report."""
 
     LIVE = "live"
     LATE = "late"
     DOWN = "down"
 
 
-#: Where a datagram came from, as the socket tells it: host, port and, with IPv6, more.
+#: Where a datagram came from, as the socket gives it: host, port and, with IPv6, more.
 Address = tuple[str | int, ...]
 
 
@@ -42,28 +43,32 @@ _EXPIRES = attrgetter("expires")
 
 
 class Verdict(Enum):
-    """What is to be done with a datagram, by its session and number."""
+    """What to do with a datagram, by its session and sequence number."""
 
-    TAKE = auto()
-    IGNORE = auto()  # a duplicate, or a straggler of a session that has ended
-    RIVAL = auto()  # of another agent that runs under the same name
+    ACCEPT = auto()
+    IGNORE = auto()  # a duplicate, or a late datagram of a session that has ended
+    CONFLICT = auto()  # of another agent that runs under the same name
 
 
-# Python 3.11 takes its time to find an enum's member by name, and these are asked for all the time.
+# On Python 3.11 a lookup of an enum's member by name costs ten times that of a global.
 LIVE, LATE, DOWN = State
-TAKE, IGNORE, RIVAL = Verdict
+ACCEPT, IGNORE, CONFLICT = Verdict
 
 
 class Host(Struct, gc=False, eq=False):
-    """The state of one host; no part of it leads back to it, so that no collector need look.
+    """The state of one host.
 
-    ``sections`` are the blocks that it reports, by section; ``departed`` tells that it said bye,
-    and is remembered for a while, to know its stragglers. ``state`` is as it was last announced:
-    ``state_at`` tells the present one. Until ``due``, time alone changes nothing of the host.
+    No part of it refers back to it, so the cyclic garbage collector skips it.
+
+    ``number`` is its place in the order in which hosts were first seen. ``sections`` are the
+    blocks that it reports, by section. After a bye, ``said_bye`` is True and the host is kept for
+    a while to recognise late datagrams. ``state`` is the state that was last logged; ``state_at``
+    computes the present one. Until ``next_check``, time alone changes nothing of the host.
     """
 
     name: str
     address: Address
+    number: int = 0
     label_text: bytes = b""
     info_text: bytes = b""
     interval: float = DEFAULT_INTERVAL_SECONDS
@@ -73,86 +78,93 @@ class Host(Struct, gc=False, eq=False):
     info: Info = Info()
     labels: dict[str, str] = {}
     sections: dict[str, Blocks] = {}
-    ledger: Ledger = field(default_factory=Ledger)
+    sequence: SequenceTracker = field(default_factory=SequenceTracker)
     session: int | None = None
-    departed: bool = False
+    said_bye: bool = False
     conflicts: int = 0
-    rival_address: Address = ("", 0)
+    conflict_address: Address = ("", 0)
     state: State = State.LIVE
-    due: float = 0.0
+    next_check: float = 0.0
     _session_since: float = 0.0
-    _rivals: int = 0  # datagrams of another session since the holder was last heard
+    _unconfirmed: int = 0  # datagrams of another session since the last one of this session
 
     def __post_init__(self) -> None:
-        """Make the label texts that need nothing but the name."""
-        self.label_text = label_text(("instance", self.name))
-        self.info_text = self._info_text()
+        """Make the label texts that need only the name."""
+        if not self.label_text:
+            self.label_text = label_text(("instance", self.name))
+            self.info_text = self._info_text()
+
+    def copy(self) -> "Host":
+        """Return the host as it is now; later changes of either do not show in the other."""
+        copied = copy.copy(self)
+        copied.sequence = self.sequence.copy()
+        copied.sections = {name: dict(blocks) for name, blocks in self.sections.items()}
+        return copied
 
     def state_at(self, now: float) -> State:
-        """Return how the host stands at ``now``."""
+        """Return the state at ``now``."""
         silence = now - self.last_seen
         if silence < LATE_AFTER * self.interval:
             return LIVE
         return LATE if silence < DOWN_AFTER * self.interval else DOWN
 
-    def next_due(self, now: float) -> float:
-        """Return when to look at the host again, which is after an interval at the latest."""
-        if self.ledger.has_gaps:
+    def check_after(self, now: float) -> float:
+        """Return when to check the host again, after one interval at most."""
+        if self.sequence.has_gaps:
             return now
         late = self.last_seen + LATE_AFTER * self.interval
         down = self.last_seen + DOWN_AFTER * self.interval
-        turn = late if now < late else down
-        return min(now + self.interval, turn, self.earliest_expiry())
+        next_state = late if now < late else down
+        return min(now + self.interval, next_state, self.earliest_expiry())
 
     def earliest_expiry(self) -> float:
         """Return when the first of the blocks expires."""
         blocks = chain.from_iterable(map(dict.values, self.sections.values()))
         return min(map(_EXPIRES, blocks), default=inf)
 
-    def judge(self, report: Report, address: Address, now: float, listening: float) -> Verdict:
-        """Book a datagram and say what to do with it.
+    def classify(self, report: Report, address: Address, now: float, listening: float) -> Verdict:
+        """Count a datagram and decide what to do with it.
 
-        The greatest session holds the name, for an agent's session is its start. A smaller
-        one is heard again only when the holder is down or has said bye: a machine whose clock
-        went back at its restart. ``listening`` is for how many seconds whoever reported has
-        been in memory.
+        The greatest session has the name, for an agent's session is its start. A smaller one is
+        accepted only when the host is down or has said bye: the clock of the machine went back
+        when it restarted. ``listening`` is for how many seconds the roster has been complete.
         """
         session, number = report.session, report.seq
         if session is None or number is None:
-            self.ledger.received += 1
-            if self.departed:
-                self.session, self.departed = None, False
-            return TAKE
+            self.sequence.received += 1
+            if self.said_bye:
+                self.session, self.said_bye = None, False
+            return ACCEPT
         if session == self.session:
-            self._confirm_rivals()
-        elif self._may_hold(session, now):
-            self._begin(report, session, number, now, listening)
-        elif self._is_straggler(report, now):
-            self.ledger.received += 1
-            self.ledger.reordered += 1
+            self._confirm_conflicts()
+        elif self._may_take_over(session, now):
+            self._start_session(report, session, number, now, listening)
+        elif self._is_of_ended_session(report, now):
+            self.sequence.received += 1
+            self.sequence.reordered += 1
             return IGNORE
         else:
-            self._rivals += 1
-            self.rival_address = address
-            return RIVAL
-        fresh = self.ledger.book(number, now)
-        return TAKE if fresh and not self.departed else IGNORE
+            self._unconfirmed += 1
+            self.conflict_address = address
+            return CONFLICT
+        fresh = self.sequence.record(number, now)
+        return ACCEPT if fresh and not self.said_bye else IGNORE
 
-    def hear(self, report: Report, address: Address, now: float, wall: float) -> None:
-        """Note that the host lives, and what the report says of the host itself.
+    def update(self, report: Report, address: Address, now: float, wall: float) -> None:
+        """Take over what a report says of the host itself, and when it arrived.
 
-        A host with an agent lives by its agent's reports: other programs may send gauges in
+        A host with an agent is live by its agent's reports: other programs may send gauges in
         its name, without a session, and go on when the agent is dead.
         """
         if report.session != self.session:
             return
-        if address != self.address:  # an equal one would be one thing more to collect
+        if address != self.address:  # an equal tuple would be one more object to collect
             self.address = address
         self.last_seen = now
         self.last_seen_wall = wall
         interval = report.interval or DEFAULT_INTERVAL_SECONDS
         if interval != self.interval:
-            self.interval, self.due = interval, now
+            self.interval, self.next_check = interval, now
         if report.time is not None:
             self.clock_offset = report.time - wall
         info = self.info if report.info is None else report.info
@@ -161,41 +173,41 @@ class Host(Struct, gc=False, eq=False):
             self.info, self.labels = info, labels
             self.info_text = self._info_text()
 
-    def _may_hold(self, session: int, now: float) -> bool:
-        if self.session is None or session > self.session or self.departed:
+    def _may_take_over(self, session: int, now: float) -> bool:
+        if self.session is None or session > self.session or self.said_bye:
             return True
         return self.state_at(now) is DOWN
 
-    def _begin(
+    def _start_session(
         self, report: Report, session: int, number: int, now: float, listening: float
     ) -> None:
-        # Datagrams before this one are missed only if the exporter was there to hear them; of
-        # a smaller session, they were set aside.
+        # Earlier datagrams of this session are missing only if the exporter could receive them;
+        # those of a smaller session were refused as a conflict.
         age = -1.0 if report.time is None else report.time - session / 1e9
-        set_aside = self.session is not None and session < self.session
-        heard_all = -_ROUNDED <= age < listening and not set_aside
-        self.ledger.begin(0 if heard_all else number)
+        refused = self.session is not None and session < self.session
+        received_all = -_ROUNDING <= age < listening and not refused
+        self.sequence.start_session(0 if received_all else number)
         self.session = session
-        self.departed = False
-        # What the last session said may be of another machine; scripts' gauges have no session.
+        self.said_bye = False
+        # The last session may have been of another machine; scripts' gauges have no session.
         for name, blocks in self.sections.items():
             own = {key: block for key, block in blocks.items() if block.stamp.session is None}
             self.sections[name] = own
         self.labels = {}
         self.info_text = self._info_text()
         self._session_since = now
-        self._rivals = 0
+        self._unconfirmed = 0
 
-    def _is_straggler(self, report: Report, now: float) -> bool:
+    def _is_of_ended_session(self, report: Report, now: float) -> bool:
         assert self.session is not None
         ended = (report.time or 0.0) < self.session / 1e9
         return ended and now - self._session_since < LATE_AFTER * self.interval
 
     def _info_text(self) -> bytes:
-        said = zip(INFO_LABELS, astuple(self.info), strict=True)
-        return label_text(("instance", self.name), *said, *self.labels.items())
+        info = zip(INFO_LABELS, astuple(self.info), strict=True)
+        return label_text(("instance", self.name), *info, *self.labels.items())
 
-    def _confirm_rivals(self) -> None:
-        """Count datagrams set aside, now that the holder proves to be alive as well."""
-        self.conflicts += self._rivals
-        self._rivals = 0
+    def _confirm_conflicts(self) -> None:
+        """Count the refused datagrams of another session, now that this one proves to be alive."""
+        self.conflicts += self._unconfirmed
+        self._unconfirmed = 0

@@ -1,6 +1,6 @@
-"""The hosts in memory: reports come in, time passes, hosts come and go.
+"""The hosts in memory: reports are admitted, time passes, hosts are added and forgotten.
 
-Pure state: time comes in as an argument, and what happens is told to ``tell``.
+Pure state: time comes in as an argument, and each event is passed to ``notify``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,22 +11,40 @@ from itertools import compress
 from msgspec.structs import astuple
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, Report
 
-from pombo_exporter.hosts.blocks import KEYS, Block, Blocks, Named, Stamp, follow, place
-from pombo_exporter.hosts.host import DOWN_AFTER, IGNORE, LATE_AFTER, RIVAL, Address, Host, State
+from pombo_exporter.hosts.blocks import (
+    KEYS,
+    Block,
+    Blocks,
+    MapTable,
+    Stamp,
+    rearrange_rows,
+    update_rows,
+)
+from pombo_exporter.hosts.host import (
+    CONFLICT,
+    DOWN_AFTER,
+    IGNORE,
+    LATE_AFTER,
+    Address,
+    Host,
+    State,
+)
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.pacing import Steps
 
 
-class Refusal(StrEnum):
-    """Why a valid report was not taken."""
+class AdmissionReason(StrEnum):
+    """Why a valid report was refused."""
 
     HOST_LIMIT = "host_limit"
     SERIES_LIMIT = "series_limit"
     CONFLICT = "conflict"
 
 
-class RefusedError(Exception):
-    """A report was not taken. ``str()`` says what was over which bound, and the remedy."""
+class AdmissionError(Exception):
+    """A valid report was refused. ``str()`` gives the value, the limit and the remedy."""
 
-    def __init__(self, reason: Refusal, detail: str) -> None:
+    def __init__(self, reason: AdmissionReason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
@@ -43,14 +61,12 @@ class Event(StrEnum):
     CONFLICT = "two agents report under one name: give each --name of its own"
 
 
-_HOSTS_A_STEP = 16
-
-_TURNS = {State.LIVE: Event.LIVE, State.LATE: Event.LATE, State.DOWN: Event.DOWN}
+_STATE_EVENTS = {State.LIVE: Event.LIVE, State.LATE: Event.LATE, State.DOWN: Event.DOWN}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds of what is held; ``forget_after`` is in seconds."""
+    """The limits of what is kept in memory; ``forget_after`` is in seconds."""
 
     hosts: int = 10_000
     series_per_host: int = 10_000
@@ -64,79 +80,96 @@ class Roster:
         self,
         limits: Limits,
         series_of: Mapping[str, int],
-        tell: Callable[[Event, Host], None],
+        notify: Callable[[Event, Host], None],
         started_at: float,
     ) -> None:
-        """Take the bounds, how many series a row of each section makes, and the time."""
+        """Take the limits, the number of series of a row of each section, and the time."""
         self.limits = limits
         self.hosts: dict[str, Host] = {}
         self._series_of = series_of
-        # What no page shows is not held.
-        self._holds = [bool(series_of.get(name)) for name in Report.__struct_fields__]
-        self._names = [*compress(Report.__struct_fields__, self._holds)]
-        self._tell = tell
-        self._complete_since = started_at  # since when whoever reported is in memory
+        # Sections that no family reads are not stored.
+        self._is_stored = [bool(series_of.get(name)) for name in Report.__struct_fields__]
+        self._stored = [*compress(Report.__struct_fields__, self._is_stored)]
+        self._notify = notify
+        self._complete_since = started_at  # since when no host that reported was dropped
+        self._added = 0
+        self._snapshots: list[Snapshot] = []  # those that are still read
 
-    def present(self) -> list[Host]:
-        """Return the hosts that have not said bye."""
-        return [host for host in self.hosts.values() if not host.departed]
+    def listed(self) -> list[Host]:
+        """Return the hosts that have not said bye, in the order in which they were first seen."""
+        return [host for host in self.hosts.values() if not host.said_bye]
 
     def find(self, name: str) -> Host | None:
         """Return the host of that name, unless it has said bye."""
         host = self.hosts.get(name)
-        return None if host is None or host.departed else host
+        return None if host is None or host.said_bye else host
+
+    def snapshot(self, now: float, wall: float) -> Snapshot:
+        """Return all listed hosts as they are at this moment."""
+        snapshot = Snapshot(self.listed(), now, wall)
+        self._snapshots = [each for each in self._snapshots if each.is_open]
+        self._snapshots.append(snapshot)
+        return snapshot
+
+    @property
+    def open_snapshots(self) -> int:
+        """The number of snapshots that may still need copies of hosts that change."""
+        return sum(snapshot.is_open for snapshot in self._snapshots)
 
     def admit(self, report: Report, address: Address, now: float, wall: float) -> None:
-        """Book a report's number, note that its host lives, hold its sections.
+        """Count a datagram, note that its host is live, store its sections.
 
         Raises:
-            RefusedError: when a bound is reached, or another agent holds the host's name.
+            AdmissionError: when a limit is reached, or another agent has the host's name.
         """
-        host = self.hosts.get(report.host) or self._welcome(report.host, address, now)
+        host = self.hosts.get(report.host) or self._add(report.host, address, now)
+        self._before_change(host)
         conflicts = host.conflicts
-        verdict = host.judge(report, address, now, now - self._complete_since)
+        verdict = host.classify(report, address, now, now - self._complete_since)
         if host.conflicts != conflicts:
-            self._tell(Event.CONFLICT, host)
-        if verdict is RIVAL:
+            self._notify(Event.CONFLICT, host)
+        if verdict is CONFLICT:
             detail = (
-                f"{report.host!r} is held by the agent at {host.address[0]}: give another --name"
+                f"{report.host!r} is the name of the agent at {host.address[0]}: "
+                "give this one another --name"
             )
-            raise RefusedError(Refusal.CONFLICT, detail)
+            raise AdmissionError(AdmissionReason.CONFLICT, detail)
         if verdict is IGNORE or (report.bye and report.session != host.session):
             return
-        host.hear(report, address, now, wall)
+        host.update(report, address, now, wall)
         if report.bye:
-            host.departed = True
+            host.said_bye = True
             host.sections.clear()
-            self._tell(Event.BYE, host)
+            self._notify(Event.BYE, host)
         else:
-            self._hold(host, report, now)
+            self._store(host, report, now)
 
-    def sweep(self, now: float) -> Iterator[None]:
-        """Let time pass: settle losses, drop what expired, forget whom nobody awaits.
+    def sweep(self, now: float, steps: Steps) -> Iterator[None]:
+        """Apply what time alone changes: lost datagrams, states, expired blocks, forgotten hosts.
 
-        Yields after every few hosts, for the caller to do something else in between.
+        Yields between steps.
         """
-        for number, host in enumerate(self.hosts.copy().values()):
-            if number % _HOSTS_A_STEP == 0:
+        for host in [*self.hosts.values()]:
+            if now >= host.next_check and self.hosts.get(host.name) is host:
+                self._check(host, now)
+            if steps.is_over:
                 yield
-            if now >= host.due and self.hosts.get(host.name) is host:  # not forgotten meanwhile
-                self._look_at(host, now)
 
-    def _look_at(self, host: Host, now: float) -> None:
+    def _check(self, host: Host, now: float) -> None:
+        self._before_change(host)
         state = host.state_at(now)
-        host.ledger.settle(now - LATE_AFTER * host.interval)
+        host.sequence.expire_gaps(now - LATE_AFTER * host.interval)
         if host.state is not state:
             host.state = state
-            if not host.departed:
-                self._tell(_TURNS[state], host)
+            if not host.said_bye:
+                self._notify(_STATE_EVENTS[state], host)
         if state is State.DOWN:
             host.sections.clear()
             self._forget_if_due(host, now)
             return
         if host.earliest_expiry() <= now:
             _drop_expired(host.sections, now)
-        host.due = host.next_due(now)
+        host.next_check = host.check_after(now)
 
     def forget(self, name: str, now: float) -> bool:
         """Forget a host at once; return False when there is none of that name."""
@@ -147,55 +180,68 @@ class Roster:
         return True
 
     def series(self, sections: Mapping[str, Blocks]) -> int:
-        """Return how many series these sections of a host make, at most."""
+        """Return the maximum number of series that these sections of a host have."""
         return sum(
             len(block.labels) * self._series_of[name]
             for name, blocks in sections.items()
             for block in blocks.values()
         )
 
-    def _welcome(self, name: str, address: Address, now: float) -> Host:
+    def _before_change(self, host: Host) -> None:
+        """Let each snapshot that has not read the host keep it as it is."""
+        if self._snapshots:
+            self._snapshots = [snapshot for snapshot in self._snapshots if snapshot.is_open]
+            for snapshot in self._snapshots:
+                snapshot.keep(host)
+
+    def _add(self, name: str, address: Address, now: float) -> Host:
         if len(self.hosts) >= self.limits.hosts:
             self._complete_since = now
             detail = f"{name!r} would be one host more than --limit.hosts={self.limits.hosts}"
-            raise RefusedError(Refusal.HOST_LIMIT, detail)
-        host = self.hosts[name] = Host(name, address)
-        self._tell(Event.NEW, host)
+            raise AdmissionError(AdmissionReason.HOST_LIMIT, detail)
+        host = self.hosts[name] = Host(name, address, self._added)
+        self._added += 1
+        self._notify(Event.NEW, host)
         return host
 
-    def _hold(self, host: Host, report: Report, now: float) -> None:
+    def _store(self, host: Host, report: Report, now: float) -> None:
+        """Store the sections of a report: prepare all blocks, check the limit, then commit.
+
+        So a report that is refused changes no section.
+        """
         stamp = Stamp(report.session, report.seq or 0, report.monotonic)
         expires = now + DOWN_AFTER * (report.interval or DEFAULT_INTERVAL_SECONDS)
-        followed: list[tuple[Blocks, tuple[object, ...], Block]] = []
-        placed: dict[str, Blocks] = {}
-        for name, section in zip(self._names, compress(astuple(report), self._holds), strict=True):
+        updated: list[tuple[Blocks, tuple[object, ...], Block]] = []
+        rearranged: dict[str, Blocks] = {}
+        sections = compress(astuple(report), self._is_stored)
+        for name, section in zip(self._stored, sections, strict=True):
             if not section:
                 continue
             if isinstance(section, dict):
-                section = Named(tuple(section), tuple(section.values()))  # noqa: PLW2901 - as a table
+                section = MapTable(tuple(section), tuple(section.values()))  # noqa: PLW2901 - as a table
             blocks = host.sections.get(name, {})
             key = KEYS[type(section)](section)
-            held = blocks.get(key)
-            if held is None:
-                placed[name] = place(blocks, host.name, section, stamp, expires)
-            elif block := follow(held, section, stamp, expires):
-                followed.append((blocks, key, block))
-        if placed:
-            self._check_series(host, placed)
-            host.sections |= placed
-        for blocks, key, block in followed:
+            stored = blocks.get(key)
+            if stored is None:
+                rearranged[name] = rearrange_rows(blocks, host.name, section, stamp, expires)
+            elif block := update_rows(stored, section, stamp, expires):
+                updated.append((blocks, key, block))
+        if rearranged:
+            self._check_series(host, rearranged)
+            host.sections |= rearranged
+        for blocks, key, block in updated:
             blocks[key] = block
 
-    def _check_series(self, host: Host, placed: dict[str, Blocks]) -> None:
-        series = self.series(host.sections | placed)
+    def _check_series(self, host: Host, rearranged: dict[str, Blocks]) -> None:
+        series = self.series(host.sections | rearranged)
         if series > self.limits.series_per_host:
             limit = f"--limit.series-per-host={self.limits.series_per_host}"
             detail = f"{host.name!r} would have {series} series, over {limit}"
-            raise RefusedError(Refusal.SERIES_LIMIT, detail)
+            raise AdmissionError(AdmissionReason.SERIES_LIMIT, detail)
 
     def _forget_if_due(self, host: Host, now: float) -> None:
         down_for = now - host.last_seen - DOWN_AFTER * host.interval
-        if host.departed:
+        if host.said_bye:
             del self.hosts[host.name]
         elif down_for >= self.limits.forget_after:
             self._forget(host, now)
@@ -203,7 +249,7 @@ class Roster:
     def _forget(self, host: Host, now: float) -> None:
         del self.hosts[host.name]
         self._complete_since = now
-        self._tell(Event.FORGOTTEN, host)
+        self._notify(Event.FORGOTTEN, host)
 
 
 def _drop_expired(sections: dict[str, Blocks], now: float) -> None:

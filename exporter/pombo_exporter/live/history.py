@@ -1,23 +1,30 @@
-"""The last minutes of each host, as curves: a few numbers a host, in a ring.
+"""The last five minutes of each host, for the curves of the status page.
 
-Time is the exporter's time of day in seconds, and comes in as an argument.
+The history is sampled from the roster by a task of its own, whether anybody subscribes or not.
 """
 
+import asyncio
 from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
+from time import monotonic, time
 from typing import Final
 
 import numpy as np
 import orjson
 from msgspec import Struct
 
-from pombo_exporter.views.schema import HostSummary
+from pombo_exporter.hosts.host import State
+from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.pacing import Pacer, Steps, rest_after
+from pombo_exporter.views import describe
 
 STEP_SECONDS: Final = 5
 POINTS: Final = 60  # five minutes
 
-#: The fields of a host's summary that are kept, and their decimals: enough to draw them.
+#: The fields of a host's summary that are kept, and the decimals that a curve needs.
 CURVES: Final = {
     "cpu_usage_ratio": 4,
     "memory_used_ratio": 4,
@@ -27,12 +34,15 @@ CURVES: Final = {
 
 _Points = np.ndarray[tuple[int], np.dtype[np.float32]]
 
-_LACKING = (nan,) * len(CURVES)
+_UNKNOWN = (nan,) * len(CURVES)
+
+#: Seconds for which a value stands although no sample came, as on a busy machine.
+_MAX_GAP: Final = 12.0 * STEP_SECONDS
 
 
 @dataclass(frozen=True)
 class History:
-    """A host's curves, the oldest point first; a point that is not known is NaN, in JSON null.
+    """A host's curves, the oldest point first; an unknown point is NaN, in JSON null.
 
     ``end_timestamp_seconds`` is when the step of the last point began.
     """
@@ -50,56 +60,89 @@ class History:
 
 
 class _Ring(Struct, gc=False):
-    step: int  # the newest one's number, counted since 1970
+    step: int  # of the newest point, counted since 1970
     values: "array[float]"  # those of CURVES, for each of at most POINTS steps
 
 
 class Histories:
-    """The curves of all hosts."""
+    """The histories of all hosts that are not down."""
 
     def __init__(self) -> None:
         self._rings: dict[str, _Ring] = {}
 
     def __len__(self) -> int:
-        """Return how many hosts have one."""
+        """Return the number of hosts with a history."""
         return len(self._rings)
 
-    def note(self, host: HostSummary, wall: float) -> None:
-        """Take what a host said last.
+    def record(self, name: str, interval: float, values: Sequence[float], wall: float) -> None:
+        """Append a host's present values, those of CURVES in order, NaN where unknown.
 
-        It stands for the steps since the one before as well, unless these are so many that the
-        host was down meanwhile.
+        ``interval`` is between two reports of the host, ``wall`` the time of day, both in seconds.
+        Steps without a sample get the same values, unless there are so many of them that the host
+        must have been down in between.
         """
-        values = [
-            nan if (value := getattr(host, name)) is None else round(value, decimals)
-            for name, decimals in CURVES.items()
-        ]
+        rounded = [*map(round, values, CURVES.values())]
         step = int(wall // STEP_SECONDS)
-        ring = self._rings.get(host.name)
-        if ring is None or step < ring.step:  # the time of day may go back
-            ring = self._rings[host.name] = _Ring(step - 1, array("f"))
+        ring = self._rings.get(name)
+        if ring is None or step < ring.step:  # the wall clock may step back
+            ring = self._rings[name] = _Ring(step - 1, array("f"))
         steps = min(step - ring.step, POINTS)
-        between = values if steps * STEP_SECONDS <= _stands(host) else _LACKING
+        is_short = steps * STEP_SECONDS <= max(3 * interval, _MAX_GAP)
         if not steps:
             del ring.values[-len(CURVES) :]
         for _ in range(steps - 1):
-            ring.values.extend(between)
-        ring.values.extend(values)
+            ring.values.extend(rounded if is_short else _UNKNOWN)
+        ring.values.extend(rounded)
         del ring.values[: -POINTS * len(CURVES)]
         ring.step = step
 
     def of(self, name: str, wall: float) -> History:
-        """Return a host's curves; without points when it has none."""
+        """Return a host's history; without points when it has none."""
         ring = self._rings.get(name) or _Ring(int(wall // STEP_SECONDS), array("f"))
         points = np.array(ring.values, np.float32).reshape(-1, len(CURVES))
         curves = np.ascontiguousarray(points.T)
         return History(STEP_SECONDS, float(ring.step * STEP_SECONDS), *curves)
 
+    def names(self) -> list[str]:
+        """Return the names of the hosts with a history."""
+        return [*self._rings]
+
     def drop(self, name: str) -> None:
-        """Let go of a host that is down or forgotten."""
+        """Drop the history of a host that is down or gone."""
         self._rings.pop(name, None)
 
 
-def _stands(host: HostSummary) -> float:
-    """Return for how long a value may stand, in seconds; of a great fleet, not all are noted."""
-    return max(3 * host.interval_seconds, 12.0 * STEP_SECONDS)
+class HistorySampler:
+    """Samples the hosts of a roster once in a step, for at most a tenth of the time."""
+
+    def __init__(self, roster: Roster, histories: Histories, pacer: Pacer) -> None:
+        self._roster, self._histories, self._pacer = roster, histories, pacer
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        while True:
+            started = monotonic()
+            await self.sample(started, time())
+            took = monotonic() - started
+            await asyncio.sleep(max(STEP_SECONDS - took, rest_after(took)))
+
+    async def sample(self, now: float, wall: float) -> None:
+        """Record every host that is not down, and drop the others."""
+        snapshot = self._roster.snapshot(now, wall)
+        await self._pacer.collect(lambda steps: self._record(snapshot, steps))
+
+    def _record(self, snapshot: Snapshot, steps: Steps) -> Iterator[None]:
+        recorded: set[str] = set()
+        with snapshot:
+            for batch in steps.size().batches(snapshot, describe.weight):
+                hosts = [host for host in batch if host.state_at(snapshot.now) is not State.DOWN]
+                values = describe.curve_values(hosts, snapshot.now).T.tolist()
+                for host, found in zip(hosts, values, strict=True):
+                    self._histories.record(host.name, host.interval, found, snapshot.wall)
+                    recorded.add(host.name)
+                yield
+        for name in self._histories.names():
+            if name not in recorded:
+                self._histories.drop(name)
+            if steps.is_over:
+                yield

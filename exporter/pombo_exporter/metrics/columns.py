@@ -1,153 +1,197 @@
-"""The rows of many hosts' blocks, as flat columns.
+"""The rows of many hosts' blocks as flat arrays.
 
-Python takes its time over each number, and numpy over each call, so that what is derived for a
-page is derived over the rows of some hundred hosts at once.
+Python spends most time per number, numpy per call. So families are computed over the rows of many
+hosts at once.
+
+In all shapes below, ``h`` is the number of hosts, ``n`` the number of rows of all of them, host by
+host, and ``f`` the number of fields.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain
 from math import inf
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pombo_wire import SECTIONS
 
-from pombo_exporter.hosts.blocks import Block, Named, Section
+from pombo_exporter.hosts.blocks import Block, MapTable
 from pombo_exporter.hosts.host import Host
+from pombo_exporter.pacing import StepSize
 
-#: A value for each row, NaN where it is not known.
+#: Values of shape (n,), NaN where unknown.
 Column = NDArray[np.float64]
 
-#: Python's own things. In lists or tuples the cyclic collector would look at every one of them,
-#: milliseconds at a time where they are many; it never looks into numpy's.
-Things = NDArray[np.object_]
+#: Python objects in an array. The cyclic garbage collector visits each item of a list or a tuple,
+#: which takes milliseconds where there are many; it does not visit the items of an array.
+Objects = NDArray[np.object_]
 
 Made = TypeVar("Made")
 
-_A_PIECE = 16_384  # values and rows; a step over all of these takes half a millisecond
-
 _LABELS, _CURRENT, _EXPIRES = map(attrgetter, ("labels", "current", "expires"))
+_NAN = np.array(np.nan).tobytes()
 
 
 class Columns:
-    """One section of some hosts, all of whose rows stand in one order, host by host."""
+    """The rows of one section over some hosts.
+
+    ``host_labels`` has the label text of each host, of shape (h,), and ``blocks`` their blocks;
+    ``blocks_of`` is the number of blocks of each host, of shape (h,).
+    """
 
     def __init__(
-        self, kind: type[Section], hosts: Sequence[Host], blocks: Things, counts: "_Counts"
+        self,
+        section: str,
+        host_labels: Sequence[bytes],
+        blocks: Sequence[Block],
+        blocks_of: Sequence[int],
     ) -> None:
-        """Take the section's type, the hosts, and the blocks that they have of it."""
-        self.hosts, self.blocks = hosts, blocks
-        self._kind = kind
-        self._blocks_of, self._rows_of = counts
+        self.host_labels: Objects = np.fromiter(host_labels, object, len(host_labels))
+        self.blocks: Objects = np.fromiter(blocks, object, len(blocks))
+        self._blocks_of = np.array(blocks_of, np.intp)
+        self._rows_of = np.fromiter(map(len, map(_LABELS, blocks)), np.intp, len(blocks))
+        kind = SECTIONS.get(section, MapTable)
         names = kind.__struct_fields__
         self._texts, self._values = names[: kind.label_columns], names[kind.label_columns :]
-        self._made: dict[Callable[[Columns], Any], Any] = {}
+        self._cache: dict[Callable[[Columns], Any], Any] = {}
 
-    def pieces(self) -> Iterator["Columns"]:
-        """Yield the same rows, some hosts at a time: few enough to be done with before long."""
-        most = _A_PIECE // (1 + len(self._values))  # rows
-        ends = _ends(self._blocks_of)
-        piece_of = _ends(self._rows_of)[ends[1:]] // most
-        starts = np.flatnonzero(np.diff(piece_of, prepend=-1))
-        for start, end in pairwise([*starts, len(self.hosts)]):
-            blocks = slice(ends[start], ends[end])
-            counts = _Counts(self._blocks_of[start:end], self._rows_of[blocks])
-            yield Columns(self._kind, self.hosts[start:end], self.blocks[blocks], counts)
+    def __len__(self) -> int:
+        """Return n, the number of rows."""
+        return int(self._rows_of.sum())
 
     @cached_property
-    def labels(self) -> Things:
-        """Each row's label text."""
+    def labels(self) -> Objects:
+        """The label text of each row, of shape (n,)."""
         return np.fromiter(chain.from_iterable(map(_LABELS, self.blocks)), object)
 
     @cached_property
+    def label_sets(self) -> Objects:
+        """The labels of each row but ``instance``, as a dict, of shape (n,)."""
+        rows = (zip(*block.texts, strict=True) if block.texts else [()] for block in self.blocks)
+        sets = (dict(zip(self._texts, row, strict=True)) for each in rows for row in each)
+        return np.fromiter(sets, object)
+
+    @cached_property
+    def host_of_block(self) -> NDArray[np.intp]:
+        """The index of the host of each block."""
+        return np.repeat(np.arange(len(self.host_labels)), self._blocks_of)
+
+    @cached_property
     def host_of(self) -> NDArray[np.intp]:
-        """For each row the place of its host among ``hosts``."""
-        return np.repeat(np.repeat(np.arange(len(self.hosts)), self._blocks_of), self._rows_of)
+        """The index of the host of each row, of shape (n,)."""
+        return np.repeat(self.host_of_block, self._rows_of)
 
     @cached_property
     def seconds(self) -> Column:
-        """The time from the report before to the last one, for each row; 0 where none was."""
+        """The time between the last two reports, of shape (n,); 0 where there is one report."""
         return np.repeat(np.array([block.seconds for block in self.blocks]), self._rows_of)
 
     def texts(self, name: str) -> list[str]:
-        """Return one of the texts that name each row."""
+        """Return one text of each row, n of them."""
         place = self._texts.index(name)
         return [text for block in self.blocks for text in block.texts[place]]
 
-    def named(self) -> list[dict[str, str]]:
-        """Return what names each row, by the names of the texts."""
-        rows = (zip(*block.texts, strict=True) if block.texts else [()] for block in self.blocks)
-        return [dict(zip(self._texts, row, strict=True)) for each in rows for row in each]
-
-    def now(self, name: str) -> Column:
-        """Return a field of each row as it came last."""
-        found: Column = self._now[self._values.index(name)]
+    def latest(self, name: str) -> Column:
+        """Return a field in the last report, of shape (n,)."""
+        found: Column = self._latest[self._values.index(name)]
         return found
 
-    def grown(self, *names: str) -> Column:
-        """Return by how much fields grew since the report before: a line for each of them."""
-        lines: Column = self._grown[[*map(self._values.index, names)]]
-        return lines
+    def delta(self, *names: str) -> Column:
+        """Return the increase of fields since the report before, of shape (len(names), n)."""
+        found: Column = self._delta[[*map(self._values.index, names)]]
+        return found
 
-    def once(self, make: Callable[["Columns"], Made]) -> Made:
-        """Return what ``make`` makes of these rows; it is made only once."""
-        if make not in self._made:
-            self._made[make] = make(self)
-        made: Made = self._made[make]
+    def cached(self, make: Callable[["Columns"], Made]) -> Made:
+        """Return what ``make`` returns for these columns; it is called once."""
+        if make not in self._cache:
+            self._cache[make] = make(self)
+        made: Made = self._cache[make]
         return made
 
     @cached_property
-    def _now(self) -> Column:
-        """All values as they came last: a line for each field."""
-        return self._lines(map(_CURRENT, self.blocks))
+    def _latest(self) -> Column:
+        """All fields in the last report, of shape (f, n)."""
+        return self._unpacked(map(_CURRENT, self.blocks))
 
     @cached_property
-    def _grown(self) -> Column:
-        """By how much all values grew, as ``_now`` has them."""
-        return self._now - self._lines(map(_previous, self.blocks))
+    def _delta(self) -> Column:
+        """The increase of all fields since the report before, of shape (f, n)."""
+        return self._latest - self._unpacked(map(_previous, self.blocks))
 
-    def _lines(self, packed: Iterable[bytes]) -> Column:
-        """Return a line for each field, with a value for each row, of what each block has."""
+    def _unpacked(self, packed: Iterable[bytes]) -> Column:
+        """Return the packed values of all blocks as one array of shape (f, n).
+
+        The packed values stand block by block, and within a block field by field. With two fields
+        a and b, a block of two rows and a block of one::
+
+            stored    a0 a1 b0 b1 | a2 b2
+            result    a0 a1 a2
+                      b0 b1 b2
+
+        So a value of row r in a block with m rows stands m places behind the same row's value of
+        the field before, and the first field of row r stands where the rows before r in its block
+        and all values of the blocks before end.
+        """
         ends = np.cumsum(self._rows_of)
-        before = np.repeat(ends - self._rows_of, self._rows_of)  # rows in the blocks before
+        before = np.repeat(ends - self._rows_of, self._rows_of)  # rows of the blocks before
         first = before * len(self._values) + np.arange(len(before)) - before
-        step = np.repeat(self._rows_of, self._rows_of)  # from one of a row's values to the next
-        places = first + step * np.arange(len(self._values))[:, np.newaxis]
+        distance = np.repeat(self._rows_of, self._rows_of)  # from one field to the next
+        places = first + distance * np.arange(len(self._values))[:, np.newaxis]
         found: Column = np.frombuffer(b"".join(packed))[places]
         return found
-
-
-class _Counts(NamedTuple):
-    """How many blocks each host has, and how many rows each block has."""
-
-    blocks_of: NDArray[np.intp]
-    rows_of: NDArray[np.intp]
-
-
-def _ends(counts: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return where each of some things of such lengths ends, and before them where all begin."""
-    return np.concatenate(([0], np.cumsum(counts)))
 
 
 def _previous(block: Block) -> bytes:
     return _NAN * (len(block.current) // 8) if block.previous is None else block.previous
 
 
-_NAN = np.array(np.nan).tobytes()
+class SectionBlocks:
+    """References to the blocks of one section, host by host.
+
+    To collect them costs little and does not read them. Blocks never change, so ``columns`` may
+    be called after further reports have arrived.
+    """
+
+    def __init__(self, section: str) -> None:
+        self._section = section
+        self._host_labels: list[bytes] = []
+        self._blocks: list[Block] = []
+        self._ends = [0]  # of each host's blocks in the list, the start of all first
+
+    def add(self, host: Host) -> None:
+        """Add the next host."""
+        self._host_labels.append(host.label_text)
+        self._blocks.extend(host.sections.get(self._section, {}).values())
+        self._ends.append(len(self._blocks))
+
+    def columns(self, start: int, stop: int, now: float) -> Columns:
+        """Return the rows of the hosts in a range, without those that expired before ``now``."""
+        ends = self._ends
+        blocks = self._blocks[ends[start] : ends[stop]]
+        counts = [ends[host + 1] - ends[host] for host in range(start, stop)]
+        if min(map(_EXPIRES, blocks), default=inf) <= now:
+            each = [self._blocks[ends[host] : ends[host + 1]] for host in range(start, stop)]
+            each = [[block for block in found if block.expires > now] for found in each]
+            blocks, counts = [*chain.from_iterable(each)], [*map(len, each)]
+        return Columns(self._section, self._host_labels[start:stop], blocks, counts)
+
+    def all_columns(self, now: float, size: StepSize) -> Iterator[Columns]:
+        """Yield the rows of all hosts, as many hosts at a time as ``size`` allows."""
+        for hosts in size.batches(range(len(self._host_labels)), self._weight):
+            yield self.columns(hosts[0], hosts[-1] + 1, now)
+
+    def _weight(self, host: int) -> int:
+        """Return the number of rows of a host, and one for the host itself."""
+        blocks = self._blocks[self._ends[host] : self._ends[host + 1]]
+        return 1 + sum(map(len, map(_LABELS, blocks)))
 
 
 def gather(hosts: Sequence[Host], section: str, now: float) -> Columns:
-    """Return a section of these hosts as it is held at this moment, without what expired."""
-    held: list[Collection[Block]] = [host.sections.get(section, {}).values() for host in hosts]
-    if min(map(_EXPIRES, chain.from_iterable(held)), default=inf) <= now:
-        held = [[block for block in blocks if block.expires > now] for blocks in held]
-    blocks: Things = np.fromiter(chain.from_iterable(held), object)
-    counts = _Counts(_lengths(held), _lengths(map(_LABELS, blocks)))
-    return Columns(SECTIONS.get(section, Named), hosts, blocks, counts)
-
-
-def _lengths(things: Iterable[Collection[Any]]) -> NDArray[np.intp]:
-    return np.fromiter(map(len, things), np.intp)
+    """Return a section of these hosts as it is at this moment, without what expired."""
+    blocks = SectionBlocks(section)
+    for host in hosts:
+        blocks.add(host)
+    return blocks.columns(0, len(hosts), now)

@@ -1,7 +1,7 @@
-"""Two reports of the same rows to what they say together: rates and ratios.
+"""Rates and ratios of rows, from their last report or their last two.
 
-A value that cannot be known is NaN: before the second report of a session, and for a row whose
-counter fell (a device was made anew, a 32-bit counter wrapped).
+An unknown value is NaN: before the second report of a session, and for a row whose counter
+decreased (a device was replaced, a 32-bit counter wrapped). Shapes are those of ``columns``.
 """
 
 import numpy as np
@@ -13,25 +13,25 @@ CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "stea
 
 _IDLE = slice(3, 5)  # idle and iowait
 
-#: Numbers beyond all numbers are for the page to leave out, and no cause to warn.
-_whatever = np.errstate(over="ignore", invalid="ignore")
+#: The exposition drops infinite and NaN values; numpy's warnings about them say nothing new.
+_quiet = np.errstate(over="ignore", invalid="ignore")
 
 
-@_whatever
+@_quiet
 def per_second(rows: Columns, *names: str) -> Column:
-    """Return the rate at which the sum of these columns grows, per second.
+    """Return the rate at which the sum of these fields increases, per second, of shape (n,).
 
-    A column that a host lacks does not count.
+    A field that a host lacks does not count.
     """
-    grown = rows.grown(*names)
-    grown[:, np.any(grown < 0, axis=0)] = np.nan
-    return _ratio(_sum(grown), rows.seconds)
+    increase = rows.delta(*names)
+    increase[:, np.any(increase < 0, axis=0)] = np.nan
+    return _ratio(_sum(increase), rows.seconds)
 
 
-def _sum(lines: Column) -> Column:
-    """Return the sum of what is known in each column of some lines, NaN where nothing is."""
-    known = ~np.isnan(lines)
-    return np.where(known.any(axis=0), lines.sum(axis=0, where=known), np.nan)
+def _sum(fields: Column) -> Column:
+    """Return the sum of the known fields of each row, from (f, n) to (n,); NaN without any."""
+    known = ~np.isnan(fields)
+    return np.where(known.any(axis=0), fields.sum(axis=0, where=known), np.nan)
 
 
 def _ratio(part: Column, whole: Column) -> Column:
@@ -40,56 +40,58 @@ def _ratio(part: Column, whole: Column) -> Column:
 
 
 def one(rows: Columns) -> Column:
-    """Return 1 for each row: for families that say what they say in their labels."""
+    """Return 1 for each row: for families whose information is in their labels."""
     return np.ones(len(rows.labels))
 
 
 def present(rows: Columns, flag: str) -> Column:
-    """Return 1 for each row whose flag is set, and nothing for the rest."""
-    return np.where(rows.now(flag) > 0, 1.0, np.nan)
+    """Return 1 for each row whose flag is set, NaN for the others."""
+    return np.where(rows.latest(flag) > 0, 1.0, np.nan)
 
 
-@_whatever
+@_quiet
 def difference(rows: Columns, whole: str, part: str) -> Column:
-    """Return what is left of one column without another."""
-    return rows.now(whole) - rows.now(part)
+    """Return one field less another."""
+    return rows.latest(whole) - rows.latest(part)
 
 
-@_whatever
+@_quiet
 def used_ratio(rows: Columns, whole: str, available: str) -> Column:
-    """Return the share of one column that is not available."""
-    return 1.0 - _ratio(rows.now(available), rows.now(whole))
+    """Return the share of one field that is not available."""
+    return 1.0 - _ratio(rows.latest(available), rows.latest(whole))
 
 
-@_whatever
+@_quiet
 def filled_ratio(rows: Columns, size: str, free: str, available: str) -> Column:
-    """Return the share of each filesystem in use, as df has it: root's reserve is neither."""
+    """Return the share of each filesystem in use, as df computes it: without root's reserve."""
     used = difference(rows, size, free)
-    return _ratio(used, used + rows.now(available))
+    return _ratio(used, used + rows.latest(available))
 
 
-@_whatever
+@_quiet
 def cpu_usage(rows: Columns, *_modes: str) -> Column:
     """Return the share of its time that each core was busy: neither idle nor awaiting I/O."""
-    return _busy(*rows.once(_idle_and_total))
+    return _busy(*rows.cached(_idle_and_total))
 
 
-@_whatever
+@_quiet
 def cpu_average_usage(rows: Columns) -> Column:
-    """Return, host by host, the share of all cores' time that they were busy."""
-    idle, total = rows.once(_idle_and_total)
-    known = total > 0  # a counter that fell leaves no total
-    hosts, count = rows.host_of[known], len(rows.hosts)
+    """Return the share of all cores' time that they were busy, of each host, of shape (h,)."""
+    idle, total = rows.cached(_idle_and_total)
+    known = total > 0  # a counter that decreased leaves no total
+    hosts, count = rows.host_of[known], len(rows.host_labels)
     sums = [np.bincount(hosts, spent[known], count) for spent in (idle, total)]
-    return _busy(*np.asarray(sums, dtype=float))  # no rows would make integers
+    return _busy(*np.asarray(sums, dtype=float))  # without rows they are integers
 
 
 def _idle_and_total(rows: Columns) -> tuple[Column, Column]:
-    """Return the seconds between the two reports that each core was idle, and all of them."""
-    grown = rows.grown(*CPU_MODES)
-    idle, total = _sum(grown[_IDLE]), _sum(grown)
-    return idle, np.where(np.isnan(grown[_IDLE][0]), np.nan, total)
+    """Return the idle seconds of each core between two reports, and all its seconds."""
+    increase = rows.delta(*CPU_MODES)
+    idle, total = _sum(increase[_IDLE]), _sum(increase)
+    return idle, np.where(np.isnan(increase[_IDLE][0]), np.nan, total)
 
 
 def _busy(idle: Column, total: Column) -> Column:
-    return np.clip(1.0 - _ratio(idle, total), 0.0, 1.0)  # iowait may fall a little (proc_stat(5))
+    return np.clip(
+        1.0 - _ratio(idle, total), 0.0, 1.0
+    )  # iowait may decrease a little (proc_stat(5))

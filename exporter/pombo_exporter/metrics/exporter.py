@@ -1,14 +1,11 @@
 """The exporter's own metrics, with prometheus_client."""
 
 import platform
-from collections import Counter
-from collections.abc import Callable, Iterator
-from time import monotonic
+from collections.abc import Iterator, Mapping, Sequence
 
 from pombo_wire import MAX_DATAGRAM_BYTES
 from prometheus_client import (
     CollectorRegistry,
-    Gauge,
     GCCollector,
     Info,
     PlatformCollector,
@@ -21,102 +18,91 @@ from prometheus_client.registry import Collector
 
 from pombo_exporter import __version__
 from pombo_exporter.hosts.host import State
-from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.ingest.intake import Intake
-
-_HOSTS_A_STEP = 1024
+from pombo_exporter.stats import Stats
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series for nothing
 
 
-class Telemetry(Collector):
-    """Reads, at each scrape, what the other parts count."""
+class _Captured(Collector):
+    """The exporter's families as they were at one moment."""
 
     def __init__(
-        self,
-        roster: Roster,
-        intake: Intake,
-        kernel_drops: Callable[[], int],
-        receive_buffer: dict[str, int],
+        self, stats: Stats, states: Mapping[State, int], process: Sequence[Metric]
     ) -> None:
-        """Take the parts; ``receive_buffer`` is the bytes wanted and granted."""
-        self._roster = roster
-        self.intake = intake
-        self.kernel_drops = kernel_drops
-        self.receive_buffer = receive_buffer
-        self._states: Counter[State] = Counter()
-        self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(self)
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        build = Info("pombo_exporter_build", "What was built.", registry=self.registry)
-        build.info({"version": __version__, "pythonversion": platform.python_version()})
-        self.scrape_duration = Summary(
-            "pombo_exporter_scrape_duration_seconds",
-            "Time from a request for metrics to its last byte.",
-            registry=self.registry,
-        )
-        self._open_pages = Gauge(
-            "pombo_exporter_open_pages",
-            "Status pages that are open, and told what happens.",
-            registry=self.registry,
-        )
-
-    def count_pages(self, open_pages: Callable[[], int]) -> None:
-        """Show how many status pages are open."""
-        self._open_pages.set_function(open_pages)
-
-    def page(self, encode: Callable[[CollectorRegistry], bytes]) -> Iterator[bytes]:
-        """Yield the page as ``encode`` writes it, after pieces of nothing while hosts are counted.
-
-        Between two pieces the caller may do as it likes.
-        """
-        hosts, now = self._roster.present(), monotonic()
-        states: Counter[State] = Counter()
-        for start in range(0, len(hosts), _HOSTS_A_STEP):
-            states.update(host.state_at(now) for host in hosts[start : start + _HOSTS_A_STEP])
-            yield b""
-        self._states = states
-        yield encode(self.registry)
+        self._stats, self._states, self._process = stats, states, process
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what is counted elsewhere."""
+        stats = self._stats
         name = "pombo_exporter_datagrams_received"
-        yield CounterMetricFamily(name, "Datagrams received.", value=self.intake.received)
-        yield self._refused()
+        yield CounterMetricFamily(name, "Datagrams received.", value=stats.datagrams_received)
+        name = "pombo_exporter_datagrams_refused"
+        refused = CounterMetricFamily(name, "Datagrams refused.", labels=["reason"])
+        for reason, count in stats.datagrams_refused.items():
+            refused.add_metric([reason], count)
+        yield refused
         name, text = "pombo_exporter_kernel_drops", "Datagrams the kernel dropped: buffer full."
-        yield CounterMetricFamily(name, text, value=self.kernel_drops())
-        yield self._labelled(
+        yield CounterMetricFamily(name, text, value=stats.kernel_drops)
+        yield _labelled(
             "pombo_exporter_receive_buffer_bytes",
             "Receive buffer of the UDP socket, as asked for and as the kernel grants it.",
             "kind",
-            self.receive_buffer,
+            {
+                "wanted": stats.receive_buffer.wanted_bytes,
+                "granted": stats.receive_buffer.granted_bytes,
+            },
         )
-        states = {str(state): self._states[state] for state in State}
-        yield self._labelled("pombo_exporter_hosts", "Hosts in memory.", "state", states)
-        limits = self._roster.limits
-        yield self._labelled(
+        states = {str(state): self._states.get(state, 0) for state in State}
+        yield _labelled("pombo_exporter_hosts", "Hosts in memory.", "state", states)
+        yield _labelled(
             "pombo_exporter_limits",
             "The bounds beyond which datagrams are refused.",
             "limit",
             {
-                "hosts": limits.hosts,
-                "series_per_host": limits.series_per_host,
+                "hosts": stats.limits.hosts,
+                "series_per_host": stats.limits.series_per_host,
                 "datagram_bytes": MAX_DATAGRAM_BYTES,
             },
         )
+        name, text = "pombo_exporter_open_pages", "Status pages that are open in browsers."
+        yield GaugeMetricFamily(name, text, value=stats.subscribers)
+        yield from self._process
 
-    def _refused(self) -> Metric:
-        name = "pombo_exporter_datagrams_refused"
-        family = CounterMetricFamily(name, "Datagrams refused.", labels=["reason"])
-        for reason, count in self.intake.refused.items():
-            family.add_metric([reason], count)
-        return family
+
+def _labelled(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+class ExporterMetrics:
+    """The exporter's own families: its counters, its process, its scrapes."""
+
+    def __init__(self) -> None:
+        self._process = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self._process)
+        PlatformCollector(registry=self._process)
+        GCCollector(registry=self._process)
+        build = Info("pombo_exporter_build", "What was built.", registry=self._process)
+        build.info({"version": __version__, "pythonversion": platform.python_version()})
+        self.scrape_duration = Summary(
+            "pombo_exporter_scrape_duration_seconds",
+            "Time from a request for metrics to its last byte.",
+            registry=self._process,
+        )
+
+    def capture(self) -> list[Metric]:
+        """Return the families of the process at this moment."""
+        return [*self._process.collect()]
 
     @staticmethod
-    def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
-        family = GaugeMetricFamily(name, text, labels=[label])
-        for key, value in values.items():
-            family.add_metric([key], value)
-        return family
+    def registry(
+        stats: Stats, states: Mapping[State, int], process: Sequence[Metric]
+    ) -> CollectorRegistry:
+        """Return all families of one moment; ``process`` is what ``capture`` returned then.
+
+        ``states`` is the number of hosts by state.
+        """
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Captured(stats, states, process))
+        return registry

@@ -1,106 +1,77 @@
-"""The hosts to the page: text format 0.0.4 or OpenMetrics 1.0, piece by piece.
+"""Samples to text: text format 0.0.4 or OpenMetrics 1.0, in pieces.
 
-A page is of one moment: it begins with references to all that is held, which never changes
-once decoded, and reports that arrive meanwhile show on the next page. Then one family after
-the other is rendered over all hosts, so that each step is a few calls over long columns: the
-numbers become text in one call, and stand between the family's name and label text that was
-ready before.
+One family after the other is rendered over all hosts. Numbers become text in one call for
+thousands of samples, and stand between the family's name and label texts that are ready before.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from operator import attrgetter
 
-import numpy as np
 import orjson
 
-from pombo_exporter.hosts.blocks import Block, columns_of, label_text
-from pombo_exporter.hosts.host import Host, State
-from pombo_exporter.metrics.columns import Column, Columns, Things, gather
-from pombo_exporter.metrics.family import Catalogue, Kind, OfHost, Open, Rows, Source, Summary
+from pombo_exporter.hosts.blocks import label_text
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.metrics.columns import Column
+from pombo_exporter.metrics.family import Family, FamilyTable, MetricType
+from pombo_exporter.metrics.samples import TEXT, Capture, samples
+from pombo_exporter.pacing import Steps
 
-Values = Column | list[float]
-
-_LABEL_TEXT, _INFO_TEXT = attrgetter("label_text"), attrgetter("info_text")
-_CLOSING = label_text()  # what ends every label text
-
-_HOSTS_A_STEP = 512  # take half a millisecond
+_CLOSING = label_text()  # the end of every label text: closing brace and space
 
 
-class Held:
-    """What is held at one moment, some hosts at a time; of those that are down, no section.
+def render(
+    table: FamilyTable, capture: Capture, steps: Steps, *, openmetrics: bool
+) -> Iterator[bytes | None]:
+    """Yield the exposition of the captured hosts in pieces, without the closing EOF.
 
-    Whatever takes long is done step by step.
+    None is a checkpoint.
     """
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-        self.hosts: list[Sequence[Host]] = []
-        self.sections: dict[str, list[Columns]] = defaultdict(list)
-
-    def take(self, hosts: Sequence[Host]) -> Iterator[None]:
-        """Take in what these hosts report."""
-        for start in range(0, len(hosts), _HOSTS_A_STEP):
-            some = hosts[start : start + _HOSTS_A_STEP]
-            self.hosts.append(some)
-            up = [host for host in some if host.state_at(self.now) is not State.DOWN]
-            for name in {*chain.from_iterable(host.sections for host in up)}:
-                having = [host for host in up if name in host.sections]
-                self.sections[name] += gather(having, name, self.now).pieces()
-                yield
-
-    def release(self) -> Iterator[None]:
-        """Let go of it all."""
-        for pieces in self.sections.values():
-            while pieces:
-                pieces.pop()
-                yield
+    return _render(table, capture, steps, 0, openmetrics=openmetrics)
 
 
-def pages(
-    hosts: Sequence[Host], catalogue: Catalogue, now: float, *, openmetrics: bool
-) -> Iterator[bytes]:
-    """Yield the page of these hosts in pieces, some of them empty, without the closing EOF.
+def render_host(
+    host: Host, table: FamilyTable, capture: Capture, steps: Steps, *, openmetrics: bool
+) -> Iterator[bytes | None]:
+    """Yield the exposition of one host as ``render`` does, but without the label ``instance``.
 
-    Between two pieces the caller may do as it likes: once the first piece that is not empty
-    has come, what hosts report does not change the page any more.
+    A host that is a target of its own gets ``instance`` from its target.
     """
-    return _pages(hosts, catalogue, now, 0, openmetrics=openmetrics)
+    length = instance_prefix_length(host)
+    return _render(table, capture, steps, length, openmetrics=openmetrics)
 
 
-def page_of(host: Host, catalogue: Catalogue, now: float, *, openmetrics: bool) -> Iterator[bytes]:
-    """Yield one host's page as ``pages`` does, without ``instance``: its target has that."""
-    name = len(host.label_text) - len(_CLOSING)
-    return _pages([host], catalogue, now, name, openmetrics=openmetrics)
+def instance_prefix_length(host: Host) -> int:
+    """Return how many bytes ``instance`` takes at the start of each label text of a host."""
+    return len(host.label_text) - len(_CLOSING)
 
 
-def _pages(
-    hosts: Sequence[Host], catalogue: Catalogue, now: float, cut: int, *, openmetrics: bool
-) -> Iterator[bytes]:
-    """Yield the page; ``cut`` bytes of each label text, the host's name, are left out."""
-    held = Held(now)
-    yield from (b"" for _ in held.take(hosts))
-    for family in catalogue.families:
-        head = _head(family.name, family.help, family.kind, openmetrics=openmetrics)
-        for source in family.sources:
-            label = source.label if isinstance(source, Rows) else None
-            for texts, values in _samples(source, held):
-                text = render(*_named(family.name, label, texts, cut), values)
-                yield text and head + text  # nothing, where none of these hosts has it
-                head = b"" if text else head
-        if not head:
-            yield b"\n"
-    for family_map in catalogue.maps:
-        yield from _map(family_map, held, cut, openmetrics=openmetrics)
-    yield from (b"" for _ in held.release())
+def _render(
+    table: FamilyTable, capture: Capture, steps: Steps, skip: int, *, openmetrics: bool
+) -> Iterator[bytes | None]:
+    """Yield the exposition; the first ``skip`` bytes of each label text are left out."""
+    family: Family | None = None
+    size = steps.size()
+    for part in samples(table, capture, TEXT):
+        if part is None:
+            yield None
+            continue
+        if part.family is not family:
+            yield (b"\n" if family else b"") + _head(part.family, openmetrics=openmetrics)
+            family = part.family
+        for start, stop in size.ranges(len(part.values)):
+            prefix, labels = _labels(
+                family.name, part.label, part.labels[start:stop].tolist(), skip
+            )
+            yield lines(prefix, labels, part.values[start:stop])
+    if family:
+        yield b"\n"
+    yield from capture.release()
 
 
-def render(prefix: bytes, labels: Sequence[bytes], values: Values) -> bytes:
+def lines(prefix: bytes, labels: Sequence[bytes], values: Column) -> bytes:
     """Return a line for each value, each begun with a line feed.
 
     ``prefix`` is a line feed, the family's name and, mostly, the opening brace; ``labels`` are
-    what follows it, as ``blocks.label_text`` makes it, as many as there are values.
+    what follows it, as ``blocks.label_text`` makes it, one for each of the values.
     """
     text = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
     parts = [prefix] * (3 * len(labels))
@@ -109,68 +80,24 @@ def render(prefix: bytes, labels: Sequence[bytes], values: Values) -> bytes:
     return b"".join(parts)
 
 
-def _head(name: str, help_text: str, kind: Kind, *, openmetrics: bool) -> bytes:
-    if openmetrics and kind is Kind.COUNTER:
+def _head(family: Family, *, openmetrics: bool) -> bytes:
+    name, shown = family.name, str(family.type)
+    if openmetrics and family.type is MetricType.COUNTER:
         name = name.removesuffix("_total")
-    if openmetrics and kind is Kind.UNTYPED:
-        return f"# HELP {name} {help_text}\n# TYPE {name} unknown".encode()
-    return f"# HELP {name} {help_text}\n# TYPE {name} {kind}".encode()
+    if openmetrics and family.type is MetricType.UNTYPED:
+        shown = "unknown"
+    return f"# HELP {name} {family.help}\n# TYPE {name} {shown}".encode()
 
 
-def _named(
-    name: str, label: tuple[str, str] | None, texts: Sequence[bytes], cut: int
+def _labels(
+    name: str, label: tuple[str, str] | None, texts: Sequence[bytes], skip: int
 ) -> tuple[bytes, Sequence[bytes]]:
-    """Return what stands before each sample's labels, and the labels."""
+    """Return what precedes each sample's label text, and the label texts."""
     own = f'{label[0]}="{label[1]}"' if label else ""
-    if not cut:
+    if not skip:
         return f"\n{name}{{{own}{',' if own else ''}".encode(), texts
-    rest = [text[cut:] for text in texts]  # begins with the closing brace, or a comma
+    rest = [text[skip:] for text in texts]  # begins with the closing brace, or a comma
     if own:
         return f"\n{name}{{{own}".encode(), rest
     labels = [b" " if text == _CLOSING else b"{" + text[1:] for text in rest]
     return f"\n{name}".encode(), labels
-
-
-def _samples(source: Source, held: Held) -> Iterator[tuple[list[bytes], Values]]:
-    """Yield the label texts and the values of a source's samples, some at a time.
-
-    What is not known, is no number or is beyond all numbers makes none.
-    """
-    if isinstance(source, OfHost):
-        text = _INFO_TEXT if source.info else _LABEL_TEXT
-        for hosts in held.hosts:
-            said = [(text(host), source.value(host, held.now)) for host in hosts]
-            known = [(label, value) for label, value in said if value is not None]
-            yield [label for label, _ in known], [value for _, value in known]
-        return
-    for rows in held.sections.get(source.section, ()):
-        match source:
-            case Summary(_, derive):
-                labels: Things = np.fromiter(map(_LABEL_TEXT, rows.hosts), object)
-                values = derive(rows)
-            case Rows(_, names, derive):
-                labels = rows.labels
-                values = derive(rows, *names) if derive else rows.now(names[0])
-        finite = np.isfinite(values)
-        if not finite.all():
-            labels, values = labels[finite], values[finite]
-        yield labels.tolist(), values
-
-
-def _map(family: Open, held: Held, cut: int, *, openmetrics: bool) -> Iterator[bytes]:
-    samples: dict[str, list[tuple[list[bytes], Column]]] = defaultdict(list)
-    for rows in held.sections.get(family.section, ()):
-        alike: dict[tuple[str, ...], list[Block]] = defaultdict(list)
-        for block in rows.blocks:
-            alike[block.texts[0]].append(block)
-        for names, group in alike.items():
-            labels = [block.labels[0] for block in group]
-            values = columns_of(b"".join(block.current for block in group), len(names))
-            for name, column in zip(names, values.T.copy(), strict=True):
-                samples[name].append((labels, column))
-        yield b""
-    for name, parts in samples.items():
-        full = family.prefix + name
-        head = _head(full, family.help.format(name), family.kind, openmetrics=openmetrics)
-        lines = (render(*_named(full, None, texts, cut), values) for texts, values in parts)
-        yield b"".join([head, *lines, b"\n"])

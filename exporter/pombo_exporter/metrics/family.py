@@ -1,17 +1,19 @@
-"""What a metric family is: its name, help and kind, and where its samples come from."""
+"""What a metric family is: its name, help, type, and the sources of its samples."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pombo_exporter.hosts.host import Host
+from pombo_wire import SECTIONS
+
+from pombo_exporter.hosts.host import INFO_LABELS, Host
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.columns import Column, Columns
 
 
-class Kind(StrEnum):
-    """A family's type, as the text format names it."""
+class MetricType(StrEnum):
+    """The type of a family, as the text format names it."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -19,35 +21,80 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rows:
-    """A sample for each row of a section: its column, or what ``derive`` makes of its columns.
+class PerRow:
+    """A sample for each row of a section.
 
-    ``label`` is one that all these samples have beside those of their row.
+    The value is the field ``fields[0]``, or what ``derive`` computes from all of ``fields``.
+    ``label`` is a label that these samples have in addition to those of their row.
     """
 
     section: str
-    columns: tuple[str, ...]
+    fields: tuple[str, ...]
     derive: Callable[..., Column] | None = None
     label: tuple[str, str] | None = None
 
+    def values(self, rows: Columns) -> Column:
+        """Return the value of each row, of shape (n,); NaN where unknown."""
+        return self.derive(rows, *self.fields) if self.derive else rows.latest(self.fields[0])
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the labels of each sample but ``instance``."""
+        section = SECTIONS[self.section]
+        own = (self.label[0],) if self.label else ()
+        return (*section.__struct_fields__[: section.label_columns], *own)
+
+    @property
+    def wire_fields(self) -> tuple[str, ...]:
+        """The fields of a report that the samples come from."""
+        return tuple(f"{self.section}.{name}" for name in self.fields) or (self.section,)
+
 
 @dataclass(frozen=True)
-class Summary:
-    """A sample for each host, over all the rows of a section."""
+class Aggregate:
+    """A sample for each host, computed over all its rows of a section."""
 
     section: str
     derive: Callable[[Columns], Column]
 
+    def values(self, rows: Columns) -> Column:
+        """Return the value of each host, of shape (h,); NaN where unknown."""
+        return self.derive(rows)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the labels of each sample but ``instance``: none."""
+        return ()
+
+    @property
+    def wire_fields(self) -> tuple[str, ...]:
+        """The section of a report that the samples come from."""
+        return (self.section,)
+
 
 @dataclass(frozen=True)
-class OfHost:
-    """A sample for each host, of what the exporter knows of it; ``value`` takes the time too."""
+class HostField:
+    """A sample for each host, of what the exporter knows about the host itself.
+
+    ``value`` takes the host and the time on the exporter's monotonic clock; None is unknown. With
+    ``info`` the sample has the labels of ``pombo_host_info``.
+    """
 
     value: Callable[[Host, float], float | None]
-    info: bool = False  # labelled with what the host says of itself
+    info: bool = False
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the labels of each sample but ``instance`` and the owner's."""
+        return INFO_LABELS if self.info else ()
+
+    @property
+    def wire_fields(self) -> tuple[str, ...]:
+        """The fields of a report that the samples come from: none."""
+        return ()
 
 
-Source = Rows | Summary | OfHost
+Source = PerRow | Aggregate | HostField
 
 
 @dataclass(frozen=True)
@@ -56,54 +103,77 @@ class Family:
 
     name: str
     help: str
-    kind: Kind
-    sources: tuple[Source, ...]
+    type: MetricType
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
-class Open:
-    """The families of a map: each name in it completes a family's name and its help."""
+class OpenFamily:
+    """The families that a map of a report makes, one for each name in it.
+
+    A family's name is ``prefix`` and the name; ``help`` has a place for the name, ``{}``.
+    """
 
     section: str
     prefix: str
     help: str
-    kind: Kind = Kind.GAUGE
+    type: MetricType = MetricType.GAUGE
+
+    def named(self, name: str) -> Family:
+        """Return the family that one name makes."""
+        return Family(self.prefix + name, self.help.format(name), self.type)
 
 
 def gauge(name: str, text: str, *sources: Source) -> Family:
     """Return a family of values that go up and down."""
-    return Family(name, text, Kind.GAUGE, sources)
+    return Family(name, text, MetricType.GAUGE, sources)
 
 
 def counter(name: str, text: str, *sources: Source) -> Family:
-    """Return a family of values that only grow, until they begin anew."""
-    return Family(name, text, Kind.COUNTER, sources)
+    """Return a family of values that only increase, until they are reset."""
+    return Family(name, text, MetricType.COUNTER, sources)
 
 
-def column(section: str, name: str, label: tuple[str, str] | None = None) -> Rows:
-    """Return the samples of a field as it came."""
-    return Rows(section, (name,), label=label)
+def field(section: str, name: str, label: tuple[str, str] | None = None) -> PerRow:
+    """Return the samples of a field as it was reported."""
+    return PerRow(section, (name,), label=label)
 
 
-def rate(section: str, *columns: str) -> Rows:
-    """Return the samples of the rate at which these columns' sum grows."""
-    return Rows(section, columns, derive.per_second)
+def rate(section: str, *fields: str) -> PerRow:
+    """Return the samples of the rate at which the sum of these fields increases, per second."""
+    return PerRow(section, fields, derive.per_second)
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """All that a page may hold."""
+class FamilyTable:
+    """All families that an exposition of hosts may contain."""
 
     families: tuple[Family, ...]
-    maps: tuple[Open, ...]
+    open_families: tuple[OpenFamily, ...]
+
+    @property
+    def host_fields(self) -> tuple[HostField, ...]:
+        """All sources that read the host itself."""
+        sources = (source for family in self.families for source in family.sources)
+        return tuple(source for source in sources if isinstance(source, HostField))
+
+    @property
+    def measured(self) -> "FamilyTable":
+        """The families of what hosts measure, without those about the host itself."""
+
+        def about_host(family: Family) -> bool:
+            return any(isinstance(source, HostField) for source in family.sources)
+
+        kept = tuple(family for family in self.families if not about_host(family))
+        return FamilyTable(kept, self.open_families)
 
     def series_of(self) -> Mapping[str, int]:
-        """Return how many series a row of each section makes, at most."""
+        """Return the maximum number of series of a row, by section."""
         counts = Counter(
             source.section
             for family in self.families
             for source in family.sources
-            if not isinstance(source, OfHost)
+            if not isinstance(source, HostField)
         )
-        counts.update(family.section for family in self.maps)
+        counts.update(family.section for family in self.open_families)
         return counts

@@ -1,4 +1,4 @@
-"""The formats of a page of metrics, and which of them a client is served."""
+"""The formats of an exposition, and which of them a client gets."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ _OPENMETRICS = "application/openmetrics-text"
 
 
 class Format(NamedTuple):
-    """A format; ``encode`` writes a registry of prometheus_client in it, the end included."""
+    """A format; ``encode`` writes a registry of prometheus_client in it, with the end."""
 
     openmetrics: bool
     encode: Callable[..., bytes]

@@ -1,39 +1,47 @@
-"""node_exporter's families: its names, labels, types and units, filled from the same facts.
+"""node_exporter's families: its names, labels, types and units, from the same sources.
 
 Dashboards and rules written for node_exporter work on them unchanged. Names and meanings
 are those of node_exporter 1.8 (https://github.com/prometheus/node_exporter).
 """
 
 from pombo_exporter.metrics import derive
-from pombo_exporter.metrics.family import Family, Kind, Open, Rows, column, counter, gauge
+from pombo_exporter.metrics.family import (
+    Family,
+    MetricType,
+    OpenFamily,
+    PerRow,
+    counter,
+    field,
+    gauge,
+)
 
 
 def _counters(section: str, prefix: str, *rows: tuple[str, str, str]) -> tuple[Family, ...]:
     """Return a counter for each row of family name, field and help."""
-    return tuple(counter(prefix + name, text, column(section, field)) for name, field, text in rows)
+    return tuple(counter(prefix + name, text, field(section, key)) for name, key, text in rows)
 
 
 def _gauges(section: str, prefix: str, *rows: tuple[str, str, str]) -> tuple[Family, ...]:
     """Return a gauge for each row of family name, field and help."""
-    return tuple(gauge(prefix + name, text, column(section, field)) for name, field, text in rows)
+    return tuple(gauge(prefix + name, text, field(section, key)) for name, key, text in rows)
 
 
 def _info(name: str, section: str, text: str) -> Family:
-    """Return the family that says in its labels what the texts of a section say."""
-    return gauge(name, text, Rows(section, (), derive.one))
+    """Return a family whose information is in its labels, the texts of a section."""
+    return gauge(name, text, PerRow(section, (), derive.one))
 
 
 _CPU = (
     counter(
         "node_cpu_seconds_total",
         "Seconds that the core spent in the mode.",
-        *(column("cpu", mode, ("mode", mode)) for mode in derive.CPU_MODES),
+        *(field("cpu", mode, ("mode", mode)) for mode in derive.CPU_MODES),
     ),
     counter(
         "node_cpu_guest_seconds_total",
         "Seconds that the core spent running guests, by the mode that they count under.",
-        column("cpu", "guest", ("mode", "user")),
-        column("cpu", "guest_nice", ("mode", "nice")),
+        field("cpu", "guest", ("mode", "user")),
+        field("cpu", "guest_nice", ("mode", "nice")),
     ),
 )
 
@@ -229,7 +237,7 @@ _CLOCK = (
     gauge(
         "node_time_clocksource_current_info",
         "The clock source in use; always 1.",
-        Rows("clock_sources", ("current",), derive.present),
+        PerRow("clock_sources", ("current",), derive.present),
     ),
 )
 
@@ -281,16 +289,18 @@ NODE_FAMILIES: tuple[Family, ...] = (
     *_TEXTS,
 )
 
-NODE_MAPS: tuple[Open, ...] = (
-    Open("meminfo", "node_memory_", "The line {} of meminfo."),
-    Open("vmstat", "node_vmstat_", "The line {} of vmstat.", Kind.UNTYPED),
-    Open("netstat", "node_netstat_", "The field {} of snmp, snmp6 and netstat.", Kind.UNTYPED),
-    Open("sockstat", "node_sockstat_", "The field {} of sockstat."),
-    Open("conntrack", "node_nf_conntrack_", "The field {} of connection tracking."),
+OPEN_NODE_FAMILIES: tuple[OpenFamily, ...] = (
+    OpenFamily("meminfo", "node_memory_", "The line {} of meminfo."),
+    OpenFamily("vmstat", "node_vmstat_", "The line {} of vmstat.", MetricType.UNTYPED),
+    OpenFamily(
+        "netstat", "node_netstat_", "The field {} of snmp, snmp6 and netstat.", MetricType.UNTYPED
+    ),
+    OpenFamily("sockstat", "node_sockstat_", "The field {} of sockstat."),
+    OpenFamily("conntrack", "node_nf_conntrack_", "The field {} of connection tracking."),
 )
 
-#: What node_exporter shows with its default collectors and Pombo does not, and why.
-NOT_HERE = {
+#: Families that node_exporter has with its default collectors and Pombo has not, and why.
+UNSUPPORTED = {
     "node_exporter_build_info": "Says which node_exporter this is; see `pombo_host_info`.",
     "node_os_version": "The label `version_id` of `node_os_info` has it, also where it is text.",
     "node_textfile_scrape_error": "No text files are read; send `gauges` instead.",

@@ -26,7 +26,7 @@ from pombo_exporter.hosts.host import State
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import COLUMNS, Column, SortKey, cells, rows
 from pombo_exporter.views.schema import HostList, HostSummary
-from pombo_exporter.web.api import BASE
+from pombo_exporter.web.paths import API
 
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _LINES_AROUND = 4  # title, head of the table, message, keys
@@ -101,7 +101,7 @@ async def fetch(session: aiohttp.ClientSession, url: str) -> list[HostSummary]:
         UnreachableError: when it does not answer, or is no exporter.
     """
     try:
-        async with session.get(f"{url}{BASE}/hosts") as response:
+        async with session.get(f"{url}{API}/hosts") as response:
             if response.status != 200:
                 raise UnreachableError(f"{url} answers {response.status}: is it an exporter?")
             return msgspec.json.decode(await response.read(), type=HostList).hosts

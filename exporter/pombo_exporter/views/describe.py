@@ -1,57 +1,51 @@
-"""Hosts to views: each in a line, or one in full.
+"""Hosts to views: in one line, or all fields of one.
 
-Everything derived comes from ``rates``, so that views agree with the page of metrics.
+Everything derived comes from ``derive``, so that views agree with ``/metrics``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from math import isfinite, nan
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import numpy as np
+from msgspec.structs import asdict
 
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.columns import Column, Columns, gather
-from pombo_exporter.metrics.family import Catalogue, OfHost, Rows, Source, Summary
+from pombo_exporter.metrics.family import FamilyTable
+from pombo_exporter.metrics.samples import LABEL_SETS, Capture, samples
+from pombo_exporter.pacing import Steps
 from pombo_exporter.views.schema import (
     Core,
     Disk,
-    FamilyView,
     Filesystem,
     FullestFilesystem,
-    HostDetail,
     HostSummary,
     Network,
-    Sample,
 )
 
-_MOST = 2**63 - 1  # a leap in an agent's numbers is as long as it likes; JSON's integers are not
+_MAX_INTEGER: Final = 2**63 - 1  # of JSON readers; a leap of sequence numbers may exceed it
 
-_LOOPBACK = "lo"
+_LOOPBACK: Final = "lo"
 
-_A_STEP = 2_000  # rows; to describe these takes a millisecond or less
-_A_HOST = 50  # rows that take as long as what a host costs besides
+_WEIGHT: Final = 50  # rows that take as long as the rest of a summary
+
+_SUMMARISED: Final = ("cpu", "memory", "system", "filesystems", "networks")
+_UNKNOWN: Final = (None,) * 8
 
 
-def steps(hosts: Sequence[Host]) -> Iterator[Sequence[Host]]:
-    """Yield these hosts, so many at a time as can be summarised before long."""
-    some: list[Host] = []
-    rows = 0
-    for host in hosts:
-        some.append(host)
-        held = (host.sections.get(name, {}).values() for name in _SUMMARISED)
-        rows += _A_HOST + sum(len(block.labels) for blocks in held for block in blocks)
-        if rows >= _A_STEP:
-            yield some
-            some, rows = [], 0
-    if some:
-        yield some
+def weight(host: Host) -> int:
+    """Return how much work the summary of a host is, in rows."""
+    found = (host.sections.get(name, {}).values() for name in _SUMMARISED)
+    return _WEIGHT + sum(len(block.labels) for blocks in found for block in blocks)
 
 
 def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
-    """Return these hosts, each in a line, at ``now`` on the exporter's monotonic clock.
+    """Return the summaries of these hosts at ``now`` on the exporter's monotonic clock.
 
-    Some tens at once are cheaper than one by one.
+    Many hosts in one call cost less than one by one.
     """
     states = [host.state_at(now) for host in hosts]
     pairs = zip(hosts, states, strict=True)
@@ -66,104 +60,160 @@ def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
             host.info.agent,
             host.labels,
             host.interval,
-            host.ledger.received,
-            min(host.ledger.lost, _MOST),
-            host.ledger.duplicate,
-            host.ledger.reordered,
+            host.sequence.received,
+            min(host.sequence.lost, _MAX_INTEGER),
+            host.sequence.duplicate,
+            host.sequence.reordered,
             host.conflicts,
             host.clock_offset,
-            *(_NOTHING if state is State.DOWN else next(measured)),
+            *(_UNKNOWN if state is State.DOWN else next(measured)),
         )
         for host, state in zip(hosts, states, strict=True)
     ]
 
 
 def _measured(hosts: Sequence[Host], now: float) -> Iterator[tuple[Any, ...]]:
-    """Yield what stands in a host's line of what it measures."""
-    held = {name: gather(hosts, name, now) for name in _SUMMARISED}
-    memory = held["memory"]
+    """Yield the fields of each host's summary that come from its sections."""
+    columns = {name: gather(hosts, name, now) for name in _SUMMARISED}
+    memory = columns["memory"]
     return zip(
-        _known(derive.cpu_average_usage(held["cpu"])),
-        _single(memory, "total"),
-        _single(memory, "available"),
-        _by_host(memory, derive.used_ratio(memory, "total", "available")),
-        _fullest(held["filesystems"]),
-        _traffic(held["networks"], "receive_bytes"),
-        _traffic(held["networks"], "transmit_bytes"),
-        _single(held["system"], "uptime"),
+        _known(derive.cpu_average_usage(columns["cpu"])),
+        _known(_by_host(memory, memory.latest("total"))),
+        _known(_by_host(memory, memory.latest("available"))),
+        _known(_memory_usage(memory)),
+        _fullest(columns["filesystems"]),
+        _known(_traffic(columns["networks"], "receive_bytes")),
+        _known(_traffic(columns["networks"], "transmit_bytes")),
+        _known(_by_host(columns["system"], columns["system"].latest("uptime"))),
         strict=True,
     )
 
 
-_SUMMARISED = ("cpu", "memory", "system", "filesystems", "networks")
-_NOTHING = (None,) * 8
+def curve_values(hosts: Sequence[Host], now: float) -> Column:
+    """Return the values that the history keeps of each host, of shape (4, h).
 
-
-def detail(host: Host, catalogue: Catalogue, now: float) -> HostDetail:
-    """Return all of a host."""
-    [summary] = summaries([host], now)
-    up = [host] if summary.state is not State.DOWN else []
-    held = {name: gather(up, name, now) for name in {*host.sections, *_DETAILED}}
-
-    def single(section: str, name: str) -> float | None:
-        return next(iter(_single(held[section], name)), None)
-
-    return HostDetail(
-        **{name: getattr(summary, name) for name in summary.__struct_fields__},
-        system=host.info.system,
-        release=host.info.release,
-        machine=host.info.machine,
-        load1=single("system", "load1"),
-        load5=single("system", "load5"),
-        load15=single("system", "load15"),
-        swap_total_bytes=single("swap", "total"),
-        swap_used_bytes=single("swap", "used"),
-        cores=_cores(held["cpu"]),
-        filesystems=_filesystems(held["filesystems"]),
-        disks=_disks(held["disks"]),
-        networks=_networks(held["networks"]),
-        gauges=dict(_named_values(held["gauges"])),
-        families=[*_families(held, catalogue)],
+    They are the fields of a summary that ``history.CURVES`` names, in that order.
+    """
+    memory, networks = gather(hosts, "memory", now), gather(hosts, "networks", now)
+    return np.stack(
+        (
+            derive.cpu_average_usage(gather(hosts, "cpu", now)),
+            _memory_usage(memory),
+            _traffic(networks, "receive_bytes"),
+            _traffic(networks, "transmit_bytes"),
+        )
     )
 
 
-_DETAILED = ("cpu", "disks", "filesystems", "gauges", "memory", "networks", "swap", "system")
+def detail(host: Host, now: float, steps: Steps) -> Iterator[tuple[str, bytes] | None]:
+    """Yield each field of a host's ``HostDetail`` as its name and JSON; None between steps.
+
+    The host must not change meanwhile: pass a copy.
+    """
+    encode = msgspec.json.encode
+    [summary] = summaries([host], now)
+    for name, value in asdict(summary).items():
+        yield name, encode(value)
+    up = [host] if summary.state is not State.DOWN else []
+    columns = {name: gather(up, name, now) for name in _DETAILED}
+    fields: dict[str, object] = {
+        "system": host.info.system,
+        "release": host.info.release,
+        "machine": host.info.machine,
+        **{name: _single(columns["system"], name) for name in ("load1", "load5", "load15")},
+        "swap_total_bytes": _single(columns["swap"], "total"),
+        "swap_used_bytes": _single(columns["swap"], "used"),
+        "gauges": dict(_named_values(columns["gauges"])),
+    }
+    for name, value in fields.items():
+        yield name, encode(value)
+    yield None
+    yield "cores", (yield from _list(Core, _cores(columns["cpu"]), steps))
+    found = _filesystems(columns["filesystems"])
+    yield "filesystems", (yield from _list(Filesystem, found, steps))
+    yield "disks", (yield from _list(Disk, _disks(columns["disks"]), steps))
+    yield "networks", (yield from _list(Network, _networks(columns["networks"]), steps))
+
+
+_DETAILED: Final = ("cpu", "disks", "filesystems", "gauges", "networks", "swap", "system")
+
+
+def _list(
+    kind: type[msgspec.Struct], fields: Sequence[Sequence[Any]], steps: Steps
+) -> Generator[None, None, bytes]:
+    """Return a JSON array of structs whose fields are these columns; yields between steps."""
+    parts = []
+    for start, stop in steps.size().ranges(len(fields[0])):
+        rows = [*map(kind, *(field[start:stop] for field in fields))]
+        parts.append(msgspec.json.encode(rows)[1:-1])
+        yield None
+    return b"[" + b",".join(parts) + b"]"
+
+
+def families(table: FamilyTable, capture: Capture, steps: Steps) -> Iterator[bytes | None]:
+    """Yield the JSON of a ``HostFamilies`` of one captured host, in pieces; None between steps."""
+    encode = msgspec.json.encode
+    family = None
+    size = steps.size()
+    yield b'{"families":['
+    for part in samples(table.measured, capture, LABEL_SETS):
+        if part is None:
+            yield None
+            continue
+        first = part.family is not family
+        if first:
+            head = encode({"name": part.family.name, "help": part.family.help})
+            kind = encode(part.family.type)
+            yield (b"]}," if family else b"") + head[:-1] + b',"type":' + kind + b',"samples":['
+            family = part.family
+        more = dict([part.label]) if part.label else {}
+        for start, stop in size.ranges(len(part.values)):
+            rows = zip(part.labels[start:stop], part.values[start:stop].tolist(), strict=True)
+            found = [{"labels": more | labels, "value": value} for labels, value in rows]
+            yield (b"" if first else b",") + encode(found)[1:-1]
+            first = False
+    yield (b"]}" if family else b"") + b"]}"
 
 
 def _known(values: Column) -> list[float | None]:
     return [value if isfinite(value) else None for value in values.tolist()]
 
 
-def _single(record: Columns, name: str) -> list[float | None]:
-    """Return a field of a record, host by host."""
-    return _by_host(record, record.now(name))
+def _single(record: Columns, name: str) -> float | None:
+    """Return a field of the record of one host, None where the host has none."""
+    return next(iter(_known(record.latest(name))), None)
 
 
-def _by_host(record: Columns, values: Column) -> list[float | None]:
-    """Return what was made of a record, host by host."""
-    found = np.full(len(record.hosts), nan)
+def _by_host(record: Columns, values: Column) -> Column:
+    """Return the values of a record's rows by host, from shape (n,) to (h,)."""
+    found = np.full(len(record.host_labels), nan)
     found[record.host_of] = values
-    return _known(found)
+    return found
 
 
-def _traffic(networks: Columns, counter: str) -> list[float | None]:
-    """Return, host by host, the rate over all interfaces but the loopback."""
+def _memory_usage(memory: Columns) -> Column:
+    """Return the share of each host's memory that is in use, of shape (h,)."""
+    return _by_host(memory, derive.used_ratio(memory, "total", "available"))
+
+
+def _traffic(networks: Columns, counter: str) -> Column:
+    """Return the rate over all interfaces of each host but the loopback, of shape (h,)."""
     counted = [device != _LOOPBACK for device in networks.texts("device")]
     values = derive.per_second(networks, counter)
     known = np.array(counted, dtype=bool) & ~np.isnan(values)
-    count = len(networks.hosts)
+    count = len(networks.host_labels)
     of = networks.host_of[known]
     sums = np.bincount(of, values[known], count)
-    return _known(np.where(np.bincount(of, minlength=count), sums, nan))
+    return np.where(np.bincount(of, minlength=count), sums, nan)
 
 
 def _fullest(filesystems: Columns) -> list[FullestFilesystem | None]:
-    found: list[FullestFilesystem | None] = [None] * len(filesystems.hosts)
+    found: list[FullestFilesystem | None] = [None] * len(filesystems.host_labels)
     rows = zip(
         filesystems.host_of.tolist(),
         derive.filled_ratio(filesystems, "size", "free", "available").tolist(),
         filesystems.texts("mountpoint"),
-        filesystems.now("readonly").tolist(),
+        filesystems.latest("readonly").tolist(),
         strict=True,
     )
     for host, ratio, path, readonly in rows:
@@ -173,31 +223,28 @@ def _fullest(filesystems: Columns) -> list[FullestFilesystem | None]:
     return found
 
 
-def _cores(cpu: Columns) -> list[Core]:
-    return [*map(Core, cpu.texts("cpu"), _known(derive.cpu_usage(cpu)))]
+def _cores(cpu: Columns) -> Sequence[Sequence[Any]]:
+    return cpu.texts("cpu"), _known(derive.cpu_usage(cpu))
 
 
-def _filesystems(rows: Columns) -> list[Filesystem]:
-    readonly = [None if flag is None else bool(flag) for flag in _known(rows.now("readonly"))]
-    return [
-        *map(
-            Filesystem,
-            *map(rows.texts, ("mountpoint", "device", "fstype")),
-            _known(rows.now("size")),
-            _known(derive.difference(rows, "size", "free")),
-            _known(rows.now("available")),
-            _known(derive.filled_ratio(rows, "size", "free", "available")),
-            readonly,
-        )
-    ]
+def _filesystems(rows: Columns) -> Sequence[Sequence[Any]]:
+    readonly = [None if flag is None else bool(flag) for flag in _known(rows.latest("readonly"))]
+    return (
+        *map(rows.texts, ("mountpoint", "device", "fstype")),
+        _known(rows.latest("size")),
+        _known(derive.difference(rows, "size", "free")),
+        _known(rows.latest("available")),
+        _known(derive.filled_ratio(rows, "size", "free", "available")),
+        readonly,
+    )
 
 
-def _disks(rows: Columns) -> list[Disk]:
-    found = (_known(derive.per_second(rows, name)) for name in ("read_bytes", "written_bytes"))
-    return [*map(Disk, rows.texts("device"), *found)]
+def _disks(rows: Columns) -> Sequence[Sequence[Any]]:
+    counters = ("read_bytes", "written_bytes")
+    return rows.texts("device"), *(_known(derive.per_second(rows, name)) for name in counters)
 
 
-def _networks(rows: Columns) -> list[Network]:
+def _networks(rows: Columns) -> Sequence[Sequence[Any]]:
     counters = (
         ("receive_bytes",),
         ("transmit_bytes",),
@@ -205,38 +252,8 @@ def _networks(rows: Columns) -> list[Network]:
         ("transmit_errors", "transmit_drops"),
     )
     found = (_known(derive.per_second(rows, *names)) for names in counters)
-    return [*map(Network, rows.texts("device"), *found)]
+    return rows.texts("device"), *found
 
 
 def _named_values(rows: Columns) -> Iterator[tuple[str, float]]:
-    return zip(rows.texts("name"), rows.now("value").tolist(), strict=True)
-
-
-def _families(held: Mapping[str, Columns], catalogue: Catalogue) -> Iterator[FamilyView]:
-    """Yield what a host measures; what the exporter knows of it has fields of its own."""
-    for family in catalogue.families:
-        samples = [sample for source in family.sources for sample in _samples(source, held)]
-        if samples:
-            yield FamilyView(family.name, family.help, family.kind, samples)
-    for found in catalogue.maps:
-        for name, value in _named_values(held[found.section]) if found.section in held else ():
-            text = found.help.format(name)
-            yield FamilyView(found.prefix + name, text, found.kind, [Sample({}, value)])
-
-
-def _samples(source: Source, held: Mapping[str, Columns]) -> Iterator[Sample]:
-    if isinstance(source, OfHost) or source.section not in held:
-        return
-    rows = held[source.section]
-    labels: list[dict[str, str]]
-    match source:
-        case Summary(_, derive):
-            values, labels = derive(rows), [{} for _ in rows.hosts]
-        case Rows(_, names, derive, label):
-            values = derive(rows, *names) if derive else rows.now(names[0])
-            labels = rows.once(Columns.named)
-            if label:
-                labels = [dict([label]) | row for row in labels]
-    for texts, value in zip(labels, _known(values), strict=True):
-        if value is not None:
-            yield Sample(texts, value)
+    return zip(rows.texts("name"), rows.latest("value").tolist(), strict=True)

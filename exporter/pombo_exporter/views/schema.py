@@ -1,11 +1,12 @@
-"""What is held, as people and programs want it: typed, named in words, with units in the names.
+"""Hosts and the exporter as typed structs, with units in the names of fields.
 
-The API, the page and ``top`` all show these. A value that is not known is None.
+The API, the status page and ``top`` show these. An unknown value is None.
 """
 
 from msgspec import Struct
 
 from pombo_exporter.hosts.host import State
+from pombo_exporter.stats import ReceiveBuffer
 
 
 class FullestFilesystem(Struct, frozen=True):
@@ -16,9 +17,9 @@ class FullestFilesystem(Struct, frozen=True):
 
 
 class HostSummary(Struct, frozen=True):
-    """A host in a line.
+    """A host in one line.
 
-    A host that is down measures nothing: from ``cpu_usage_ratio`` on, all is unknown.
+    All values from ``cpu_usage_ratio`` on are unknown while the host is down.
     """
 
     name: str
@@ -46,7 +47,7 @@ class HostSummary(Struct, frozen=True):
 
 
 class HostList(Struct, frozen=True):
-    """Every host, in the order in which they were first heard."""
+    """Every host, in the order in which they were first seen."""
 
     hosts: list[HostSummary]
 
@@ -96,17 +97,23 @@ class Sample(Struct, frozen=True):
     value: float
 
 
-class FamilyView(Struct, frozen=True):
-    """A metric family of one host, as its page of metrics has it."""
+class SampleFamily(Struct, frozen=True):
+    """A metric family of one host, as ``/metrics`` has it."""
 
     name: str
     help: str
-    kind: str
+    type: str
     samples: list[Sample]
 
 
+class HostFamilies(Struct, frozen=True):
+    """Every family that a host measures; what the exporter knows of it is in its detail."""
+
+    families: list[SampleFamily]
+
+
 class HostDetail(HostSummary, frozen=True):
-    """A host with all that it measures; ``families`` holds every family of its page."""
+    """All fields of one host. Its families are an answer of their own."""
 
     system: str
     release: str
@@ -121,7 +128,6 @@ class HostDetail(HostSummary, frozen=True):
     disks: list[Disk]
     networks: list[Network]
     gauges: dict[str, float]
-    families: list[FamilyView]
 
 
 class HostStates(Struct, frozen=True):
@@ -133,7 +139,7 @@ class HostStates(Struct, frozen=True):
 
 
 class Limit(Struct, frozen=True):
-    """A bound and the most that there is of it; ``host`` is the one that has the most."""
+    """A limit and the most that is used of it; ``host`` is the host that uses the most."""
 
     name: str
     limit: int
@@ -142,15 +148,8 @@ class Limit(Struct, frozen=True):
     host: str | None
 
 
-class ReceiveBuffer(Struct, frozen=True):
-    """The receive buffer of the UDP socket, as asked for and as the kernel grants it."""
-
-    wanted_bytes: int
-    granted_bytes: int
-
-
-class Refusal(Struct, frozen=True):
-    """Datagrams that were refused for one reason, from one address, and the last of them."""
+class RefusalSummary(Struct, frozen=True):
+    """Datagrams refused for one reason, from one address, and the last of them."""
 
     reason: str
     address: str
@@ -173,6 +172,6 @@ class ExporterStatus(Struct, frozen=True):
     forget_after_seconds: float
     datagrams_received: int
     datagrams_refused: dict[str, int]
-    recent_refusals: list[Refusal]
+    recent_refusals: list[RefusalSummary]
     receive_buffer: ReceiveBuffer
     kernel_drops: int

@@ -1,78 +1,81 @@
-"""How the exporter itself fares, as the API and the page tell it."""
+"""The exporter itself as a view: its counters, its limits and how full they are."""
 
 import platform
-import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from pombo_wire import MAX_DATAGRAM_BYTES
 
 from pombo_exporter import __version__
+from pombo_exporter.hosts.blocks import Blocks
 from pombo_exporter.hosts.host import State
-from pombo_exporter.hosts.roster import Limits, Roster
-from pombo_exporter.ingest.rejections import Refused
-from pombo_exporter.metrics.exporter import Telemetry
-from pombo_exporter.pacing import Turns
-from pombo_exporter.views.schema import ExporterStatus, HostStates, Limit, ReceiveBuffer, Refusal
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.ingest.refusals import Refusal
+from pombo_exporter.pacing import Steps
+from pombo_exporter.stats import Stats
+from pombo_exporter.views.schema import ExporterStatus, HostStates, Limit, RefusalSummary
 
 
-class Status:
-    """Reads what the other parts count."""
+@dataclass
+class HostTotals:
+    """Totals over all hosts; ``fullest`` is the host with the most series."""
 
-    def __init__(self, roster: Roster, telemetry: Telemetry, turns: Turns) -> None:
-        self._roster = roster
-        self._turns = turns
-        self._telemetry = telemetry
-        self._started = time.time()
-        self._started_monotonic = time.monotonic()
+    states: Counter[State] = field(default_factory=Counter)
+    most_series: int = 0
+    fullest: str | None = None
 
-    async def now(self) -> ExporterStatus:
-        """Return it; the loop has its turns while hosts are counted."""
-        most, fullest = 0, None
-        states: Counter[State] = Counter()
-        for host in self._roster.present():
-            series = self._roster.series(host.sections)
-            if series > most:
-                most, fullest = series, host.name
-            states[host.state_at(time.monotonic())] += 1
-            await self._turns.give()
-        roster, telemetry, intake = self._roster, self._telemetry, self._telemetry.intake
-        now, wall = time.monotonic(), time.time()
-        return ExporterStatus(
-            version=__version__,
-            python_version=platform.python_version(),
-            started_timestamp_seconds=self._started,
-            uptime_seconds=now - self._started_monotonic,
-            hosts=HostStates(**{str(state): states[state] for state in State}),
-            limits=_limits(roster.limits, len(roster.hosts), most, fullest),
-            forget_after_seconds=roster.limits.forget_after,
-            datagrams_received=intake.received,
-            datagrams_refused=dict(intake.refused),
-            recent_refusals=[_refusal(each, wall) for each in intake.recent.newest_first()],
-            receive_buffer=ReceiveBuffer(
-                wanted_bytes=telemetry.receive_buffer["wanted"],
-                granted_bytes=telemetry.receive_buffer["granted"],
+    def count(
+        self, snapshot: Snapshot, series: Callable[[Mapping[str, Blocks]], int], steps: Steps
+    ) -> Iterator[None]:
+        """Count the hosts of a snapshot; ``series`` returns the series of a host's sections."""
+        with snapshot:
+            for host in snapshot:
+                self.states[host.state_at(snapshot.now)] += 1
+                found = series(host.sections)
+                if found > self.most_series:
+                    self.most_series, self.fullest = found, host.name
+                if steps.is_over:
+                    yield
+
+
+def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
+    """Return the exporter's status, of the counters and the hosts of one moment."""
+    limits = stats.limits
+    hosts, most = stats.stored_hosts, totals.most_series
+    return ExporterStatus(
+        version=__version__,
+        python_version=platform.python_version(),
+        started_timestamp_seconds=stats.started_wall,
+        uptime_seconds=stats.now - stats.started,
+        hosts=HostStates(**{str(state): totals.states[state] for state in State}),
+        limits=[
+            Limit("hosts", limits.hosts, hosts, hosts / limits.hosts, None),
+            Limit(
+                "series_per_host",
+                limits.series_per_host,
+                most,
+                most / limits.series_per_host,
+                totals.fullest,
             ),
-            kernel_drops=telemetry.kernel_drops(),
-        )
+            Limit("datagram_bytes", MAX_DATAGRAM_BYTES, None, None, None),
+        ],
+        forget_after_seconds=limits.forget_after,
+        datagrams_received=stats.datagrams_received,
+        datagrams_refused=dict(stats.datagrams_refused),
+        recent_refusals=[_summary(refusal, stats.wall) for refusal in stats.recent_refusals],
+        receive_buffer=stats.receive_buffer,
+        kernel_drops=stats.kernel_drops,
+    )
 
 
-def _limits(limits: Limits, hosts: int, most: int, fullest: str | None) -> list[Limit]:
-    """Return the bounds; ``hosts`` counts those that said bye a moment ago as well."""
-    share = most / limits.series_per_host
-    return [
-        Limit("hosts", limits.hosts, hosts, hosts / limits.hosts, None),
-        Limit("series_per_host", limits.series_per_host, most, share, fullest),
-        Limit("datagram_bytes", MAX_DATAGRAM_BYTES, None, None, None),
-    ]
-
-
-def _refusal(refused: Refused, wall: float) -> Refusal:
-    return Refusal(
-        reason=refused.reason,
-        address=refused.address,
-        count=refused.count,
-        last_timestamp_seconds=refused.wall,
-        last_age_seconds=max(0.0, wall - refused.wall),
-        detail=refused.detail,
-        datagram_start=repr(refused.start)[2:-1],
+def _summary(refusal: Refusal, wall: float) -> RefusalSummary:
+    return RefusalSummary(
+        reason=refusal.reason,
+        address=refusal.address,
+        count=refusal.count,
+        last_timestamp_seconds=refusal.wall,
+        last_age_seconds=max(0.0, wall - refusal.wall),
+        detail=refusal.detail,
+        datagram_start=repr(refusal.start)[2:-1],
     )

@@ -1,32 +1,33 @@
-"""The JSON API: the hosts, one host, the exporter's status; and how to forget a host.
+"""The JSON API: the hosts, one host, its families, the exporter; and how to forget a host.
 
-``ENDPOINTS`` says what each path answers; ``docs/openapi.json`` is made from it.
+``ENDPOINTS`` lists what each path answers; ``docs/openapi.json`` is made from it.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import unquote
+from time import monotonic, time
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import web
 
-from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.metrics.family import Catalogue
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.metrics.family import FamilyTable
+from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.pacing import Steps
+from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe, schema
-from pombo_exporter.views.status import Status
-from pombo_exporter.web.responses import HEADERS, stream
+from pombo_exporter.views.status import HostTotals, exporter_status
+from pombo_exporter.web.paths import API, HOST, host_name, known_host, not_found
+from pombo_exporter.web.responses import HEADERS, PACER, stream
 
-BASE: Final = "/api/v1"
-HOST: Final = "{host:(?s:.+)}"  # in a route: slashes and line feeds are part of a name
 _JSON: Final = "application/json"
-
-Thing = TypeVar("Thing")
+_HOSTS: Final = f"{API}/hosts/"
+_FAMILIES: Final = "/families"
 
 
 class Error(msgspec.Struct, frozen=True):
-    """What every answer is that is no success: what is wrong, and what to do."""
+    """Every answer that is no success: what is wrong, and the remedy."""
 
     error: str
 
@@ -38,22 +39,32 @@ class Endpoint(NamedTuple):
     path: str
     handler: str
     summary: str
-    answer: type[msgspec.Struct] | None  # nothing is answered with 204
+    answer: type[msgspec.Struct] | None  # None answers 204, without a body
     errors: Sequence[tuple[int, str]] = ()
 
 
-_UNKNOWN = (404, "No host has this name.")
+_NOT_FOUND = (404, "No host has this name.")
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/hosts", "hosts", "Every host, in a line each.", schema.HostList),
-    Endpoint("GET", "/hosts/{host}", "host", "All of one host.", schema.HostDetail, [_UNKNOWN]),
+    Endpoint("GET", "/hosts", "hosts", "The summaries of all hosts.", schema.HostList),
+    Endpoint(
+        "GET",
+        "/hosts/{host}/families",
+        "families",
+        "Every metric family of one host, with its samples.",
+        schema.HostFamilies,
+        [_NOT_FOUND],
+    ),
+    Endpoint(
+        "GET", "/hosts/{host}", "host", "All fields of one host.", schema.HostDetail, [_NOT_FOUND]
+    ),
     Endpoint(
         "DELETE",
         "/hosts/{host}",
         "forget",
         "Forget a host at once. One that still reports is back with its next report.",
         None,
-        [(403, "The exporter runs without --web.enable-admin-api."), _UNKNOWN],
+        [(403, "The exporter runs without --web.enable-admin-api."), _NOT_FOUND],
     ),
     Endpoint(
         "GET",
@@ -66,14 +77,14 @@ ENDPOINTS: Final = (
 
 
 def routes(
-    roster: Roster, catalogue: Catalogue, status: Status, *, admin: bool
+    roster: Roster, table: FamilyTable, counters: Counters, *, admin: bool
 ) -> list[web.RouteDef]:
     """Return the API's routes; ``admin`` lets it forget hosts."""
-    api = Api(roster, catalogue, status, admin=admin)
+    api = Api(roster, table, counters, admin=admin)
     return [
         web.route(
             endpoint.method,
-            BASE + endpoint.path.replace("{host}", HOST),
+            API + endpoint.path.replace("{host}", HOST),
             getattr(api, endpoint.handler),
         )
         for endpoint in ENDPOINTS
@@ -96,80 +107,83 @@ async def errors_as_json(
         return answer
 
 
-def named(request: web.Request, before: str, after: str = "") -> str:
-    """Return the host's name, which stands in the path between these two.
-
-    Read from the path as it was sent, so that a percent sign is decoded exactly once.
-    """
-    path = request.rel_url.raw_path
-    return unquote(path[len(before) : len(path) - len(after)], errors="replace")
-
-
-def known(roster: Roster, name: str) -> Host:
-    """Return the host of that name.
-
-    Raises:
-        HTTPNotFound: when there is none, or it said bye.
-    """
-    host = roster.find(name)
-    if host is None:
-        raise web.HTTPNotFound(text=unknown(name))
-    return host
-
-
-def unknown(name: str) -> str:
-    """Return what is said of a host that there is not."""
-    return f"no host is called {name!r}: see {BASE}/hosts for those that report"
-
-
 class Api:
-    """What each endpoint answers."""
+    """The handlers of the endpoints."""
 
     def __init__(
-        self, roster: Roster, catalogue: Catalogue, status: Status, *, admin: bool
+        self, roster: Roster, table: FamilyTable, counters: Counters, *, admin: bool
     ) -> None:
         self._roster = roster
-        self._catalogue = catalogue
-        self._status = status
+        self._table = table
+        self._counters = counters
         self._admin = admin
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
-        """Write every host, piece by piece."""
-        return await stream(request, self._pieces(self._roster.present()), _JSON)
+        """Answer with the summaries of all hosts."""
+        with self._roster.snapshot(monotonic(), time()) as snapshot:
+
+            def work(steps: Steps) -> Iterator[bytes | None]:
+                comma = b""
+                yield b'{"hosts":['
+                for hosts in steps.size().batches(snapshot, describe.weight):
+                    found = describe.summaries(hosts, snapshot.now)
+                    yield comma + msgspec.json.encode(found)[1:-1]
+                    comma = b","
+                yield b"]}"
+
+            return await stream(request, work, _JSON)
 
     async def host(self, request: web.Request) -> web.StreamResponse:
-        """Return all of one host."""
-        host = known(self._roster, named(request, f"{BASE}/hosts/"))
-        return _json(describe.detail(host, self._catalogue, time.monotonic()))
+        """Answer with all fields of one host."""
+        host, now = known_host(self._roster, host_name(request, _HOSTS)).copy(), monotonic()
+
+        def work(steps: Steps) -> Iterator[bytes | None]:
+            before = b"{"
+            for field in describe.detail(host, now, steps):
+                if field is None:
+                    yield None
+                    continue
+                name, value = field
+                yield before + msgspec.json.encode(name) + b":" + value
+                before = b","
+            yield b"}"
+
+        return await stream(request, work, _JSON)
+
+    async def families(self, request: web.Request) -> web.StreamResponse:
+        """Answer with every family of one host."""
+        host = known_host(self._roster, host_name(request, _HOSTS, _FAMILIES)).copy()
+        snapshot = Snapshot([host], monotonic(), time())
+        capture = Capture(self._table.measured)
+
+        def work(steps: Steps) -> Iterator[bytes | None]:
+            yield from capture.read(snapshot, steps)
+            yield from describe.families(self._table, capture, steps)
+
+        return await stream(request, work, _JSON)
 
     async def forget(self, request: web.Request) -> web.StreamResponse:
         """Forget a host, if that is allowed."""
         if not self._admin:
             raise web.HTTPForbidden(text="start the exporter with --web.enable-admin-api for this")
-        name = named(request, f"{BASE}/hosts/")
-        if not self._roster.forget(name, time.monotonic()):
-            raise web.HTTPNotFound(text=unknown(name))
+        name = host_name(request, _HOSTS)
+        if not self._roster.forget(name, monotonic()):
+            raise not_found(name)
         return web.Response(status=204)
 
-    async def status(self, _: web.Request) -> web.StreamResponse:
-        """Return how the exporter fares."""
-        return _json(await self._status.now())
+    async def status(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the exporter's status."""
+        now, wall = monotonic(), time()
+        stats, totals = self._counters.read(now, wall), HostTotals()
+        snapshot, series = self._roster.snapshot(now, wall), self._roster.series
+        await request.app[PACER].collect(lambda steps: totals.count(snapshot, series, steps))
+        return _json(exporter_status(stats, totals))
 
     async def nothing(self, request: web.Request) -> web.StreamResponse:
-        """Say that there is nothing under this path."""
+        """Answer for every other path below ``/api``."""
         raise web.HTTPNotFound(text=f"nothing is at {request.path!r}: see docs/openapi.json")
 
-    def _pieces(self, hosts: Sequence[Host]) -> Iterator[bytes]:
-        encode = msgspec.json.encode
-        comma = b""
-        yield b'{"hosts":['
-        for some in describe.steps(hosts):
-            found = describe.summaries(some, time.monotonic())
-            yield comma + encode(found)[1:-1]
-            comma = b","
-        yield b"]}"
 
-
-def _json(thing: Any, status: int = 200) -> web.Response:
-    body = msgspec.json.encode(thing)
+def _json(answer: Any, status: int = 200) -> web.Response:
+    body = msgspec.json.encode(answer)
     return web.Response(body=body, status=status, content_type=_JSON, headers=HEADERS)

@@ -1,78 +1,64 @@
-"""Routes: the page of metrics, health, and those of the live page, the API and of targets."""
+"""The web application: which module answers which path."""
 
-from collections.abc import Iterator
-from time import monotonic, perf_counter
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.metrics.exporter import Telemetry
-from pombo_exporter.metrics.exposition import pages
-from pombo_exporter.metrics.family import Catalogue
-from pombo_exporter.metrics.formats import format_for
-from pombo_exporter.pacing import Turns
-from pombo_exporter.views.status import Status
+from pombo_exporter.live.feed import Feed, topics_of
+from pombo_exporter.live.history import Histories, HistorySampler
+from pombo_exporter.live.topics import Sources
+from pombo_exporter.metrics.exporter import ExporterMetrics
+from pombo_exporter.metrics.family import FamilyTable
+from pombo_exporter.pacing import Pacer
+from pombo_exporter.stats import Counters
 from pombo_exporter.web import api, assets, discovery
-from pombo_exporter.web.live import Live
-from pombo_exporter.web.responses import TURNS, stream
+from pombo_exporter.web.live import MAX_SUBSCRIBERS, Live
+from pombo_exporter.web.responses import PACER
+from pombo_exporter.web.scrape import Scrapes
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of an exporter that its web application serves."""
+
+    roster: Roster
+    table: FamilyTable
+    counters: Counters
+    pacer: Pacer
 
 
 def application(
-    roster: Roster,
-    catalogue: Catalogue,
-    telemetry: Telemetry,
-    turns: Turns,
-    *,
-    admin: bool = False,
+    parts: Parts, *, admin: bool = False, max_subscribers: int = MAX_SUBSCRIBERS
 ) -> web.Application:
     """Return the exporter's web application; ``admin`` lets the API forget hosts."""
-    routes = Routes(roster, catalogue, telemetry)
-    status = Status(roster, telemetry, turns)
-    live = Live(roster, catalogue, status, turns)
-    telemetry.count_pages(lambda: live.open_pages)
+    roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
+    histories = Histories()
+    feed = Feed(topics_of(Sources(roster, counters, histories, pacer)))
+    counters.subscribers = lambda: feed.subscribers
+    live = Live(feed, HistorySampler(roster, histories, pacer), max_subscribers)
     app = web.Application(middlewares=[api.errors_as_json])
-    app[TURNS] = turns
+    app[PACER] = pacer
     app.cleanup_ctx.append(live.running)
     app.add_routes(
         [
-            web.get("/metrics", routes.metrics),
-            web.get("/-/healthy", routes.healthy),
-            web.get("/-/ready", routes.ready),
+            web.get("/-/healthy", _healthy),
+            web.get("/-/ready", _ready),
             web.get("/live", live.events),
+            *Scrapes(roster, table, counters, ExporterMetrics()).routes(),
             *assets.routes(),
-            *discovery.routes(roster, catalogue, telemetry),
-            *api.routes(roster, catalogue, status, admin=admin),
+            *discovery.routes(roster),
+            *api.routes(roster, table, counters, admin=admin),
         ]
     )
     return app
 
 
-class Routes:
-    """What each path answers."""
+async def _healthy(_: web.Request) -> web.Response:
+    """Answer as long as the process serves."""
+    return web.Response(text="Pombo is healthy.\n")
 
-    def __init__(self, roster: Roster, catalogue: Catalogue, telemetry: Telemetry) -> None:
-        self._roster = roster
-        self._catalogue = catalogue
-        self._telemetry = telemetry
 
-    async def healthy(self, _: web.Request) -> web.Response:
-        """Answer as long as the process serves."""
-        return web.Response(text="Pombo is healthy.\n")
-
-    async def ready(self, _: web.Request) -> web.Response:
-        """Answer once reports are taken, which is as soon as this is served."""
-        return web.Response(text="Pombo is ready.\n")
-
-    async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """Write the page of all hosts and the exporter's own metrics, piece by piece."""
-        started = perf_counter()
-        wanted = format_for(request.headers.get("Accept", ""))
-
-        def pieces() -> Iterator[bytes]:
-            hosts = self._roster.present()
-            yield from pages(hosts, self._catalogue, monotonic(), openmetrics=wanted.openmetrics)
-            yield from self._telemetry.page(wanted.encode)
-
-        response = await stream(request, pieces(), wanted.content_type, vary="Accept")
-        self._telemetry.scrape_duration.observe(perf_counter() - started)
-        return response
+async def _ready(_: web.Request) -> web.Response:
+    """Answer once reports are received, which is as soon as HTTP is served."""
+    return web.Response(text="Pombo is ready.\n")

@@ -1,58 +1,74 @@
-"""Pieces to a response: compressed and written one by one, while the socket has its turns."""
+"""Long answers: made in steps, compressed, and written in pieces."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, suppress
 from typing import Final
 
 from aiohttp import ClientConnectionError, web
 from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter.pacing import Turns
+from pombo_exporter.pacing import Pacer, Steps
 
-_WRITE: Final = 2**16  # bytes at once: each time costs, too
-_PATIENCE: Final = 60.0  # seconds for a client to take its page
+_WRITE_BYTES: Final = 2**16  # a write costs some 50 microseconds, whatever its length
+_TIMEOUT: Final = 60.0  # seconds for a client to take an answer
 _GZIP: Final = 31  # zlib's window bits for a gzip container
 
-#: What an application's long answers share with all else that takes long.
-TURNS: Final = web.AppKey("turns", Turns)
+#: The pacer of an application, which all its long answers share.
+PACER: Final = web.AppKey("pacer", Pacer)
 
-#: Of every answer: it is of this moment, and of the type that it says.
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+#: Headers of every answer: it is of this moment, and of the type that it states.
+HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+Work = Callable[[Steps], Iterator[bytes | None]]
 
 
 async def stream(
-    request: web.Request, pieces: Iterable[bytes], content_type: str, vary: str = ""
+    request: web.Request, work: Work, content_type: str, vary: str = ""
 ) -> web.StreamResponse:
-    """Answer with these pieces, of which some may be empty; gzip them if the client takes it.
+    """Answer with the pieces that ``work`` makes; gzip them if the client accepts it.
 
-    A client that has not taken them after a minute is cut off, so that none can hold for ever
-    what its page is made of.
+    A client that has not taken the answer after a minute is disconnected, so that it cannot keep
+    in memory what the answer is made of.
 
-    ``vary`` names request headers, beside ``Accept-Encoding``, that the pieces depend on.
+    ``vary`` names request headers, besides ``Accept-Encoding``, that the answer depends on.
     """
     response = web.StreamResponse(headers={**HEADERS, "Content-Type": content_type})
     response.headers["Vary"] = ", ".join(filter(None, (vary, "Accept-Encoding")))
-    squeeze: Callable[[bytes], bytes] = bytes
+    compress: Callable[[bytes], bytes] = bytes
     flush: Callable[[], bytes] = bytes
     if gzip_accepted(request.headers.get("Accept-Encoding", "")):
         response.headers["Content-Encoding"] = "gzip"
-        packer = isal_zlib.compressobj(level=1, wbits=_GZIP)
-        squeeze, flush = packer.compress, packer.flush
-    turns = request.app[TURNS]
-    with suppress(ClientConnectionError):  # a client may leave when it likes
-        await response.prepare(request)
+        compressor = isal_zlib.compressobj(level=1, wbits=_GZIP)
+        compress, flush = compressor.compress, compressor.flush
+
+    def pieces(steps: Steps) -> Iterator[bytes | None]:
+        return (piece and compress(piece) for piece in work(steps))
+
+    with suppress(ClientConnectionError):  # a client may disconnect at any time
         if request.method == "HEAD":
+            await response.prepare(request)
             return response
-        async with asyncio.timeout(_PATIENCE):
+        async with (
+            asyncio.timeout(_TIMEOUT),
+            aclosing(request.app[PACER].run(pieces)) as compressed,
+        ):
             ready = bytearray()
-            for piece in pieces:
-                ready += squeeze(piece)
-                if len(ready) >= _WRITE:
-                    await response.write(ready)
+            async for piece in compressed:
+                ready += piece
+                if len(ready) >= _WRITE_BYTES:
+                    await _write(request, response, ready)
                     ready = bytearray()
-                await turns.give()
             ready += flush()
-            await response.write_eof(bytes(ready))
+            if not response.prepared:  # a short answer has a length
+                response.content_length = len(ready)
+            await _write(request, response, ready)
+            await response.write_eof()
     return response
+
+
+async def _write(request: web.Request, response: web.StreamResponse, data: bytearray) -> None:
+    if not response.prepared:
+        await response.prepare(request)
+    await response.write(data)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_exporter.hosts.blocks import Blocks, columns_of, escape, pack
+from pombo_exporter.hosts.blocks import Blocks, escape, pack, unpack
 from pombo_wire import DiskInfo, Disks, Filesystems, Report, Table, TimeZone
 from support.builders import BORN, Agent, Exporter, disks, restarted
 
@@ -22,7 +22,7 @@ class Row(NamedTuple):
 def column(kind: type[Table], name: str, packed: bytes, rows: int) -> list[float]:
     """Return one column of what ``pack`` packed."""
     place = kind.__struct_fields__.index(name) - kind.label_columns
-    found: list[float] = columns_of(packed, rows)[place].tolist()
+    found: list[float] = unpack(packed, rows)[place].tolist()
     return found
 
 

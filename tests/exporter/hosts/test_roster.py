@@ -1,7 +1,7 @@
 """The hosts in memory: who lives, who is down, who is refused, and what is let go."""
 
 from pombo_exporter.hosts.host import State
-from pombo_exporter.hosts.roster import Event, Limits, Refusal, Roster
+from pombo_exporter.hosts.roster import AdmissionReason, Event, Limits, Roster
 from pombo_wire import Info, Memory, Report
 from support.builders import BORN, HERE, THERE, Agent, Exporter, disks, restarted
 
@@ -148,8 +148,8 @@ def test_host_without_a_session_that_said_bye_may_come_back() -> None:
 
 def lost(exporter: Exporter) -> float:
     """Return what is lost of the host when no patience is left."""
-    ledger = exporter.host().ledger
-    ledger.settle(exporter.now)
+    ledger = exporter.host().sequence
+    ledger.expire_gaps(exporter.now)
     return ledger.lost
 
 
@@ -160,7 +160,7 @@ def test_restart_of_an_agent_is_no_loss() -> None:
         agent = restarted(agent)
         agent.run(50)
     assert lost(agent.exporter) == 0
-    assert agent.exporter.host().ledger.received == 40
+    assert agent.exporter.host().sequence.received == 40
 
 
 def test_restart_tells_the_new_agents_labels_and_no_longer_the_old_ones() -> None:
@@ -206,7 +206,7 @@ def test_agent_that_was_refused_is_not_charged_with_what_was_refused() -> None:
     other.send()
     agent = Agent(exporter, session=BORN + 10**9)
     for _ in range(10):
-        assert exporter.refuses(agent.report()) == Refusal.HOST_LIMIT
+        assert exporter.refuses(agent.report()) == AdmissionReason.HOST_LIMIT
     other.send(bye=True)
     exporter.wait(15)
     agent.run(5)
@@ -265,7 +265,7 @@ def test_of_two_agents_the_younger_holds_the_name_and_values_never_mix() -> None
     for _ in range(10):
         exporter.wait(5)
         refused = exporter.refuses(older.report(gauges={"x": 1.0}), HERE)
-        assert refused == Refusal.CONFLICT
+        assert refused == AdmissionReason.CONFLICT
         younger.send(gauges={"x": 2.0})
         assert exporter.value("x") == 2
     assert exporter.value("pombo_host_conflicts_total") == 10
@@ -291,7 +291,7 @@ def test_conflict_is_told_with_both_addresses() -> None:
     younger.send()
     assert older.exporter.events()[-1] is Event.CONFLICT
     assert older.exporter.host().address == THERE
-    assert older.exporter.host().rival_address == HERE
+    assert older.exporter.host().conflict_address == HERE
 
 
 def test_set_aside_agent_takes_over_when_the_holder_goes_and_has_lost_nothing() -> None:
@@ -300,7 +300,7 @@ def test_set_aside_agent_takes_over_when_the_holder_goes_and_has_lost_nothing() 
     for _ in range(3):
         younger.send()
         exporter.wait(5)
-        assert exporter.refuses(older.report(), HERE) == Refusal.CONFLICT
+        assert exporter.refuses(older.report(), HERE) == AdmissionReason.CONFLICT
     younger.send(bye=True)
     older.send(gauges={"x": 1.0})
     assert exporter.value("x") == 1
@@ -315,7 +315,7 @@ def test_agent_whose_clock_went_back_at_its_restart_is_heard_once_the_old_one_is
     for _ in range(3):
         agent.exporter.wait(5)
         refusals.append(agent.exporter.refuses(back.report(gauges={"x": 2.0})))
-    assert refusals == [Refusal.CONFLICT, Refusal.CONFLICT, None]
+    assert refusals == [AdmissionReason.CONFLICT, AdmissionReason.CONFLICT, None]
     assert agent.exporter.value("x") == 2
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
     assert lost(agent.exporter) == 0
@@ -363,7 +363,7 @@ def test_host_over_the_limit_is_refused_and_the_others_go_on() -> None:
         assert [exporter.refuses(agent.report()) for agent in agents] == [
             None,
             None,
-            Refusal.HOST_LIMIT,
+            AdmissionReason.HOST_LIMIT,
         ]
     assert [*exporter.roster.hosts] == ["a", "b"]
 
@@ -371,7 +371,7 @@ def test_host_over_the_limit_is_refused_and_the_others_go_on() -> None:
 def test_forgotten_host_makes_room_for_another() -> None:
     exporter = Exporter(Limits(hosts=1, forget_after=0))
     Agent(exporter, "a").send()
-    assert exporter.refuses(Agent(exporter, "b").report()) == Refusal.HOST_LIMIT
+    assert exporter.refuses(Agent(exporter, "b").report()) == AdmissionReason.HOST_LIMIT
     exporter.wait(15)
     assert exporter.refuses(Agent(exporter, "b").report()) is None
 
@@ -386,9 +386,9 @@ def test_report_over_the_series_limit_is_refused_and_changes_no_value() -> None:
     agent.send(gauges=dict.fromkeys("abcde", 1.0))
     assert series(agent.exporter) == 5
     over = agent.report(gauges=dict.fromkeys("abcdef", 2.0))
-    assert agent.exporter.refuses(over) == Refusal.SERIES_LIMIT
+    assert agent.exporter.refuses(over) == AdmissionReason.SERIES_LIMIT
     within_and_over = agent.report(gauges=dict.fromkeys("abcde", 2.0), disks=disks(sda=1))
-    assert agent.exporter.refuses(within_and_over) == Refusal.SERIES_LIMIT
+    assert agent.exporter.refuses(within_and_over) == AdmissionReason.SERIES_LIMIT
     assert [agent.exporter.value(name) for name in "abcde"] == [1] * 5
     agent.send(gauges=dict.fromkeys("abcde", 3.0))
     assert [agent.exporter.value(name) for name in "abcde"] == [3] * 5
@@ -399,7 +399,7 @@ def test_refused_report_keeps_its_host_alive_and_is_not_lost() -> None:
     for _ in range(10):
         agent.exporter.wait(5)
         report = agent.report(gauges={"a": 1.0, "b": 1.0})
-        assert agent.exporter.refuses(report) == Refusal.SERIES_LIMIT
+        assert agent.exporter.refuses(report) == AdmissionReason.SERIES_LIMIT
     assert agent.exporter.value("pombo_host_up") == 1
     assert lost(agent.exporter) == 0
 
@@ -407,7 +407,7 @@ def test_refused_report_keeps_its_host_alive_and_is_not_lost() -> None:
 def test_series_of_many_small_reports_add_up_to_the_limit() -> None:
     agent = Agent(Exporter(Limits(series_per_host=10)))
     refusals = [agent.exporter.refuses(agent.report(gauges={f"x{n}": 1.0})) for n in range(20)]
-    assert refusals == [None] * 10 + [Refusal.SERIES_LIMIT] * 10
+    assert refusals == [None] * 10 + [AdmissionReason.SERIES_LIMIT] * 10
 
 
 def test_series_of_one_host_do_not_count_against_another() -> None:
@@ -424,7 +424,7 @@ def test_page_never_holds_more_series_than_the_limit_counts() -> None:
     shown = series(agent.exporter)
     limited = Agent(Exporter(Limits(series_per_host=shown - 1)))
     report = limited.report(disks=disks(a=1, b=1), memory=Memory(*[1.0] * 10), gauges={"x": 1.0})
-    assert limited.exporter.refuses(report) == Refusal.SERIES_LIMIT
+    assert limited.exporter.refuses(report) == AdmissionReason.SERIES_LIMIT
 
 
 def test_section_that_no_page_shows_is_not_held() -> None:
@@ -446,4 +446,4 @@ def test_session_whose_time_was_rounded_down_has_begun_all_the_same() -> None:
     session = int(exporter.wall * 1e9) + 400_000  # nanoseconds: its first report is of that moment
     exporter.take(Report("pi", session=session, seq=3, time=exporter.wall, interval=5.0))
     exporter.wait(11)
-    assert exporter.host().ledger.lost == 3
+    assert exporter.host().sequence.lost == 3

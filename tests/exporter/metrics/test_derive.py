@@ -55,7 +55,7 @@ def test_rows_of_hosts_that_know_more_or_less_stand_side_by_side() -> None:
     known = rows((more, both), (both, None), (less, replace(less, reads=(5.0,))))
     assert said(per_second(known, "reads", "writes")) == [6, None, 3]
     assert said(per_second(known, "writes")) == [4, None, None]
-    assert said(known.now("writes")) == [30, 10, None]
+    assert said(known.latest("writes")) == [30, 10, None]
 
 
 def test_first_report_has_no_rate() -> None:

@@ -1,7 +1,9 @@
-"""The page: read by the format's own parsers, and compared with what its own client writes."""
+"""The exposition: read by the format's own parsers, compared with what its own client writes."""
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from math import isfinite
 from typing import Any
 
@@ -10,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 from pombo_exporter.metrics import derive
-from pombo_exporter.metrics.exposition import pages
-from pombo_exporter.metrics.family import Family, Kind, Rows
+from pombo_exporter.metrics.family import Family, MetricType, PerRow
+from pombo_exporter.pacing import Pacer, Steps
 from pombo_wire import (
     MAPS,
     SECTIONS,
@@ -28,7 +30,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
-from support.builders import BORN, CATALOGUE, INTERVAL, Agent, Exporter, Sample, disks
+from support.builders import BORN, INTERVAL, TABLE, Agent, Exporter, Sample, disks, exposition
 
 HOSTILE = [
     *('say "x"', "back\\slash", "line\nfeed", "\r\n", "\\n", '\\"', "tab\t", "}", "{", ",", "="),
@@ -51,9 +53,9 @@ NUMBERS = st.floats(0, allow_infinity=False)
 
 NAMES = [
     family.name
-    for family in CATALOGUE.families
+    for family in TABLE.families
     for source in family.sources
-    if isinstance(source, Rows) and source.derive in (None, derive.one)
+    if isinstance(source, PerRow) and source.derive in (None, derive.one)
 ]
 
 
@@ -69,12 +71,12 @@ def said(report: Report, family: Family) -> dict[Sample, float]:
     """Return the samples of a family that a report holds as they are."""
     found: dict[Sample, float] = {}
     for source in family.sources:
-        assert isinstance(source, Rows)
+        assert isinstance(source, PerRow)
         section = getattr(report, source.section)
         if section is None:
             continue
         rows = list(labels_of(section))
-        column = [1] * len(rows) if source.derive else getattr(section, *source.columns)
+        column = [1] * len(rows) if source.derive else getattr(section, *source.fields)
         values = [column] if isinstance(section, Record) and not source.derive else column
         for labels, value in zip(rows, values or (), strict=values is not None):
             if value is not None:
@@ -86,18 +88,18 @@ def said(report: Report, family: Family) -> dict[Sample, float]:
 def all_said(report: Report) -> dict[Sample, float]:
     """Return all that a report says which is not derived from two of them."""
     found: dict[Sample, float] = {}
-    for family in CATALOGUE.families:
+    for family in TABLE.families:
         if family.name in NAMES:
             found |= said(report, family)
-    for family_map in CATALOGUE.maps:
-        for name, value in (getattr(report, family_map.section) or {}).items():
-            found[family_map.prefix + name, ()] = value
+    for open_family in TABLE.open_families:
+        for name, value in (getattr(report, open_family.section) or {}).items():
+            found[open_family.prefix + name, ()] = value
     return found
 
 
 def plain(samples: dict[Sample, float]) -> dict[Sample, float]:
     """Return the samples without what the exporter itself knows or derives."""
-    derived = {family.name for family in CATALOGUE.families} - {*NAMES}
+    derived = {family.name for family in TABLE.families} - {*NAMES}
     return {key: value for key, value in samples.items() if key[0] not in derived}
 
 
@@ -125,13 +127,13 @@ def test_page_says_of_every_section_what_the_report_says() -> None:
     assert plain(agent.exporter.samples()) == all_said(report)
 
 
-def test_every_family_of_the_catalogue_comes_on_a_page() -> None:
+def test_every_family_of_the_table_is_exposed() -> None:
     agent = Agent()
     agent.send(**everything(1))
     agent.exporter.wait(5)
     agent.send(**everything(2))
     shown = {name for name, _ in agent.exporter.samples()}
-    assert {family.name for family in CATALOGUE.families} <= shown
+    assert {family.name for family in TABLE.families} <= shown
 
 
 def test_family_has_its_help_and_type_once_in_each_format() -> None:
@@ -229,17 +231,17 @@ class Oracle(Collector):
         self._host, self._samples = host, samples
 
     def collect(self) -> Iterator[Metric]:
-        for family in CATALOGUE.families:
-            yield from self._family(family.name, family.help, family.kind)
-        for family_map in CATALOGUE.maps:
+        for family in TABLE.families:
+            yield from self._family(family.name, family.help, family.type)
+        for open_family in TABLE.open_families:
             for name, _ in self._samples:
-                if family_map.prefix and name.startswith(family_map.prefix):
-                    text = family_map.help.format(name.removeprefix(family_map.prefix))
-                    yield from self._family(name, text, family_map.kind)
+                if open_family.prefix and name.startswith(open_family.prefix):
+                    text = open_family.help.format(name.removeprefix(open_family.prefix))
+                    yield from self._family(name, text, open_family.type)
 
-    def _family(self, name: str, text: str, kind: Kind) -> Iterator[Metric]:
+    def _family(self, name: str, text: str, kind: MetricType) -> Iterator[Metric]:
         found = [(labels, value) for (key, labels), value in self._samples.items() if key == name]
-        base = name.removesuffix("_total") if kind is Kind.COUNTER else name
+        base = name.removesuffix("_total") if kind is MetricType.COUNTER else name
         metric = Metric(base, text, kind)
         for labels, value in found:
             metric.add_sample(name, {"instance": self._host} | dict(labels), value)
@@ -253,7 +255,7 @@ class Oracle(Collector):
     [(False, generate_latest, ""), (True, generate_openmetrics, "# EOF\n")],
     ids=["text", "openmetrics"],
 )
-def test_page_is_what_prometheus_client_writes_of_the_same_samples(
+def test_exposition_is_what_prometheus_client_writes_of_the_same_samples(
     host: str, *, openmetrics: bool, generate: Callable[[Collector], bytes], tail: str
 ) -> None:
     agent = Agent(host=host)
@@ -290,18 +292,23 @@ def test_page_of_many_hosts_holds_each_ones_own_values() -> None:
     assert {name: plain(found[name]) for name in names} == expected
 
 
-def test_page_of_wide_hosts_comes_in_pieces_that_take_no_long() -> None:
+def test_pieces_of_wide_hosts_are_small_where_steps_take_long() -> None:
     exporter = Exporter()
-    agents = [Agent(exporter, f"host-{number}") for number in range(60)]
+    agents = [Agent(exporter, f"host-{number}") for number in range(20)]
     devices = 16  # as many as a datagram holds
     for part in range(20):
         for agent in agents:
             agent.send(disks=disks(**{f"sd{part}_{row}": row for row in range(devices)}))
-    family = b"\nnode_disk_read_bytes_total{"
-    page = pages(exporter.roster.present(), CATALOGUE, exporter.now, openmetrics=False)
-    lines = [*filter(None, (piece.count(family) for piece in page))]
-    assert sum(lines) == 20 * devices * len(agents)
-    assert max(lines) <= 1_500
+    snapshot = exporter.roster.snapshot(exporter.now, exporter.wall)
+    slow = count(step=0.001)  # seconds: the clock of a machine on which every step is too long
+
+    def work(steps: Steps) -> Iterator[bytes | None]:
+        return exposition(snapshot, steps=steps)
+
+    pieces = asyncio.run(Pacer(clock=slow.__next__).collect(work))
+    found = [piece.count(b"\nnode_disk_read_bytes_total{") for piece in pieces]
+    assert sum(found) == 20 * devices * len(agents)
+    assert max(found) <= 64
 
 
 def test_host_that_is_down_shows_only_what_the_exporter_knows() -> None:
@@ -312,23 +319,22 @@ def test_host_that_is_down_shows_only_what_the_exporter_knows() -> None:
     exporter.now += 1
     names = {name for name, _ in exporter.samples("silent")}
     assert names == {
-        family.name for family in CATALOGUE.families if family.name.startswith("pombo_host_")
+        family.name for family in TABLE.families if family.name.startswith("pombo_host_")
     }
     assert exporter.samples("silent")["pombo_host_up", ()] == 0
     assert exporter.samples("live")["host_memory_total_bytes", ()] == 1.5
 
 
-def test_page_does_not_change_once_it_has_begun() -> None:
+def test_exposition_does_not_show_what_was_reported_after_its_snapshot() -> None:
     agent = Agent()
     agent.send(memory=Memory(total=1.0), gauges={"x": 1.0}, disks=disks(sda=1))
-    hosts = agent.exporter.roster.present()
-    page = pages(hosts, CATALOGUE, agent.exporter.now, openmetrics=False)
-    begun = next(filter(None, page))
-    agent.send(memory=Memory(total=2), gauges={"x": 2.0, "y": 2.0}, disks=disks(sdb=1))
-    text = (begun + b"".join(page)).decode()
-    assert 'host_memory_total_bytes{instance="pi"} 1.0\n' in text
-    assert '\nx{instance="pi"} 1.0\n' in text
-    assert "\ny{" not in text
+    before = agent.exporter.page()
+    snapshot = agent.exporter.roster.snapshot(agent.exporter.now, agent.exporter.wall)
+    pieces = []
+    for piece in exposition(snapshot):
+        agent.send(memory=Memory(total=2), gauges={"x": 2.0, "y": 2.0}, disks=disks(sdb=1))
+        pieces.append(piece or b"")
+    assert b"".join(pieces).decode() == before
 
 
 def test_no_hosts_make_an_empty_page() -> None:
@@ -355,7 +361,7 @@ def test_counter_beyond_64_bits_is_shown() -> None:
     for session in range(1, 5):
         born = BORN + session * 10**9
         exporter.take(Report("pi", session=born, seq=2**63 - 1, time=exporter.wall))
-        exporter.host().ledger.settle(exporter.now)
+        exporter.host().sequence.expire_gaps(exporter.now)
     assert exporter.value("pombo_host_datagrams_lost_total") == pytest.approx(4 * 2.0**63)
 
 
@@ -395,16 +401,16 @@ def test_gauge_comes_back_as_exactly_the_number_it_was(value: float) -> None:
 
 
 def test_gauge_with_the_name_of_a_family_is_refused_by_the_wire() -> None:
-    for family in CATALOGUE.families:
+    for family in TABLE.families:
         for name in (family.name, family.name.removesuffix("_total")):
             assert not taken(name)
-    for family_map in CATALOGUE.maps:
-        assert family_map.section == "gauges" or not taken(f"{family_map.prefix}x")
+    for open_family in TABLE.open_families:
+        assert open_family.section == "gauges" or not taken(f"{open_family.prefix}x")
 
 
 def test_no_name_in_a_map_can_make_the_name_of_another_family() -> None:
-    prefixes = [family_map.prefix for family_map in CATALOGUE.maps if family_map.prefix]
-    names = [family.name for family in CATALOGUE.families]
+    prefixes = [open_family.prefix for open_family in TABLE.open_families if open_family.prefix]
+    names = [family.name for family in TABLE.families]
     for prefix in prefixes:
         others = [other for other in [*names, *prefixes] if other.startswith(prefix)]
         assert others == [prefix]

@@ -155,7 +155,27 @@ def test_one_host_has_all_that_it_measures() -> None:
         {"device": "sda", "read_bytes_per_second": 1.0, "write_bytes_per_second": 1.0}
     ]
     assert found["gauges"] == {"x": -1.5}
-    assert {"host_disk_read_bytes_per_second", "x"} <= {f["name"] for f in found["families"]}
+    assert "families" not in found
+
+
+def test_families_of_a_host_have_their_types_and_samples() -> None:
+    status, found = ask(trouble(), f"{HOST}/families", host="live")
+    assert status == 200
+    families = {family["name"]: family for family in found["families"]}
+    assert families["x"]["type"] == "gauge"
+    assert families["x"]["samples"] == [{"labels": {}, "value": -1.5}]
+    read = families["node_disk_read_bytes_total"]
+    assert read["type"] == "counter"
+    assert [sample["labels"] for sample in read["samples"]] == [{"device": "sda"}]
+
+
+@pytest.mark.parametrize("host", ["down", "left", "one too many"])
+def test_families_of_a_host_without_samples(host: str) -> None:
+    status, body = visit(
+        trouble(), lambda client: request(client, "GET", quote(host, safe="") + "/families")
+    )
+    assert status == (200 if host == "down" else 404)
+    assert host != "down" or json.loads(body) == {"families": []}
 
 
 @pytest.mark.parametrize("host", ["late", "down"])

@@ -3,15 +3,20 @@
 import asyncio
 import gzip
 import json
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from pombo_exporter.metrics.exposition import page_of
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.metrics.exposition import render_host
+from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.pacing import Steps
 from pombo_wire import Cpu, Filesystems, Info, Memory, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
-from support.builders import CATALOGUE, HERE, Agent, disks
+from support.builders import HERE, TABLE, Agent, disks
 from support.served import Client, Served, get, visit
 
 OPENMETRICS = "application/openmetrics-text"
@@ -59,12 +64,19 @@ def busy(host: str) -> Agent:
     return agent
 
 
+def alone(host: Host, agent: Agent, *, openmetrics: bool = False) -> str:
+    """Return the exposition of one host as a target of its own."""
+    capture, steps = Capture(TABLE), Steps()
+    reading = capture.read(Snapshot([host], agent.exporter.now, 0.0), steps)
+    rendering = render_host(host, TABLE, capture, steps, openmetrics=openmetrics)
+    return b"".join(filter(None, chain(reading, rendering))).decode()
+
+
 @pytest.mark.parametrize("host", ["pi", *HOSTILE])
 def test_page_of_a_host_has_the_samples_of_the_whole_page_less_instance(host: str) -> None:
     agent = busy(host)
     of_host = agent.exporter.host(host)
-    plain = b"".join(page_of(of_host, CATALOGUE, agent.exporter.now, openmetrics=False)).decode()
-    opened = b"".join(page_of(of_host, CATALOGUE, agent.exporter.now, openmetrics=True)).decode()
+    plain, opened = alone(of_host, agent), alone(of_host, agent, openmetrics=True)
     found = samples(plain, text)
     assert found == samples(opened + "# EOF\n", openmetrics)
     assert found == agent.exporter.samples(host)
@@ -74,16 +86,14 @@ def test_page_of_a_host_has_the_samples_of_the_whole_page_less_instance(host: st
 
 def test_sample_without_labels_has_no_braces() -> None:
     agent = busy("pi")
-    page = b"".join(
-        page_of(agent.exporter.host(), CATALOGUE, agent.exporter.now, openmetrics=False)
-    )
-    lines = page.decode().splitlines()
-    assert "pombo_host_up 1" in lines
+    page = alone(agent.exporter.host(), agent)
+    lines = page.splitlines()
+    assert "pombo_host_up 1.0" in lines
     assert "x 1.0" in lines
     assert "node_memory_Dirty_bytes 1.0" in lines
     assert 'host_disk_read_bytes_per_second{device="sda"} 1.0' in lines
     assert 'node_cpu_seconds_total{mode="user",cpu="0"} 2.0' in lines
-    assert "{}" not in page.decode()
+    assert "{}" not in page
 
 
 def test_every_host_is_a_target_at_the_address_that_was_asked() -> None:

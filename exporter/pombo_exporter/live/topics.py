@@ -1,0 +1,246 @@
+"""What can be subscribed to: the fleet, or one host.
+
+A topic makes each event once, for all its subscribers. It compares versions of hosts: a version
+changes with every report, and with whatever else the host's view shows.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from time import monotonic, time
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.live.history import Histories
+from pombo_exporter.live.sse import GONE, KEEPALIVE, Event, Frame, frame, joined
+from pombo_exporter.live.subscriber import Subscriber
+from pombo_exporter.pacing import Pacer, Steps
+from pombo_exporter.stats import Counters
+from pombo_exporter.views import describe
+from pombo_exporter.views.schema import ExporterStatus, HostSummary
+from pombo_exporter.views.status import HostTotals, exporter_status
+
+#: Rows of one delta of the fleet; further hosts that changed wait for the next.
+MAX_ROWS: Final = 256
+
+_KEEPALIVE_INTERVAL: Final = 15.0  # seconds without an event
+_STATUS_INTERVAL: Final = 5.0  # seconds
+
+
+class Version(Struct, frozen=True, gc=False):
+    """What tells two views of a host apart; ``events`` counts what its counters count."""
+
+    last_seen: float
+    events: int
+    state: State
+
+
+def version(host: Host, now: float) -> Version:
+    """Return a host's version at ``now``, on the exporter's monotonic clock."""
+    events = host.sequence.received + host.sequence.lost + host.conflicts
+    return Version(host.last_seen, events, host.state_at(now))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What topics read, and their clocks in seconds: a monotonic one and the time of day."""
+
+    roster: Roster
+    counters: Counters
+    histories: Histories
+    pacer: Pacer
+    clock: Callable[[], float] = monotonic
+    wall_clock: Callable[[], float] = time
+
+
+class Topic(ABC):
+    """A set of subscribers, and the events that they receive."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.subscribers: set[Subscriber] = set()
+        self._roster, self._counters = sources.roster, sources.counters
+        self._histories, self._pacer = sources.histories, sources.pacer
+        self._clock, self._wall_clock = sources.clock, sources.wall_clock
+        self._last_event = 0.0
+
+    @abstractmethod
+    async def delta(self) -> Event | None:
+        """Return what has changed since the last call, None when nothing has."""
+
+    @abstractmethod
+    async def snapshot(self) -> Event:
+        """Return everything, as of the last ``delta``."""
+
+    async def publish(self) -> None:
+        """Send the subscribers what is new, and those that need it a snapshot."""
+        event = await self.delta()
+        now = self._clock()
+        if event is None and now - self._last_event >= _KEEPALIVE_INTERVAL:
+            event = KEEPALIVE
+        if event is not None:
+            self._last_event = now
+            for subscriber in [*self.subscribers]:
+                subscriber.send(event)
+                await self._pacer.checkpoint()
+        if any(subscriber.needs_snapshot for subscriber in self.subscribers):
+            event = await self.snapshot()
+            for subscriber in self.subscribers:
+                if subscriber.needs_snapshot:
+                    subscriber.send_snapshot(event)
+
+
+class HostTopic(Topic):
+    """All fields of one host; a delta has those that changed."""
+
+    def __init__(self, sources: Sources, name: str) -> None:
+        super().__init__(sources)
+        self._name = name
+        self._version: Version | None = None
+        self._fields: dict[str, bytes] = {}  # JSON by name; empty while there is no such host
+        self._wall = 0.0
+
+    async def delta(self) -> Event | None:
+        """Return the fields that changed."""
+        now, host = self._clock(), self._roster.find(self._name)
+        if host is None:
+            was_known, self._version, self._fields = bool(self._fields), None, {}
+            return GONE if was_known else None
+        if version(host, now) == self._version:
+            return None
+        self._version, self._wall = version(host, now), self._wall_clock()
+        copy = host.copy()
+        fields = dict(await self._pacer.collect(lambda steps: describe.detail(copy, now, steps)))
+        changed = {key: json for key, json in fields.items() if self._fields.get(key) != json}
+        self._fields = fields
+        return self._event(b"delta", changed)
+
+    async def snapshot(self) -> Event:
+        """Return all fields."""
+        return self._event(b"snapshot", self._fields) if self._fields else GONE
+
+    def _event(self, name: bytes, fields: dict[str, bytes]) -> Event:
+        pairs = (msgspec.json.encode(key) + b":" + json for key, json in fields.items())
+        history = self._histories.of(self._name, self._wall).json()
+        start = b'event: %s\ndata: {"now_timestamp_seconds":%.3f,"host":{' % (name, self._wall)
+        end = b'},"history":' + history + b"}\n\n"
+        return frame(start), frame(b",".join(pairs)), frame(end)
+
+
+class FleetTopic(Topic):
+    """The summaries of all hosts; a delta has those that changed, and the exporter's status.
+
+    A delta has at most MAX_ROWS rows: hosts with another state first, then those that have waited
+    the longest.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__(sources)
+        self._versions: dict[str, Version] = {}  # as the last row of each host had it
+        self._waiting: dict[str, None] = {}  # hosts that changed since, the first is the oldest
+        self._next_status = 0.0
+
+    async def delta(self) -> Event | None:
+        """Return the rows that are due, and the names of hosts that are gone."""
+        now, wall = self._clock(), self._wall_clock()
+        changed = await self._pacer.collect(lambda steps: self._changed_states(now, steps))
+        gone = await self._pacer.collect(self._gone)
+        hosts = self._due(changed)
+        rows = await self._pacer.collect(lambda steps: self._rows(hosts, wall, steps))
+        status = None
+        if now >= self._next_status:
+            status, self._next_status = await self._status(), now + _STATUS_INTERVAL
+        if not (rows or gone or status):
+            return None
+        return joined(_fleet_event(b"delta", wall, rows, gone=gone, status=status))
+
+    async def snapshot(self) -> Event:
+        """Return the rows of all hosts with their history.
+
+        It does not count as a row: what other subscribers have still to receive stays as it is.
+        """
+        wall = self._wall_clock()
+        rows = await self._pacer.collect(lambda steps: self._all_rows(wall, steps))
+        return _fleet_event(b"snapshot", wall, rows, status=await self._status())
+
+    def _changed_states(self, now: float, steps: Steps) -> Iterator[Host | None]:
+        """Yield hosts with a state that was not shown; note those with another change."""
+        for host in self._roster.listed():
+            shown = self._versions.get(host.name)
+            if shown is None or shown.state is not host.state_at(now):
+                yield host
+            elif host.name not in self._waiting and shown != version(host, now):
+                self._waiting[host.name] = None
+            if steps.is_over:
+                yield None
+
+    def _gone(self, steps: Steps) -> Iterator[str | None]:
+        for name in [*self._versions]:
+            if not self._roster.find(name):
+                del self._versions[name]
+                self._waiting.pop(name, None)
+                yield name
+            if steps.is_over:
+                yield None
+
+    def _due(self, changed: Sequence[Host]) -> list[Host]:
+        changed = changed[:MAX_ROWS]
+        for host in changed:
+            self._waiting.pop(host.name, None)
+        due = [*islice(self._waiting, MAX_ROWS - len(changed))]
+        for name in due:
+            del self._waiting[name]
+        return [*changed, *filter(None, map(self._roster.find, due))]
+
+    def _rows(self, hosts: Sequence[Host], wall: float, steps: Steps) -> Iterator[Frame | None]:
+        """Yield the rows of these hosts; those of new ones have a history."""
+        comma = b""
+        for batch in steps.size().batches(hosts, describe.weight):
+            now = self._clock()
+            new = {host.name for host in batch if host.name not in self._versions}
+            for host in batch:
+                self._versions[host.name] = version(host, now)
+            found = describe.summaries(batch, now)
+            rows = (self._row(row, wall, history=row.name in new) for row in found)
+            yield frame(comma + b",".join(rows))
+            comma = b","
+
+    def _all_rows(self, wall: float, steps: Steps) -> Iterator[Frame | None]:
+        comma = b""
+        with self._roster.snapshot(self._clock(), wall) as snapshot:
+            for batch in steps.size().batches(snapshot, describe.weight):
+                found = describe.summaries(batch, snapshot.now)
+                rows = (self._row(row, wall, history=True) for row in found)
+                yield frame(comma + b",".join(rows))
+                comma = b","
+
+    def _row(self, row: HostSummary, wall: float, *, history: bool) -> bytes:
+        text = msgspec.json.encode(row)
+        if not history:
+            return text
+        return text[:-1] + b',"history":' + self._histories.of(row.name, wall).json() + b"}"
+
+    async def _status(self) -> ExporterStatus:
+        now, wall = self._clock(), self._wall_clock()
+        stats, totals = self._counters.read(now, wall), HostTotals()
+        snapshot, series = self._roster.snapshot(now, wall), self._roster.series
+        await self._pacer.collect(lambda steps: totals.count(snapshot, series, steps))
+        return exporter_status(stats, totals)
+
+
+def _fleet_event(
+    name: bytes,
+    wall: float,
+    rows: Sequence[Frame],
+    gone: Sequence[str] = (),
+    status: ExporterStatus | None = None,
+) -> Event:
+    start = b'event: %s\ndata: {"now_timestamp_seconds":%.3f,"hosts":[' % (name, wall)
+    end = b'],"gone":' + msgspec.json.encode(gone)
+    if status:
+        end += b',"status":' + msgspec.json.encode(status)
+    return frame(start), *rows, frame(end + b"}\n\n")

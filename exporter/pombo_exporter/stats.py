@@ -1,0 +1,69 @@
+"""The exporter's own counters as one snapshot, which ``/metrics`` and the status page render."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from pombo_exporter.hosts.roster import Limits, Roster
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.ingest.refusals import Refusal
+
+
+class ReceiveBuffer(Struct, frozen=True):
+    """The receive buffer of the UDP socket in bytes, as requested and as the kernel grants it."""
+
+    wanted_bytes: int
+    granted_bytes: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What the exporter has counted at one moment; ``now`` and ``wall`` are in seconds.
+
+    ``stored_hosts`` includes hosts that said bye a moment ago. ``recent_refusals`` are newest
+    first.
+    """
+
+    now: float
+    wall: float
+    started: float
+    started_wall: float
+    limits: Limits
+    stored_hosts: int
+    datagrams_received: int
+    datagrams_refused: Mapping[str, int]
+    recent_refusals: Sequence[Refusal]
+    kernel_drops: int
+    receive_buffer: ReceiveBuffer
+    subscribers: int
+
+
+@dataclass
+class Counters:
+    """The parts that count, which are read together; ``started`` as in ``Stats``."""
+
+    roster: Roster
+    intake: Intake
+    kernel_drops: Callable[[], int]
+    receive_buffer: ReceiveBuffer
+    started: float
+    started_wall: float
+    subscribers: Callable[[], int] = lambda: 0
+
+    def read(self, now: float, wall: float) -> Stats:
+        """Return all counters of this moment."""
+        return Stats(
+            now=now,
+            wall=wall,
+            started=self.started,
+            started_wall=self.started_wall,
+            limits=self.roster.limits,
+            stored_hosts=len(self.roster.hosts),
+            datagrams_received=self.intake.received,
+            datagrams_refused=dict(self.intake.refused),
+            recent_refusals=self.intake.recent.newest_first(),
+            kernel_drops=self.kernel_drops(),
+            receive_buffer=self.receive_buffer,
+            subscribers=self.subscribers(),
+        )

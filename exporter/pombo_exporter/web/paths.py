@@ -1,0 +1,42 @@
+"""Hosts in the paths of requests."""
+
+from typing import Final
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.roster import Roster
+
+API: Final = "/api/v1"
+
+#: A host's name in a route; slashes and line feeds are part of a name.
+HOST: Final = "{host:(?s:.+)}"
+
+
+def host_name(request: web.Request, before: str, after: str = "") -> str:
+    """Return the host's name between these two parts of the request's path.
+
+    It is taken from the path as it was sent, so that a percent sign is decoded exactly once.
+    """
+    path = request.rel_url.raw_path
+    return unquote(path[len(before) : len(path) - len(after)], errors="replace")
+
+
+def known_host(roster: Roster, name: str) -> Host:
+    """Return the host of that name.
+
+    Raises:
+        HTTPNotFound: when there is none, or it said bye.
+    """
+    host = roster.find(name)
+    if host is None:
+        raise not_found(name)
+    return host
+
+
+def not_found(name: str) -> web.HTTPNotFound:
+    """Return the answer for a host that is not in memory."""
+    return web.HTTPNotFound(
+        text=f"no host is called {name!r}: see {API}/hosts for those that report"
+    )

@@ -1,0 +1,102 @@
+"""What Prometheus scrapes: all hosts, one host, the exporter itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic, perf_counter, time
+from typing import Final
+
+from aiohttp import web
+
+from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.metrics.exporter import ExporterMetrics
+from pombo_exporter.metrics.exposition import render, render_host
+from pombo_exporter.metrics.family import FamilyTable
+from pombo_exporter.metrics.formats import format_for
+from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.pacing import Steps
+from pombo_exporter.stats import Counters
+from pombo_exporter.web.paths import HOST, host_name, known_host
+from pombo_exporter.web.responses import stream
+
+#: Before and after a host's name in the path of its metrics.
+BEFORE: Final = "/hosts/"
+AFTER: Final = "/metrics"
+
+
+@dataclass(frozen=True)
+class Scrapes:
+    """The three endpoints that Prometheus scrapes.
+
+    Each answer is rendered from one snapshot, which is taken when the request arrives.
+    """
+
+    roster: Roster
+    table: FamilyTable
+    counters: Counters
+    metrics: ExporterMetrics
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of the endpoints."""
+        return [
+            web.get("/metrics", self.all_hosts),
+            web.get(f"{BEFORE}{HOST}{AFTER}", self.one_host),
+            web.get("/exporter/metrics", self.exporter),
+        ]
+
+    async def all_hosts(self, request: web.Request) -> web.StreamResponse:
+        """Answer with all hosts and the exporter itself."""
+        started = perf_counter()
+        response = await self._hosts_and_exporter(request, Capture(self.table))
+        self.metrics.scrape_duration.observe(perf_counter() - started)
+        return response
+
+    async def exporter(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the exporter itself, and what it knows of hosts that are down.
+
+        Their own targets answer 503 and have no samples. Together with the targets of the others
+        this is what ``/metrics`` has.
+        """
+        return await self._hosts_and_exporter(request, Capture(self.table, _is_down))
+
+    async def _hosts_and_exporter(
+        self, request: web.Request, capture: Capture
+    ) -> web.StreamResponse:
+        wanted = format_for(request.headers.get("Accept", ""))
+        now, wall = monotonic(), time()
+        stats, process = self.counters.read(now, wall), self.metrics.capture()
+        snapshot = self.roster.snapshot(now, wall)
+
+        def work(steps: Steps) -> Iterator[bytes | None]:
+            yield from capture.read(snapshot, steps)
+            yield from render(self.table, capture, steps, openmetrics=wanted.openmetrics)
+            yield wanted.encode(self.metrics.registry(stats, capture.states, process))
+
+        with snapshot:
+            return await stream(request, work, wanted.content_type, vary="Accept")
+
+    async def one_host(self, request: web.Request) -> web.StreamResponse:
+        """Answer with one host; 503 while it is down, 404 when there is none."""
+        host = known_host(self.roster, host_name(request, BEFORE, AFTER)).copy()
+        wanted = format_for(request.headers.get("Accept", ""))
+        now = monotonic()
+        if host.state_at(now) is State.DOWN:
+            silence, every = now - host.last_seen, host.interval
+            text = (
+                f"{host.name!r} is down: silent for {silence:.1f} s, it reports every {every:g} s"
+            )
+            raise web.HTTPServiceUnavailable(text=f"{text}\n")
+        capture = Capture(self.table)
+        snapshot = Snapshot([host], now, time())
+
+        def work(steps: Steps) -> Iterator[bytes | None]:
+            yield from capture.read(snapshot, steps)
+            yield from render_host(host, self.table, capture, steps, openmetrics=wanted.openmetrics)
+            yield wanted.end
+
+        return await stream(request, work, wanted.content_type, vary="Accept")
+
+
+def _is_down(_: Host, state: State) -> bool:
+    return state is State.DOWN

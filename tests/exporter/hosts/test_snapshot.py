@@ -1,0 +1,140 @@
+"""A snapshot has every host as it was at one moment, whatever changes while it is read."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_wire import Memory
+from support.builders import Agent, Exporter, disks, restarted
+
+HOSTS = 5
+
+
+def fleet() -> tuple[Exporter, list[Agent]]:
+    exporter = Exporter()
+    agents = [Agent(exporter, f"host-{number}") for number in range(HOSTS)]
+    for agent in agents:
+        agent.send(memory=Memory(total=1.0), disks=disks(sda=1.0))
+    return exporter, agents
+
+
+def state(host: Host) -> dict[str, Any]:
+    """Return all that answers read of a host, by value."""
+    sections = {
+        name: {key: (block.current, block.stamp) for key, block in blocks.items()}
+        for name, blocks in host.sections.items()
+    }
+    counters = host.sequence
+    return {
+        "name": host.name,
+        "address": host.address,
+        "seen": (host.last_seen, host.last_seen_wall, host.interval, host.clock_offset),
+        "labels": (host.label_text, host.info_text, host.labels),
+        "counters": (
+            *(counters.received, counters.lost, counters.duplicate, counters.reordered),
+            host.conflicts,
+        ),
+        "sections": sections,
+    }
+
+
+def taken(exporter: Exporter) -> Snapshot:
+    return exporter.roster.snapshot(exporter.now, exporter.wall)
+
+
+def report(_: Exporter, agent: Agent) -> None:
+    agent.send(memory=Memory(total=2.0), disks=disks(sda=2.0), labels={"rack": "7"})
+
+
+def lose(_: Exporter, agent: Agent) -> None:
+    agent.seq += 100
+    agent.send(gauges={"x": 1.0})
+
+
+def rearrange(_: Exporter, agent: Agent) -> None:
+    agent.send(disks=disks(sdb=1.0))
+
+
+def restart(exporter: Exporter, agent: Agent) -> None:
+    exporter.wait(1)
+    restarted(agent).send(memory=Memory(total=3.0))
+
+
+def stop(_: Exporter, agent: Agent) -> None:
+    agent.send(bye=True)
+
+
+def forget(exporter: Exporter, agent: Agent) -> None:
+    exporter.roster.forget(agent.host, exporter.now)
+
+
+def fall_silent(exporter: Exporter, _: Agent) -> None:
+    exporter.wait(20)
+
+
+def add(exporter: Exporter, _: Agent) -> None:
+    Agent(exporter, f"new-{exporter.now}").send(memory=Memory(total=1.0))
+
+
+CHANGES = [report, lose, rearrange, restart, stop, forget, fall_silent, add]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("read", range(HOSTS + 1))
+def test_hosts_are_as_they_were_however_many_were_read_before_a_change(
+    change: Callable[[Exporter, Agent], None], read: int
+) -> None:
+    exporter, agents = fleet()
+    expected = [state(host) for host in exporter.roster.listed()]
+    hosts = iter(taken(exporter))
+    found = [state(host) for host in islice(hosts, read)]
+    for agent in agents:
+        change(exporter, agent)
+    found += [state(host) for host in hosts]
+    assert found == expected
+
+
+def test_snapshots_of_several_moments_do_not_disturb_each_other() -> None:
+    exporter, agents = fleet()
+    expected, snapshots = [], []
+    for agent in agents:
+        expected.append([state(host) for host in exporter.roster.listed()])
+        snapshots.append(taken(exporter))
+        report(exporter, agent)
+    found = [[state(host) for host in snapshot] for snapshot in reversed(snapshots)]
+    assert found == expected[::-1]
+
+
+def test_host_that_was_read_or_belongs_to_a_closed_snapshot_is_not_copied() -> None:
+    exporter, agents = fleet()
+    with taken(exporter) as snapshot:
+        hosts: Iterator[Host] = iter(snapshot)
+        assert next(hosts) is exporter.host(agents[0].host)
+        report(exporter, agents[0])
+        report(exporter, agents[1])
+        assert next(hosts) is not exporter.host(agents[1].host)
+        assert next(hosts) is exporter.host(agents[2].host)
+        assert snapshot.is_open
+    assert not snapshot.is_open
+    assert [*hosts] == []
+    report(exporter, agents[3])
+    assert not snapshot.copies
+
+
+def test_roster_drops_snapshots_that_are_read_or_closed() -> None:
+    exporter, agents = fleet()
+    for _ in range(3):
+        assert len([*taken(exporter)]) == HOSTS
+        taken(exporter).close()
+    report(exporter, agents[0])
+    assert exporter.roster.open_snapshots == 0
+
+
+def test_empty_roster_makes_an_empty_snapshot() -> None:
+    snapshot = taken(Exporter())
+    assert len(snapshot) == 0
+    assert [*snapshot] == []
+    assert not snapshot.is_open

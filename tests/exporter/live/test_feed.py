@@ -1,0 +1,369 @@
+"""What subscribers receive: a snapshot, then deltas; bounded, and the same for all of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.live.feed import Feed, topics_of
+from pombo_exporter.live.history import Histories
+from pombo_exporter.live.sse import GONE, Event, frame
+from pombo_exporter.live.subscriber import MAX_QUEUED, Subscriber
+from pombo_exporter.live.topics import MAX_ROWS, Sources, Topic
+from pombo_exporter.pacing import Pacer
+from pombo_exporter.stats import Counters, ReceiveBuffer
+from pombo_wire import Memory, Report
+from support.builders import UP, WALL, Agent, Exporter
+
+Received = tuple[str, Any]
+
+
+def events(text: str) -> list[Received]:
+    """Return the events of a stream, each by its name, with its data."""
+    found = []
+    for block in text.split("\n\n")[:-1]:
+        lines = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        if "data" in lines:
+            found.append((lines["event"], msgspec.json.decode(lines["data"])))
+    return found
+
+
+def received(subscriber: Subscriber) -> list[Received]:
+    """Return the events that wait for a subscriber, and take them."""
+    taken = take(subscriber)
+    return events(b"".join(frame.plain for event in taken for frame in event).decode())
+
+
+def take(subscriber: Subscriber) -> list[Event]:
+    taken = [*subscriber.queue]
+    subscriber.queue.clear()
+    return taken
+
+
+def names(data: Any) -> list[str]:
+    return [row["name"] for row in data["hosts"]]
+
+
+def sources(exporter: Exporter) -> Sources:
+    """Return the sources of topics, with the clocks of an exporter in a test."""
+    intake, buffer = Intake(exporter.roster, lambda: exporter.now), ReceiveBuffer(2, 1)
+    counters = Counters(exporter.roster, intake, lambda: 7, buffer, UP, WALL)
+    clocks = (lambda: exporter.now), (lambda: exporter.wall)
+    return Sources(exporter.roster, counters, Histories(), Pacer(), *clocks)
+
+
+def run(use: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(30):
+            await use()
+
+    asyncio.run(main())
+
+
+def test_fleet_gets_a_snapshot_then_only_rows_that_changed_then_who_is_gone() -> None:
+    exporter = Exporter()
+    agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(10)]
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        for agent in agents:
+            agent.send(memory=Memory(total=8.0))
+        with feed.subscribe() as subscriber:
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert (name, len(data["hosts"])) == ("snapshot", 10)
+            assert data["hosts"][0]["memory_total_bytes"] == 8
+            assert data["hosts"][0]["history"]["step_seconds"] == 5
+            assert data["status"]["hosts"] == {"live": 10, "late": 0, "down": 0}
+            await feed.publish()
+            assert received(subscriber) == []
+            exporter.now += 0.01
+            agents[3].send()
+            Agent(exporter, host="new").send()
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert (name, names(data)) == ("delta", ["new", "host-3"])
+            assert ["history" in row for row in data["hosts"]] == [True, False]
+            agents[5].send(bye=True)
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert (name, names(data), data["gone"]) == ("delta", [], ["host-5"])
+
+    run(use)
+
+
+def test_delta_has_a_bounded_number_of_rows_and_no_host_is_left_out() -> None:
+    exporter = Exporter()
+    agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_ROWS * 3)]
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        for agent in agents:
+            agent.send()
+        with feed.subscribe() as subscriber:
+            for _ in range(3):
+                await feed.publish()
+            assert len(received(subscriber)[0][1]["hosts"]) == len(agents)
+            exporter.now += 0.01
+            for agent in agents:
+                agent.send()
+            seen: list[str] = []
+            for _ in range(3):
+                await feed.publish()
+                for _, data in received(subscriber):
+                    assert len(data["hosts"]) <= MAX_ROWS
+                    seen += names(data)
+            assert sorted(seen) == sorted(agent.host for agent in agents)
+
+    run(use)
+
+
+def test_host_with_another_state_goes_before_hosts_that_reported() -> None:
+    exporter = Exporter()
+    silent = Agent(exporter, host="silent", interval=1.0)
+    agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_ROWS * 2)]
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        for agent in (*agents, silent):
+            agent.send()
+        with feed.subscribe() as subscriber:
+            for _ in range(3):
+                await feed.publish()
+            received(subscriber)
+            exporter.now += 10
+            for agent in agents:
+                agent.send()
+            await feed.publish()
+            [(_, data)] = received(subscriber)
+            assert names(data)[0] == "silent"
+            assert data["hosts"][0]["state"] == "down"
+
+    run(use)
+
+
+def test_what_is_counted_without_a_report_of_the_agent_is_in_a_delta() -> None:
+    exporter = Exporter()
+    agent = Agent(exporter, interval=3600.0)
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        agent.send()
+        with feed.subscribe() as subscriber:
+            await feed.publish()
+            received(subscriber)
+            exporter.take(Report("pi", gauges={"x": 1.0}))  # of a script
+            await feed.publish()
+            [(_, data)] = received(subscriber)
+            assert data["hosts"][0]["datagrams_received"] == 2
+
+    run(use)
+
+
+def test_host_gets_a_snapshot_then_only_fields_that_changed_then_gone() -> None:
+    exporter = Exporter()
+    agent = Agent(exporter, interval=3600.0)
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        agent.send(gauges={"x": 1.0}, labels={"rack": "7"})
+        with feed.subscribe("pi") as subscriber:
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert (name, data["host"]["name"], data["host"]["gauges"]) == (
+                *("snapshot", "pi"),
+                {"x": 1},
+            )
+            assert "families" not in data["host"]
+            assert data["history"]["step_seconds"] == 5
+            await feed.publish()
+            assert received(subscriber) == []
+            exporter.now += 0.01
+            exporter.wall += 0.01
+            agent.send(gauges={"x": 2.0})
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert name == "delta"
+            assert data["host"] == {
+                "last_seen_timestamp_seconds": exporter.wall,
+                "datagrams_received": 2,
+                "gauges": {"x": 2},
+            }
+            agent.send(bye=True)
+            await feed.publish()
+            assert received(subscriber) == [("gone", {})]
+            await feed.publish()
+            assert received(subscriber) == []
+            exporter.wait(1)
+            Agent(exporter, session=agent.session + 10**10).send(gauges={"y": 1.0})
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert (name, data["host"]["gauges"]) == ("delta", {"y": 1})
+
+    run(use)
+
+
+def test_host_that_nobody_heard_of_is_gone_from_the_start() -> None:
+    feed = Feed(topics_of(sources(Exporter())))
+
+    async def use() -> None:
+        with feed.subscribe("nobody") as subscriber:
+            await feed.publish()
+            assert take(subscriber) == [GONE]
+            await feed.publish()
+            assert take(subscriber) == []
+
+    run(use)
+
+
+def test_subscriber_that_is_slow_gets_a_new_snapshot_and_has_a_bounded_queue() -> None:
+    exporter = Exporter()
+    agent = Agent(exporter, interval=3600.0)
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        agent.send()
+        with feed.subscribe() as slow, feed.subscribe() as quick:
+            for _ in range(20):
+                exporter.now += 0.01
+                agent.send()
+                await feed.publish()
+                assert len(slow) <= MAX_QUEUED
+                assert len(take(quick)) == 1
+            late = received(slow)
+            assert late[0][0] == "snapshot"
+            seen = exporter.host().sequence.received
+            assert late[-1][1]["hosts"][0]["datagrams_received"] == seen
+
+    run(use)
+
+
+def test_an_event_is_made_once_for_all_subscribers() -> None:
+    exporter = Exporter()
+    agent = Agent(exporter, interval=3600.0)
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        agent.send()
+        with feed.subscribe() as one, feed.subscribe() as other:
+            await feed.publish()
+            exporter.now += 0.01
+            agent.send()
+            await feed.publish()
+            taken = take(one)
+            assert len(taken) == 2
+            assert [*map(id, taken)] == [*map(id, take(other))]
+
+    run(use)
+
+
+def test_subscriber_that_joins_takes_no_delta_from_the_others() -> None:
+    exporter = Exporter()
+    agent = Agent(exporter, host="talks", interval=3600.0)
+    others = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_ROWS)]
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        for each in (*others, agent):
+            each.send()
+        with feed.subscribe() as early:
+            for _ in range(2):
+                await feed.publish()
+            received(early)
+            exporter.now += 0.01
+            for each in (*others, agent):  # the last of them has to wait for another delta
+                each.send()
+            with feed.subscribe():
+                await feed.publish()
+                [(_, data)] = received(early)
+                assert "talks" not in names(data)
+                await feed.publish()
+            [(_, data)] = received(early)
+            row = {row["name"]: row["datagrams_received"] for row in data["hosts"]}
+            assert row["talks"] == 2
+
+    run(use)
+
+
+def test_silent_fleet_gets_a_keepalive() -> None:
+    exporter = Exporter()
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        with feed.subscribe("nobody") as subscriber:
+            await feed.publish()
+            take(subscriber)
+            exporter.now += 16
+            await feed.publish()
+            [event] = take(subscriber)
+            assert b"".join(each.plain for each in event) == b":\n\n"
+
+    run(use)
+
+
+class Failing(Topic):
+    """A topic whose first update fails."""
+
+    updates = 0
+
+    async def delta(self) -> Event | None:
+        self.updates += 1
+        if self.updates == 1:
+            raise OSError("for once")
+        return None
+
+    async def snapshot(self) -> Event:
+        return (frame(b"event: snapshot\ndata: {}\n\n"),)
+
+
+def test_update_that_fails_is_logged_and_the_next_one_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    parts = sources(Exporter())
+    feed = Feed(lambda _: Failing(parts), interval=0.0)
+
+    async def use() -> None:
+        publishing = asyncio.create_task(feed.run())
+        with feed.subscribe() as subscriber:
+            async for event in subscriber.events():
+                assert events(event[0].plain.decode()) == [("snapshot", {})]
+                break
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+
+    run(use)
+    assert [line.getMessage() for line in caplog.records] == ["status page update failed"]
+
+
+@pytest.mark.parametrize("spins", range(6))
+def test_feed_ends_when_somebody_subscribes_in_the_tick_of_its_cancellation(spins: int) -> None:
+    feed = Feed(topics_of(sources(Exporter())))
+
+    async def use() -> None:
+        publishing = asyncio.create_task(feed.run())
+        await asyncio.sleep(0.2)  # until it waits for the next interval or for a subscriber
+        with feed.subscribe():
+            for _ in range(spins):
+                await asyncio.sleep(0)
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
+
+    run(use)
+
+
+def test_close_ends_subscribers_after_what_waits_and_those_that_come_later_at_once() -> None:
+    exporter = Exporter()
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        with feed.subscribe() as subscriber:
+            await feed.publish()
+            feed.close()
+            assert len([event async for event in subscriber.events()]) == 1
+        with feed.subscribe() as late:
+            assert [event async for event in late.events()] == []
+        assert feed.subscribers == 0
+
+    run(use)
