@@ -45,7 +45,6 @@ ORDER: dict[str, list[str | list[str]]] = {
         "options",
         ["report", "text_report", "transport", "schedule"],
         "collectors",
-        "warn",
     ],
     "pombo_exporter": [
         "__main__",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import click
 from pombo_cli import logs
+from pombo_cli.logs import LimitedLogger
 from pombo_wire import Report, split
 
 from pombo_agent import __version__
@@ -19,9 +20,9 @@ from pombo_agent.options import Options, command
 from pombo_agent.report import Reporter, stamped, standing_parts
 from pombo_agent.schedule import ticks
 from pombo_agent.transport import Sender
-from pombo_agent.warn import limited
 
 _BETWEEN_FAREWELLS_SECONDS = 0.005
+_BETWEEN_WARNINGS_SECONDS = 600.0  # of the same key
 
 _log = logging.getLogger("pombo_agent")
 
@@ -34,21 +35,21 @@ def _run(options: Options) -> None:
         raise click.UsageError(f"name or labels are too long for one datagram: {left_out[0]}")
     logs.set_up(options.log_level, options.log_format)
 
-    warn = limited()
+    limited = LimitedLogger(_log, _BETWEEN_WARNINGS_SECONDS)
     sources = Sources(
         options.procfs,
         options.sysfs,
         options.rootfs,
         options.filters,
-        Asker(usage, warn),
+        Asker(usage, limited),
     )
     collectors = {name: COLLECTORS[name] for name in options.collectors}
-    reporter = Reporter(header, standing, collectors, sources, warn)
+    reporter = Reporter(header, standing, collectors, sources, limited)
     if options.once:
         _print(reporter.datagrams(), options.format)
         return
     wait = _until_signal()
-    senders = [Sender(server, warn, time.monotonic) for server in options.servers]
+    senders = [Sender(server, limited, time.monotonic) for server in options.servers]
     servers = " ".join(map(str, options.servers))
     started = {"version": __version__, "name": options.name, "servers": servers}
     _log.info("agent started", extra={"fields": started})

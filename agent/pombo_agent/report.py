@@ -7,12 +7,12 @@ from typing import get_type_hints
 
 import msgspec
 from msgspec.structs import asdict, replace
+from pombo_cli.logs import LimitedLogger
 from pombo_wire import MAPS, SECTIONS, Collectors, Info, Part, Record, Report, encode, split
 
 from pombo_agent import __version__
 from pombo_agent.collectors import Collector, NoDataError, Sources
 from pombo_agent.collectors.tables import Row, tables
-from pombo_agent.warn import Warn
 
 _FAREWELLS = 3  # one may be lost
 
@@ -49,10 +49,10 @@ class Reporter:
         standing: list[Part],
         collectors: Mapping[str, Collector],
         sources: Sources,
-        warn: Warn,
+        log: LimitedLogger,
     ) -> None:
         self._header, self._standing = header, standing
-        self._collectors, self._sources, self._warn = collectors, sources, warn
+        self._collectors, self._sources, self._log = collectors, sources, log
 
     def datagrams(self) -> list[bytes]:
         """Return a report of this moment, in as many datagrams as it takes."""
@@ -60,7 +60,8 @@ class Reporter:
         parts = merged([*self._standing, *self._collected()])
         reports, left_out = split(header, parts)
         for line in left_out:
-            self._warn(f"left out {line.partition(':')[0]}", "too large to report", detail=line)
+            key = f"left out {line.partition(':')[0]}"
+            self._log.warning("too large to report", key=key, detail=line)
         return self._numbered(reports)
 
     def farewell(self) -> list[bytes]:
@@ -95,7 +96,9 @@ class Reporter:
             except Exception as error:  # noqa: BLE001  # whatever breaks, the rest is reported
                 parts = []
                 text = f"{type(error).__name__}: {error}"
-                self._warn(f"collector {name}", "collector failed", collector=name, error=text)
+                self._log.warning(
+                    "collector failed", key=f"collector {name}", collector=name, error=text
+                )
             seconds = round(time.perf_counter() - start, 6)
             fared.append({"collector": name, "seconds": seconds, "success": int(success)})
             yield from parts

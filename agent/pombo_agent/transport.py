@@ -7,8 +7,7 @@ from threading import Thread
 from typing import Any
 
 from pombo_cli.flags import Address
-
-from pombo_agent.warn import Warn
+from pombo_cli.logs import LimitedLogger
 
 #: An address family and what ``socket.connect`` takes for it.
 Destination = tuple[int, tuple[Any, ...]]
@@ -47,9 +46,13 @@ class Sender:
     """
 
     def __init__(
-        self, server: Address, warn: Warn, clock: Callable[[], float], lookup: Lookup = look_up
+        self,
+        server: Address,
+        log: LimitedLogger,
+        clock: Callable[[], float],
+        lookup: Lookup = look_up,
     ) -> None:
-        self._server, self._warn, self._clock, self._lookup = server, warn, clock, lookup
+        self._server, self._log, self._clock, self._lookup = server, log, clock, lookup
         self._destinations: list[Destination] = []
         self._socket: socket.socket | None = None
         self._found: list[Destination] | Exception | None = None
@@ -126,7 +129,7 @@ class Sender:
 
     def _complain(self, message: str, error: Exception | None = None) -> None:
         fields = {"server": self._server} | ({"error": error} if error else {})
-        self._warn(f"{self._server} {message}", message, **fields)
+        self._log.warning(message, key=f"{self._server} {message}", **fields)
 
 
 def _connected(destination: Destination) -> socket.socket:

@@ -3,6 +3,7 @@
 Usage: ``python -m bench.cases.report_size``
 """
 
+import logging
 import re
 import resource
 import sys
@@ -15,7 +16,7 @@ from pombo_agent.collectors import COLLECTORS, Filter, Sources, usage
 from pombo_agent.collectors.mount_timeout import Asker
 from pombo_agent.options import FILTERS
 from pombo_agent.report import Reporter, standing_parts
-from pombo_agent.warn import limited
+from pombo_cli.logs import LimitedLogger
 from pombo_wire import MAPS, SECTIONS, Report
 
 _REPORTS = 200
@@ -23,14 +24,14 @@ _REPORTS = 200
 
 def reporter() -> Reporter:
     """Return what makes the reports of an agent that has no flags but its server."""
-    warn = limited()
+    log = LimitedLogger(logging.getLogger("pombo_agent"), every=600.0)
     filters = {
         name: Filter(exclude=re.compile(pattern) if pattern else None)
         for name, pattern in FILTERS.items()
     }
-    sources = Sources(Path("/proc"), Path("/sys"), Path("/"), filters, Asker(usage, warn))
+    sources = Sources(Path("/proc"), Path("/sys"), Path("/"), filters, Asker(usage, log))
     header = Report("web-17.example.net", session=time.time_ns(), seq=0, interval=5)
-    return Reporter(header, standing_parts({}), COLLECTORS, sources, warn)
+    return Reporter(header, standing_parts({}), COLLECTORS, sources, log)
 
 
 def sizes(datagrams: list[bytes]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Log lines on standard error, as logfmt or JSON, and a limit on how often one is repeated."""
+"""Log lines on standard error, as logfmt or JSON, and a rate limit for repeated lines."""
 
 import json
 import logging
@@ -14,25 +14,25 @@ _LEVEL_NAMES = {"WARNING": "warn", "CRITICAL": "error"}
 
 
 class _Formatter(logging.Formatter):
-    """``extra={"fields": {…}}`` follows the message as further pairs."""
+    """Formats a record as pairs; ``extra={"fields": {…}}`` follows the message."""
 
     converter = time.gmtime  # type: ignore[assignment]  # typeshed omits its default
     default_msec_format = "%s.%03dZ"
     default_time_format = "%Y-%m-%dT%H:%M:%S"
 
     def pairs(self, record: logging.LogRecord) -> dict[str, str]:
-        """Return what the line says, in its order."""
+        """Return the names and values of the line, in their order."""
         level = _LEVEL_NAMES.get(record.levelname, record.levelname.lower())
         pairs = {"ts": self.formatTime(record), "level": level, "msg": record.getMessage()}
         fields: dict[str, Any] = getattr(record, "fields", {})
-        pairs |= {name: str(value) for name, value in fields.items()}
+        pairs |= {name: _text(value) for name, value in fields.items()}
         if record.exc_info:
             pairs["trace"] = self.formatException(record.exc_info)
         return pairs
 
 
 class Logfmt(_Formatter):
-    """``ts=… level=info msg="host is down" host=pi``, one line whatever the values hold."""
+    """Writes ``ts=… level=info msg="host is down" host=pi``; a value cannot add a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -40,11 +40,15 @@ class Logfmt(_Formatter):
 
 
 class Json(_Formatter):
-    """The same pairs as one JSON object a line."""
+    """Writes the same pairs as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         return json.dumps(self.pairs(record))
+
+
+def _text(value: object) -> str:
+    return repr(value) if isinstance(value, bytes) else str(value)
 
 
 def _quoted(value: str) -> str:
@@ -53,35 +57,76 @@ def _quoted(value: str) -> str:
 
 
 def set_up(level: str, log_format: str) -> None:
-    """Send every log line of this process to standard error."""
+    """Write every log line of this process to standard error.
+
+    ``level`` is one of ``LEVELS``, ``log_format`` one of ``FORMATS``.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Logfmt() if log_format == "logfmt" else Json())
     logging.basicConfig(level=logging.getLevelNamesMapping()[level.upper()], handlers=[handler])
 
 
 class Limiter:
-    """Lets one line a key through each ``every`` seconds and counts those it held back.
+    """Allows one event per key in ``every`` seconds and counts the suppressed ones.
 
-    At most ``keys`` are remembered, so that whoever chooses the keys cannot fill the memory:
-    a new one has to wait until an old one's span is over.
+    ``every`` is in seconds of ``clock``. At most ``max_keys`` keys are kept, so that keys from the
+    network cannot fill the memory: beyond that, events of a new key are suppressed, and not
+    counted, until the oldest key may be replaced.
     """
 
-    def __init__(self, every: float, clock: Callable[[], float], keys: int = 1000) -> None:
-        self._every, self._clock, self._keys = every, clock, keys
-        self._held: dict[str, tuple[float, int]] = {}  # the one longest let through comes first
+    def __init__(self, every: float, clock: Callable[[], float], max_keys: int = 1000) -> None:
+        self._every, self._clock, self._max_keys = every, clock, max_keys
+        #: By key: when it was last allowed, and how many were suppressed since; oldest first.
+        self._state: dict[str, tuple[float, int]] = {}
 
     def allows(self, key: str) -> int | None:
-        """Return how many were held back since the last one let through, ``None`` to wait."""
+        """Return ``None`` to suppress this event, else how many were suppressed before it."""
         now = self._clock()
-        last, held = self._held.get(key, (float("-inf"), 0))
-        if now - last < self._every:
-            self._held[key] = (last, held + 1)
+        allowed_at, suppressed = self._state.get(key, (float("-inf"), 0))
+        if now - allowed_at < self._every:
+            self._state[key] = (allowed_at, suppressed + 1)
             return None
-        if key not in self._held and len(self._held) >= self._keys:
-            oldest = next(iter(self._held))
-            if now - self._held[oldest][0] < self._every:
+        if key not in self._state and len(self._state) >= self._max_keys:
+            oldest = next(iter(self._state))
+            if now - self._state[oldest][0] < self._every:
                 return None
-            del self._held[oldest]
-        self._held.pop(key, None)
-        self._held[key] = (now, 0)
-        return held
+            del self._state[oldest]
+        self._state.pop(key, None)
+        self._state[key] = (now, 0)
+        return suppressed
+
+
+class LimitedLogger:
+    """Writes at most one line per key in ``every`` seconds to ``logger``.
+
+    A line that follows suppressed lines of its key has the field ``suppressed``, their number.
+    ``clock`` and ``max_keys`` are those of ``Limiter``.
+    """
+
+    def __init__(
+        self,
+        logger: logging.Logger,
+        every: float,
+        clock: Callable[[], float] = time.monotonic,
+        max_keys: int = 1000,
+    ) -> None:
+        self._logger, self._limiter = logger, Limiter(every, clock, max_keys)
+
+    def log(self, level: int, message: str, *, key: str, **fields: object) -> None:
+        """Write ``message`` and ``fields`` unless the logger or the limit suppresses the line.
+
+        Fields become text only if the line is written. A line below the logger's level does not
+        count as suppressed.
+        """
+        if not self._logger.isEnabledFor(level):
+            return
+        suppressed = self._limiter.allows(key)
+        if suppressed is None:
+            return
+        if suppressed:
+            fields["suppressed"] = suppressed
+        self._logger.log(level, message, extra={"fields": fields})
+
+    def warning(self, message: str, *, key: str, **fields: object) -> None:
+        """Do what ``log`` does, at the level of a warning."""
+        self.log(logging.WARNING, message, key=key, **fields)

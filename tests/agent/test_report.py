@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pombo_agent.collectors import Collector, NoDataError, Sources
 from pombo_agent.report import Reporter, standing_parts
-from pombo_agent.warn import Warn
+from pombo_cli.logs import LimitedLogger
 from pombo_wire import Disks, Memory, Part, Report, System, decode
 
 HEADER = Report("pi", session=7, seq=0, interval=5)
 
 Make = Callable[..., Reporter]
-Heard = list[tuple[str, dict[str, Any]]]
+Warnings = list[tuple[str, dict[str, Any]]]
 
 
 def memory(_: Sources) -> list[Part]:
@@ -49,11 +49,11 @@ def nameless(_: Sources) -> list[Part]:
 
 
 @pytest.fixture
-def reporter(this_machine: Sources, warn: Warn) -> Make:
+def reporter(this_machine: Sources, log: LimitedLogger) -> Make:
     def make(
         collectors: Mapping[str, Collector], labels: Mapping[str, str] | None = None
     ) -> Reporter:
-        return Reporter(HEADER, standing_parts(labels or {}), collectors, this_machine, warn)
+        return Reporter(HEADER, standing_parts(labels or {}), collectors, this_machine, log)
 
     return make
 
@@ -85,14 +85,14 @@ def test_farewell_says_so_three_times_and_nothing_else(reporter: Make) -> None:
 
 @pytest.mark.parametrize("culprit", [broken, forbidden, nameless])
 def test_failing_collector_costs_its_own_section_alone(
-    culprit: Collector, reporter: Make, heard: Heard
+    culprit: Collector, reporter: Make, warnings: Warnings
 ) -> None:
     (datagram,) = reporter({"culprit": culprit, "system": system}).datagrams()
     report = decode(datagram)
     assert report.system == System(load1=0.5)
     assert report.memory is None
     assert report.disks is None
-    assert [fields["collector"] for _, fields in heard] == ["culprit"]
+    assert [fields["collector"] for _, fields in warnings] == ["culprit"]
 
 
 def test_collectors_of_the_same_record_make_one(reporter: Make) -> None:
@@ -103,7 +103,7 @@ def test_collectors_of_the_same_record_make_one(reporter: Make) -> None:
     assert report.memory == Memory(total=1000, free=400)
 
 
-def test_report_says_how_each_collector_fared(reporter: Make, heard: Heard) -> None:
+def test_report_says_how_each_collector_fared(reporter: Make, warnings: Warnings) -> None:
     collectors = {"meminfo": memory, "culprit": broken, "dmi": lacking}
     (datagram,) = reporter(collectors).datagrams()
     fared = decode(datagram).collectors
@@ -111,7 +111,9 @@ def test_report_says_how_each_collector_fared(reporter: Make, heard: Heard) -> N
     assert (fared.collector, fared.success) == (("meminfo", "culprit", "dmi"), (1, 0, 0))
     assert fared.seconds
     assert all(seconds >= 0 for seconds in fared.seconds)
-    assert [fields["collector"] for _, fields in heard] == ["culprit"], "only failures are logged"
+    assert [fields["collector"] for _, fields in warnings] == ["culprit"], (
+        "only failures are logged"
+    )
 
 
 def test_host_with_nothing_to_say_still_reports(reporter: Make) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from pombo_agent.transport import RENEWAL_SECONDS, RETRY_SECONDS, Destination, Sender, look_up
-from pombo_agent.warn import Warn
 from pombo_cli.flags import Address
+from pombo_cli.logs import LimitedLogger
 
-Heard = list[tuple[str, dict[str, Any]]]
+Warnings = list[tuple[str, dict[str, Any]]]
 
 
 class Clock:
@@ -57,12 +57,12 @@ def server() -> Iterator[Open]:
 
 
 @pytest.fixture
-def sender(warn: Warn) -> Iterator[Callable[..., Sender]]:
+def sender(log: LimitedLogger) -> Iterator[Callable[..., Sender]]:
     made = []
 
     def make(names: Names | None, clock: Clock, address: Address | None = None) -> Sender:
         address = address or Address("exporter.test", 5005)
-        made.append(Sender(address, warn, clock, names or look_up))
+        made.append(Sender(address, log, clock, names or look_up))
         return made[-1]
 
     yield make
@@ -91,16 +91,16 @@ def received(server: socket.socket) -> list[bytes]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_datagrams_arrive_by_either_protocol(
-    host: str, server: Open, sender: Make, heard: Heard
+    host: str, server: Open, sender: Make, warnings: Warnings
 ) -> None:
     exporter = server(host)
     sender(None, Clock(), Address(host, exporter.getsockname()[1])).send([b"a", b"b"])
     assert received(exporter) == [b"a", b"b"]
-    assert [message for message, _ in heard] == []
+    assert [message for message, _ in warnings] == []
 
 
 def test_exporter_that_comes_later_gets_what_is_sent_then(
-    server: Open, sender: Make, heard: Heard
+    server: Open, sender: Make, warnings: Warnings
 ) -> None:
     place = at(server())
     absent = server()
@@ -109,7 +109,7 @@ def test_exporter_that_comes_later_gets_what_is_sent_then(
     sending = sender(Names((place[0], ("127.0.0.1", port))), Clock())
     for _ in range(5):
         sending.send([b"lost", b"lost too"])
-    assert {fields["error"].errno for _, fields in heard} == {errno.ECONNREFUSED}
+    assert {fields["error"].errno for _, fields in warnings} == {errno.ECONNREFUSED}
 
     exporter = server(port=port)
     sending.send([b"a", b"b"])
@@ -130,7 +130,7 @@ def test_exporter_that_restarts_is_found_again(server: Open, sender: Make) -> No
 
 
 def test_name_is_looked_up_each_minute_and_its_new_address_taken(
-    server: Open, sender: Make, heard: Heard
+    server: Open, sender: Make, warnings: Warnings
 ) -> None:
     old, new = server(), server()
     names, clock = Names(at(old)), Clock()
@@ -144,7 +144,7 @@ def test_name_is_looked_up_each_minute_and_its_new_address_taken(
     sending.send([b"3"])
     assert received(new) == [b"3"]
     assert names.asked == 2
-    assert [message for message, _ in heard] == []
+    assert [message for message, _ in warnings] == []
 
 
 def test_name_is_looked_up_soon_while_sending_fails(server: Open, sender: Make) -> None:
@@ -162,7 +162,7 @@ def test_name_is_looked_up_soon_while_sending_fails(server: Open, sender: Make) 
 
 
 def test_last_good_address_stays_while_the_name_is_gone(
-    server: Open, sender: Make, heard: Heard
+    server: Open, sender: Make, warnings: Warnings
 ) -> None:
     exporter = server()
     names, clock = Names(at(exporter)), Clock()
@@ -172,12 +172,12 @@ def test_last_good_address_stays_while_the_name_is_gone(
     clock.now += RENEWAL_SECONDS
     sending.send([b"2"])
     assert received(exporter) == [b"1", b"2"]
-    assert [message for message, _ in heard] == ["cannot resolve"]
+    assert [message for message, _ in warnings] == ["cannot resolve"]
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("too long")])
 def test_name_that_becomes_known_is_sent_to(
-    error: Exception, server: Open, sender: Make, heard: Heard
+    error: Exception, server: Open, sender: Make, warnings: Warnings
 ) -> None:
     exporter = server()
     names, clock = Names(), Clock()
@@ -188,11 +188,11 @@ def test_name_that_becomes_known_is_sent_to(
     clock.now += RETRY_SECONDS
     sending.send([b"sent"])
     assert received(exporter) == [b"sent"]
-    assert [message for message, _ in heard] == ["cannot resolve"]
+    assert [message for message, _ in warnings] == ["cannot resolve"]
 
 
 def test_resolver_that_hangs_is_left_alone_and_sending_goes_on(
-    server: Open, sender: Make, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    server: Open, sender: Make, warnings: Warnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pombo_agent.transport.LOOKUP_SECONDS", 0.05)
     exporter, clock, let_go = server(), Clock(), threading.Event()
@@ -211,7 +211,7 @@ def test_resolver_that_hangs_is_left_alone_and_sending_goes_on(
     let_go.set()
     assert received(exporter) == [b"0", b"1", b"2", b"3"]
     assert len(asked) == 2
-    assert [message for message, _ in heard] == ["resolver does not answer"]
+    assert [message for message, _ in warnings] == ["resolver does not answer"]
 
 
 def test_next_address_is_tried_where_nobody_listens_at_the_first(
@@ -230,7 +230,7 @@ def test_next_address_is_tried_where_nobody_listens_at_the_first(
 
 
 def test_address_that_cannot_be_connected_is_told_and_survived(
-    server: Open, sender: Make, heard: Heard
+    server: Open, sender: Make, warnings: Warnings
 ) -> None:
     # The kernel refuses to send to everybody from a socket that did not ask for it.
     nowhere: Destination = (socket.AF_INET, ("255.255.255.255", 9))
@@ -238,7 +238,7 @@ def test_address_that_cannot_be_connected_is_told_and_survived(
     names, clock = Names(nowhere), Clock()
     sending = sender(names, clock)
     sending.send([b"lost", b"lost"])
-    assert {message for message, _ in heard} == {"cannot send"}
+    assert {message for message, _ in warnings} == {"cannot send"}
     names.answer = [at(exporter)]
     clock.now += RETRY_SECONDS
     sending.send([b"sent"])
@@ -246,12 +246,12 @@ def test_address_that_cannot_be_connected_is_told_and_survived(
 
 
 def test_datagram_that_is_too_large_costs_only_itself(
-    server: Open, sender: Make, heard: Heard
+    server: Open, sender: Make, warnings: Warnings
 ) -> None:
     exporter = server()
     sender(Names(at(exporter)), Clock()).send([b"a", b"x" * 70_000, b"b"])
     assert received(exporter) == [b"a", b"b"]
-    assert [fields["error"].errno for _, fields in heard] == [errno.EMSGSIZE]
+    assert [fields["error"].errno for _, fields in warnings] == [errno.EMSGSIZE]
 
 
 def test_source_port_is_new_after_each_renewal(server: Open, sender: Make) -> None:

@@ -1,16 +1,17 @@
-"""Log lines that stay lines, and the limit on how often one is repeated."""
+"""Log lines that stay lines, and the rate limit of repeated ones."""
 
 import json
 import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pombo_cli.logs import Json, Limiter, Logfmt
+from pombo_cli.logs import Json, LimitedLogger, Limiter, Logfmt
 
 HOSTILE = ["a\nlevel=error", "a\r\nb", "\x1b[31mred", 'say "x"', "back\\slash", "\u2028", "a=b"]
 HOSTILE += ["", " ", "\x00", "\x7f", "\x85", "\ud800", "é"]
@@ -102,7 +103,7 @@ class Clock:
         return self.now
 
 
-def test_one_line_a_span_passes_and_tells_how_many_were_held_back() -> None:
+def test_one_event_is_allowed_per_period_and_the_suppressed_ones_are_counted() -> None:
     clock = Clock()
     limiter = Limiter(10, clock)
     assert [limiter.allows("x") for _ in range(4)] == [0, None, None, None]
@@ -118,21 +119,94 @@ def test_keys_are_limited_each_by_itself() -> None:
     assert [limiter.allows(key) for key in "abab"] == [0, 0, None, None]
 
 
-def test_flood_of_keys_is_held_back_and_the_known_ones_go_on() -> None:
+def test_flood_of_new_keys_is_suppressed_and_known_keys_continue() -> None:
     clock = Clock()
-    limiter = Limiter(10, clock, keys=2)
+    limiter = Limiter(10, clock, max_keys=2)
     assert [limiter.allows(key) for key in "abc"] == [0, 0, None]
     clock.now = 10
     assert limiter.allows("a") == 0
 
 
-def test_old_keys_make_room_for_new_ones() -> None:
+def test_oldest_key_is_replaced_once_its_period_is_over() -> None:
     clock = Clock()
-    limiter = Limiter(10, clock, keys=2)
+    limiter = Limiter(10, clock, max_keys=2)
     assert [limiter.allows(key) for key in "ab"] == [0, 0]
     clock.now = 5
     assert limiter.allows("c") is None
     clock.now = 10
     assert limiter.allows("a") == 0
-    assert limiter.allows("c") == 0  # b's span is over, a's has begun anew
+    assert limiter.allows("c") == 0  # the period of b is over, that of a has begun again
     assert limiter.allows("d") is None
+
+
+class Lines(logging.Handler):
+    """Keeps the formatted lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(Json())
+        self.lines: list[dict[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        pairs = json.loads(self.format(record))
+        del pairs["ts"]
+        self.lines.append(pairs)
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log(lines: Lines, clock: Clock) -> Iterator[LimitedLogger]:
+    logger = logging.getLogger("pombo_cli.tests")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(lines)
+    yield LimitedLogger(logger, 10, clock, max_keys=2)
+    logger.removeHandler(lines)
+
+
+def test_first_line_of_a_key_has_its_level_and_its_fields(log: LimitedLogger, lines: Lines) -> None:
+    log.log(logging.INFO, "host is new", key="new pi", host="pi")
+    log.warning("host is down", key="down pi", host="pi", after=15.0)
+    assert lines.lines == [
+        {"level": "info", "msg": "host is new", "host": "pi"},
+        {"level": "warn", "msg": "host is down", "host": "pi", "after": "15.0"},
+    ]
+
+
+def test_next_line_of_a_key_says_how_many_were_suppressed(
+    log: LimitedLogger, lines: Lines, clock: Clock
+) -> None:
+    for _ in range(4):
+        log.warning("datagram refused", key="x")
+    clock.now = 10
+    log.warning("datagram refused", key="x", reason="not_json")
+    clock.now = 20
+    log.warning("datagram refused", key="x")
+    first = {"level": "warn", "msg": "datagram refused"}
+    assert lines.lines == [first, {**first, "reason": "not_json", "suppressed": "3"}, first]
+
+
+def test_new_keys_beyond_the_bound_are_suppressed(log: LimitedLogger, lines: Lines) -> None:
+    for key in "abc":
+        log.warning(key, key=key)
+    assert [line["msg"] for line in lines.lines] == ["a", "b"]
+
+
+def test_line_below_the_level_does_not_count(log: LimitedLogger, lines: Lines) -> None:
+    for _ in range(4):
+        log.log(logging.DEBUG, "host is late", key="x")
+    log.warning("host is down", key="x")
+    assert lines.lines == [{"level": "warn", "msg": "host is down"}]
+
+
+def test_bytes_are_escaped(log: LimitedLogger, lines: Lines) -> None:
+    log.warning("datagram refused", key="x", datagram=b"{\n\xff")
+    assert lines.lines[0]["datagram"] == "b'{\\n\\xff'"

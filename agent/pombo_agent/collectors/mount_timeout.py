@@ -6,7 +6,7 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Generic, TypeVar
 
-from pombo_agent.warn import Warn
+from pombo_cli.logs import LimitedLogger
 
 Answer = TypeVar("Answer")
 
@@ -37,8 +37,8 @@ class Asker(Generic[Answer]):
     asked again before that call has returned. Both are logged, as is a call that fails.
     """
 
-    def __init__(self, ask: Callable[[str], Answer], warn: Warn) -> None:
-        self._ask, self._warn = ask, warn
+    def __init__(self, ask: Callable[[str], Answer], log: LimitedLogger) -> None:
+        self._ask, self._log = ask, log
         self._changed = Condition()  # guards all that follows and the rounds
         self._asked: set[str] = set()
 
@@ -53,12 +53,14 @@ class Asker(Generic[Answer]):
             hanging = [path for path in paths if path in self._asked]
             answers, failures = dict(current.answers), dict(current.failures)
         for path in hanging:
-            self._warn(f"hangs {path}", "filesystem does not answer, left out", path=path)
+            self._log.warning(
+                "filesystem does not answer, left out", key=f"hangs {path}", path=path
+            )
         for path, error in failures.items():
-            self._warn(f"fails {path}", "filesystem left out", path=path, error=error)
+            self._log.warning("filesystem left out", key=f"fails {path}", path=path, error=error)
         if unasked:
             message = "no time for filesystems behind those that do not answer"
-            self._warn("unasked", message, count=len(unasked))
+            self._log.warning(message, key="unasked", count=len(unasked))
         return answers
 
     def _hold(self, current: _Round[Answer]) -> None:

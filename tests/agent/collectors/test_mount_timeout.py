@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from pombo_agent.collectors.mount_timeout import MOST_HANGING, Asker
-from pombo_agent.warn import Warn
+from pombo_cli.logs import LimitedLogger
 
-Heard = list[tuple[str, dict[str, Any]]]
+Warnings = list[tuple[str, dict[str, Any]]]
 
 
 class Server:
@@ -42,21 +42,23 @@ def server() -> Iterator[Server]:
     server.let_go()
 
 
-def test_every_path_is_answered(server: Server, warn: Warn, heard: Heard) -> None:
-    assert Asker(server, warn)(["/", "/home", "/"]) == {"/": 1, "/home": 5}
+def test_every_path_is_answered(server: Server, log: LimitedLogger, warnings: Warnings) -> None:
+    assert Asker(server, log)(["/", "/home", "/"]) == {"/": 1, "/home": 5}
     assert server.asked == ["/", "/home"]
-    assert [message for message, _ in heard] == []
+    assert [message for message, _ in warnings] == []
 
 
-def test_hung_mount_costs_only_itself(server: Server, warn: Warn, heard: Heard) -> None:
+def test_hung_mount_costs_only_itself(
+    server: Server, log: LimitedLogger, warnings: Warnings
+) -> None:
     server.hang("/nfs")
-    assert Asker(server, warn)(["/", "/nfs", "/home"]) == {"/": 1, "/home": 5}
-    assert heard == [("filesystem does not answer, left out", {"path": "/nfs"})]
+    assert Asker(server, log)(["/", "/nfs", "/home"]) == {"/": 1, "/home": 5}
+    assert warnings == [("filesystem does not answer, left out", {"path": "/nfs"})]
 
 
-def test_hung_mount_is_not_asked_again_until_it_answers(server: Server, warn: Warn) -> None:
+def test_hung_mount_is_not_asked_again_until_it_answers(server: Server, log: LimitedLogger) -> None:
     server.hang("/nfs")
-    ask = Asker(server, warn)
+    ask = Asker(server, log)
     for _ in range(3):
         assert ask(["/nfs", "/"]) == {"/": 1}
     assert server.asked.count("/nfs") == 1
@@ -69,38 +71,40 @@ def test_hung_mount_is_not_asked_again_until_it_answers(server: Server, warn: Wa
 
 
 def test_many_hung_mounts_neither_hide_the_others_for_ever_nor_pile_up(
-    server: Server, warn: Warn, heard: Heard
+    server: Server, log: LimitedLogger, warnings: Warnings
 ) -> None:
     hanging = [f"/nfs{number}" for number in range(8)]
     server.hang(*hanging)
-    ask = Asker(server, warn)
+    ask = Asker(server, log)
     found = [ask([*hanging, "/"]) for _ in range(4)]
     assert found[-1] == {"/": 1}
     assert {path: server.asked.count(path) for path in hanging} == dict.fromkeys(hanging, 1)
     message = "no time for filesystems behind those that do not answer"
-    assert (message, {"count": 4}) in heard
+    assert (message, {"count": 4}) in warnings
 
 
 def test_hanging_calls_are_bounded(
-    server: Server, warn: Warn, monkeypatch: pytest.MonkeyPatch
+    server: Server, log: LimitedLogger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pombo_agent.collectors.mount_timeout.PATIENCE_SECONDS", 0.001)
     hanging = [f"/nfs{number}" for number in range(MOST_HANGING + 10)]
     server.hang(*hanging)
-    ask = Asker(server, warn)
+    ask = Asker(server, log)
     for _ in range(3):
         assert ask(hanging) == {}
     assert len(server.asked) == MOST_HANGING
 
 
-def test_failing_mount_is_left_out_and_told(server: Server, warn: Warn, heard: Heard) -> None:
-    assert Asker(server, warn)(["/forbidden", "/"]) == {"/": 1}
-    assert [message for message, _ in heard] == ["filesystem left out"]
+def test_failing_mount_is_left_out_and_told(
+    server: Server, log: LimitedLogger, warnings: Warnings
+) -> None:
+    assert Asker(server, log)(["/forbidden", "/"]) == {"/": 1}
+    assert [message for message, _ in warnings] == ["filesystem left out"]
 
 
-def test_no_thread_is_left_behind(server: Server, warn: Warn) -> None:
+def test_no_thread_is_left_behind(server: Server, log: LimitedLogger) -> None:
     before = set(threading.enumerate())
-    Asker(server, warn)(["/", "/home"])
+    Asker(server, log)(["/", "/home"])
     for thread in set(threading.enumerate()) - before:
         thread.join(30)
         assert not thread.is_alive(), "waited 30 s for the thread to end"
