@@ -1,6 +1,7 @@
 """The command: its flags, and a whole agent as a process of its own."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from pombo_agent.options import Options, command
+from pombo_agent.options import FILTERS, Options, command
 from pombo_cli.flags import Address
 from pombo_wire import Report, decode
 
@@ -69,6 +70,34 @@ def test_exclude_replaces_what_is_left_out_by_default() -> None:
     keeps = options.filters["filesystem.mount-points"].keeps
     assert keeps("/proc")
     assert not keeps("/home/me")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "excluded"),
+    [
+        (
+            "filesystem.fs-types",
+            "ext4 xfs btrfs tmpfs zfs nfs4 vfat ntfs fuse.sshfs cgroup3 ramfs",
+            "proc sysfs cgroup cgroup2 overlay squashfs devtmpfs autofs nsfs erofs procfs",
+        ),
+        (
+            "filesystem.mount-points",
+            "/ /home /device /boot /run /var/lib/docker /mnt/dev /sysroot /processes",
+            "/dev /dev/shm /proc /sys/fs/cgroup /var/lib/docker/overlay2/a /run/credentials/a",
+        ),
+        (
+            "diskstats.device",
+            "sda sdaa1 vda xvda nvme0n1 md0 dm-0 sr0 mmcblk0 mmcblk0p1 nbd0 zram0",
+            "sda1 hdb2 vdc15 xvda1 nvme0n1p1 nvme10n2p13 loop0 ram15 fd0",
+        ),
+    ],
+)
+def test_default_filters_exclude_what_is_no_storage(name: str, kept: str, excluded: str) -> None:
+    default = FILTERS[name]
+    assert default is not None
+    pattern = re.compile(default)
+    assert [found for found in kept.split() if pattern.search(found)] == []
+    assert [found for found in excluded.split() if not pattern.search(found)] == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""The collector ``netstat``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pombo_agent.collectors import Sources, netstat
+
+WriteFiles = Callable[[Path, dict[str, str]], Path]
+
+
+SNMP = """\
+Ip: Forwarding DefaultTTL InReceives
+Ip: 2 64 114556
+Tcp: RtoAlgorithm MaxConn CurrEstab InErrs RetransSegs
+Tcp: 1 -1 8 5 4
+UdpLite: InDatagrams InErrors
+UdpLite: 9 6
+"""
+
+
+SNMP6 = """\
+Ip6InReceives                   \t123
+Ip6InOctets                     \t41234
+Icmp6InMsgs                     \t3
+Icmp6InErrors                   \t1
+Udp6NoPorts                     \t2
+UdpLite6InErrors                \t7
+"""
+
+
+def test_fields_are_those_that_node_exporter_has_by_default() -> None:
+    assert netstat.parse_snmp(SNMP) == {
+        "Ip_Forwarding": 2,
+        "Tcp_CurrEstab": 8,
+        "Tcp_InErrs": 5,
+        "Tcp_RetransSegs": 4,
+        "UdpLite_InErrors": 6,
+    }
+    assert netstat.parse_snmp6(SNMP6) == {
+        "Ip6_InOctets": 41234,
+        "Icmp6_InMsgs": 3,
+        "Icmp6_InErrors": 1,
+        "Udp6_NoPorts": 2,
+        "UdpLite6_InErrors": 7,
+    }
+
+
+def test_host_without_ipv6_has_no_counts_of_it(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    procfs = write_files(tmp_path, {"1/net/snmp": SNMP, "1/net/netstat": ""})
+    ((_, counts),) = netstat.collect(this_machine._replace(procfs=procfs))
+    assert counts == netstat.parse_snmp(SNMP)

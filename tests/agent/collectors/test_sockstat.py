@@ -1,0 +1,43 @@
+"""The collectors of module ``sockstat``: sockstat and udp_queues."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pombo_agent.collectors import Sources, sockstat
+
+WriteFiles = Callable[[Path, dict[str, str]], Path]
+
+
+def test_memory_of_sockets_is_in_pages_and_in_bytes() -> None:
+    text = "sockets: used 16\nTCP: inuse 1 orphan 0 tw 304 alloc 1 mem 2\nFRAG: inuse 0 memory 5\n"
+    assert sockstat.parse_sockstat(text, 65536) == {
+        "sockets_used": 16,
+        "TCP_inuse": 1,
+        "TCP_orphan": 0,
+        "TCP_tw": 304,
+        "TCP_alloc": 1,
+        "TCP_mem": 2,
+        "TCP_mem_bytes": 131072,
+        "FRAG_inuse": 0,
+        "FRAG_memory": 5,
+    }
+
+
+UDP = """\
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  281: 00000000:138D 00000000:0000 07 00000010:000001FF 00:00000000 00000000     0        0 28931 2 0000000000000000 0
+  702: 0100007F:0035 00000000:0000 07 00000001:00000001 00:00000000 00000000     0        0 28934 2 0000000000000000 0
+"""  # noqa: E501  # as the kernel writes it
+
+
+def test_queues_of_udp_are_summed_over_all_sockets() -> None:
+    assert sockstat.parse_udp(UDP) == (0x11, 0x200)
+
+
+def test_host_without_ipv6_has_no_counts_of_it(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    procfs = write_files(tmp_path, {"1/net/sockstat": "sockets: used 16\n"})
+    sources = this_machine._replace(procfs=procfs)
+    assert sockstat.collect_sockstat(sources) == [("sockstat", {"sockets_used": 16})]
+    assert sockstat.collect_udp_queues(sources) == []

@@ -1,0 +1,28 @@
+"""The collector ``softnet``."""
+
+from pombo_agent.collectors import softnet
+
+SOFTNET = """\
+000047ae 00000001 00000002 00000000 00000000 00000000 00000000 00000000 00000003 00000004 00000005 00000006 00000000
+00017837 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 0000000a
+"""  # noqa: E501  # as the kernel writes it
+
+
+def test_columns_are_hexadecimal_and_the_last_names_the_core() -> None:
+    first, second = softnet.parse_softnet_stat(SOFTNET)
+    assert first == {
+        "cpu": "0",
+        "processed": 0x47AE,
+        "dropped": 1,
+        "times_squeezed": 2,
+        "cpu_collision": 3,
+        "received_rps": 4,
+        "flow_limit": 5,
+        "backlog_len": 6,
+    }
+    assert second["cpu"] == "10"
+
+
+def test_old_kernel_has_fewer_columns_and_cores_are_numbered_by_line() -> None:
+    rows = softnet.parse_softnet_stat("00000001 00000002 00000003\n00000004 00000005 00000006\n")
+    assert rows[1] == {"cpu": "1", "processed": 4, "dropped": 5, "times_squeezed": 6}

@@ -1,0 +1,19 @@
+"""The files that collectors read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pombo_agent.collectors import COLLECTORS, Sources
+from pombo_wire import Part
+
+ColumnOf = Callable[[list[Part], str, str], dict[str, float]]
+
+
+def test_self_is_read_where_the_first_process_is_forbidden(
+    this_machine: Sources, tmp_path: Path, column_of: ColumnOf
+) -> None:
+    (tmp_path / "self/net").mkdir(parents=True)
+    own = Path("/proc/self/net/dev").read_text(encoding="ascii")
+    (tmp_path / "self/net/dev").write_text(own, encoding="ascii")
+    parts = COLLECTORS["netdev"](this_machine._replace(procfs=tmp_path))
+    assert "lo" in column_of(parts, "networks", "receive_bytes")

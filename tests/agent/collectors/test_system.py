@@ -1,0 +1,96 @@
+"""The collectors of module ``system``: stat, loadavg, filefd, entropy, selinux."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from pombo_agent.collectors import COLLECTORS, Collector, Sources, system
+from pombo_wire import Part, System
+
+WriteFiles = Callable[[Path, dict[str, str]], Path]
+Collected = Callable[[Collector], list[Part]]
+
+#: Seconds by which a value may grow between two readings on a busy machine.
+SLACK_SECONDS = 60
+
+
+STAT = """\
+cpu  4408 0 2095 459605 285 0 54 99 7 3
+cpu0 1352 0 830 230928 90 0 10 49 7 3
+intr 161034 0 27 0 0 5
+ctxt 291018
+btime 1795490033
+processes 2911
+procs_running 3
+procs_blocked 1
+softirq 96105 0 7706
+"""
+
+
+OLD_STAT = """\
+cpu  100 200 300 400
+cpu0 100 200 300 400
+"""
+
+
+def test_boot_time_is_read_where_there_is_one() -> None:
+    assert system.parse_stat(STAT)["boot_time"] == 1795490033
+    assert system.parse_stat(OLD_STAT) == {}
+
+
+def test_single_numbers_of_stat_and_the_sum_of_interrupts_are_read() -> None:
+    assert system.parse_stat(STAT) == {
+        "boot_time": 1795490033,
+        "context_switches": 291018,
+        "forks": 2911,
+        "interrupts": 161034,
+        "processes_running": 3,
+        "processes_blocked": 1,
+    }
+
+
+def test_load_is_the_first_three_numbers() -> None:
+    loads = system.parse_loadavg("0.20 1.18 12.05 1/80 11206\n")
+    assert loads == {"load1": 0.2, "load5": 1.18, "load15": 12.05}
+
+
+def test_files_and_entropy_are_read_where_the_kernel_has_them(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    procfs = write_files(
+        tmp_path,
+        {"sys/fs/file-nr": "857\t0\t2466170\n", "sys/kernel/random/entropy_avail": "256\n"},
+    )
+    sources = this_machine._replace(procfs=procfs, sysfs=tmp_path)
+    assert system.collect_filefd(sources) == [
+        ("system", System(file_handles=857, file_handles_max=2466170))
+    ]
+    assert system.collect_entropy(sources) == [("system", System(entropy_available=256))]
+
+
+@pytest.mark.parametrize(("files", "enabled"), [({}, 0), ({"fs/selinux/enforce": "0"}, 1)])
+def test_selinux_is_enabled_where_its_filesystem_exists(
+    files: dict[str, str],
+    enabled: int,
+    this_machine: Sources,
+    tmp_path: Path,
+    write_files: WriteFiles,
+) -> None:
+    sources = this_machine._replace(sysfs=write_files(tmp_path, files))
+    assert system.collect_selinux(sources) == [("system", System(selinux_enabled=enabled))]
+
+
+def test_system_has_the_values_of_this_kernel(collected: Collected) -> None:
+    parts = [part for collect in COLLECTORS.values() for part in collected(collect)]
+
+    def value_of(name: str) -> float:
+        values = [getattr(record, name) for field, record in parts if field == "system"]
+        (known,) = [value for value in values if value is not None]
+        return float(known)
+
+    assert value_of("boot_time") == psutil.boot_time()
+    assert value_of("load15") == pytest.approx(os.getloadavg()[2], abs=1)
+    later = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    assert 0 <= later - value_of("uptime") < SLACK_SECONDS
