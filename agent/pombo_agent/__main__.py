@@ -15,7 +15,7 @@ from pombo_wire import Report, split
 
 from pombo_agent import __version__
 from pombo_agent.collectors import COLLECTORS, Sources, usage
-from pombo_agent.collectors.mount_timeout import Asker
+from pombo_agent.collectors.mount_timeout import MountCaller
 from pombo_agent.options import Options, command
 from pombo_agent.report import Reporter, stamped, standing_parts
 from pombo_agent.schedule import ticks
@@ -41,7 +41,7 @@ def _run(options: Options) -> None:
         options.sysfs,
         options.rootfs,
         options.filters,
-        Asker(usage, limited),
+        MountCaller(usage, limited),
     )
     collectors = {name: COLLECTORS[name] for name in options.collectors}
     reporter = Reporter(header, standing, collectors, sources, limited)

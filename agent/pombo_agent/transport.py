@@ -1,4 +1,4 @@
-"""Datagrams to one exporter, whose name may move and whose road may break."""
+"""UDP sender to one exporter, which resolves its name again and reconnects."""
 
 import errno
 import socket
@@ -12,37 +12,37 @@ from pombo_cli.logs import LimitedLogger
 #: An address family and what ``socket.connect`` takes for it.
 Destination = tuple[int, tuple[Any, ...]]
 
-#: A name and a port to where they are, the best first. Raises OSError; may block.
-Lookup = Callable[[str, int], list[Destination]]
+#: Resolves a name and a port to destinations, the best first. Raises OSError; may block.
+Resolver = Callable[[str, int], list[Destination]]
 
-#: How often the name is looked up, and the socket opened anew, in seconds.
-RENEWAL_SECONDS = 60.0
+#: Seconds between two lookups of the name; each of them also replaces the socket.
+RESOLVE_INTERVAL_SECONDS = 60.0
 
-#: How often it is looked up while sending fails, in seconds.
-RETRY_SECONDS = 5.0
+#: Seconds between two lookups while sending fails.
+RETRY_INTERVAL_SECONDS = 5.0
 
-#: How long a report waits for the name, in seconds; the answer may also serve a later one.
-LOOKUP_SECONDS = 1.0
+#: Seconds that a report waits for a lookup; a later answer serves the next report.
+RESOLVE_TIMEOUT_SECONDS = 1.0
 
 
-def look_up(host: str, port: int) -> list[Destination]:
-    """Ask the system's resolver.
+def resolve(host: str, port: int) -> list[Destination]:
+    """Return the destinations that the system's resolver knows.
 
     Raises:
-        OSError: when the name is unknown or nobody answers, which may take half a minute.
+        OSError: when the name is unknown or no server answers, which may take half a minute.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     return [(family, address) for family, _, _, _, address in found]
 
 
 class Sender:
-    """Sends to one server as well as can be; never raises, and waits for nothing but the name.
+    """Sends datagrams to one server; blocks for nothing but a lookup, and logs what it loses.
 
-    A thread looks it up, and a report waits ``LOOKUP_SECONDS`` for it at most; the last good
-    answer stands until there is a better one. The socket is opened anew after each error and with
-    each renewal: that gives a new source address after the host has moved, and a new source port
-    past a firewall that remembers the old one wrongly. Of several addresses the next is tried
-    after an error.
+    A thread does the lookup, and a report waits ``resolve_timeout`` seconds for it at most. The
+    last good answer is used until there is a new one. The socket is replaced after each error and
+    at each lookup: that gives a new source address after the host has changed networks, and a new
+    source port when a firewall has a wrong state for the old one. After an error the next of
+    several addresses is used.
     """
 
     def __init__(
@@ -50,89 +50,93 @@ class Sender:
         server: Address,
         log: LimitedLogger,
         clock: Callable[[], float],
-        lookup: Lookup = look_up,
+        resolver: Resolver = resolve,
+        resolve_timeout: float = RESOLVE_TIMEOUT_SECONDS,
     ) -> None:
-        self._server, self._log, self._clock, self._lookup = server, log, clock, lookup
+        self._server, self._log, self._clock = server, log, clock
+        self._resolver, self._resolve_timeout = resolver, resolve_timeout
         self._destinations: list[Destination] = []
         self._socket: socket.socket | None = None
-        self._found: list[Destination] | Exception | None = None
+        self._answer: list[Destination] | Exception | None = None
         self._thread: Thread | None = None
-        self._renewed = float("-inf")
+        self._resolved_at = float("-inf")
         self._failed = False
 
     def send(self, datagrams: Iterable[bytes]) -> None:
-        """Send what can be sent; the rest is lost and logged."""
-        self._renew()
+        """Send the datagrams; those that cannot be sent are lost and logged."""
+        self._refresh()
         for datagram in datagrams:
-            if not self._sent(datagram):
-                # The error may be an earlier datagram's; this one gets a second chance.
-                self._turn()
-                self._sent(datagram)
+            if not self._send(datagram):
+                # The error may belong to an earlier datagram, so this one is sent once more.
+                self._rotate()
+                self._send(datagram)
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _sent(self, datagram: bytes) -> bool:
-        """Try once, and return whether a second try is of no use."""
+    def _send(self, datagram: bytes) -> bool:
+        """Send once, and return whether sending again would not help."""
         if not self._destinations:
             return True
         try:
             if self._socket is None:
-                self._socket = _connected(self._destinations[0])
+                self._socket = _connect(self._destinations[0])
             self._socket.send(datagram)
         except BlockingIOError:
-            self._complain("send buffer is full, datagram lost")
+            self._warn("datagram lost: send buffer is full")
         except OSError as error:
-            self._complain("cannot send", error)
+            self._warn("send failed", error)
             if error.errno != errno.EMSGSIZE:
                 self._failed = True
                 self.close()
                 return False
         return True
 
-    def _turn(self) -> None:
+    def _rotate(self) -> None:
         self._destinations = [*self._destinations[1:], *self._destinations[:1]]
 
-    def _renew(self) -> None:
-        wanting = self._failed or not self._destinations
-        due = self._clock() - self._renewed >= (RETRY_SECONDS if wanting else RENEWAL_SECONDS)
+    def _refresh(self) -> None:
+        """Resolve the name if that is due, and use the answer of this or an earlier lookup."""
+        retry = self._failed or not self._destinations
+        interval = RETRY_INTERVAL_SECONDS if retry else RESOLVE_INTERVAL_SECONDS
+        due = self._clock() - self._resolved_at >= interval
         if due and not (self._thread and self._thread.is_alive()):
-            self._renewed, self._failed = self._clock(), False
+            self._resolved_at, self._failed = self._clock(), False
             self.close()
-            self._thread = Thread(target=self._look_up, daemon=True)
+            self._thread = Thread(target=self._resolve, daemon=True)
             self._thread.start()
-            self._thread.join(LOOKUP_SECONDS)
+            self._thread.join(self._resolve_timeout)
             if self._thread.is_alive():
-                self._complain("resolver does not answer")
-        found, self._found = self._found, None
-        if isinstance(found, Exception):
-            self._complain("cannot resolve", found)
-        elif found:
-            self._take(found)
+                self._warn("lookup deadline exceeded")
+        answer, self._answer = self._answer, None
+        if isinstance(answer, Exception):
+            self._warn("lookup failed", answer)
+        elif answer:
+            self._use(answer)
 
-    def _look_up(self) -> None:
+    def _resolve(self) -> None:
         try:
-            self._found = self._lookup(*self._server)
-        except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one
-            self._found = error
+            self._answer = self._resolver(*self._server)
+        except (OSError, UnicodeError) as error:  # the latter for a name that is not valid
+            self._answer = error
 
-    def _take(self, found: list[Destination]) -> None:
-        """Stay with the address in use while it is still an answer, else begin with the best."""
-        current = self._destinations[0] if self._destinations else found[0]
-        start = found.index(current) if current in found else 0
-        self._destinations = found[start:] + found[:start]
+    def _use(self, destinations: list[Destination]) -> None:
+        """Keep the address in use if it is among ``destinations``, else use the first."""
+        current = self._destinations[0] if self._destinations else destinations[0]
+        start = destinations.index(current) if current in destinations else 0
+        self._destinations = destinations[start:] + destinations[:start]
         if current != self._destinations[0]:
             self.close()
 
-    def _complain(self, message: str, error: Exception | None = None) -> None:
+    def _warn(self, message: str, error: Exception | None = None) -> None:
         fields = {"server": self._server} | ({"error": error} if error else {})
         self._log.warning(message, key=f"{self._server} {message}", **fields)
 
 
-def _connected(destination: Destination) -> socket.socket:
+def _connect(destination: Destination) -> socket.socket:
     family, address = destination
     opened = socket.socket(family, socket.SOCK_DGRAM)
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 from pombo_agent.collectors import COLLECTORS, Filter, Sources, usage
-from pombo_agent.collectors.mount_timeout import Asker
+from pombo_agent.collectors.mount_timeout import MountCaller
 from pombo_agent.options import FILTERS
 from pombo_agent.report import Reporter, standing_parts
 from pombo_cli.logs import LimitedLogger
@@ -29,7 +29,7 @@ def reporter() -> Reporter:
         name: Filter(exclude=re.compile(pattern) if pattern else None)
         for name, pattern in FILTERS.items()
     }
-    sources = Sources(Path("/proc"), Path("/sys"), Path("/"), filters, Asker(usage, log))
+    sources = Sources(Path("/proc"), Path("/sys"), Path("/"), filters, MountCaller(usage, log))
     header = Report("web-17.example.net", session=time.time_ns(), seq=0, interval=5)
     return Reporter(header, standing_parts({}), COLLECTORS, sources, log)
 

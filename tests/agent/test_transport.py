@@ -1,4 +1,4 @@
-"""Datagrams on real sockets, while servers come, go and move."""
+"""Datagrams on real sockets, while servers start, stop and change addresses."""
 
 import errno
 import socket
@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pombo_agent.transport import RENEWAL_SECONDS, RETRY_SECONDS, Destination, Sender, look_up
+from pombo_agent.transport import (
+    RESOLVE_INTERVAL_SECONDS,
+    RESOLVE_TIMEOUT_SECONDS,
+    RETRY_INTERVAL_SECONDS,
+    Destination,
+    Resolver,
+    Sender,
+    resolve,
+)
 from pombo_cli.flags import Address
 from pombo_cli.logs import LimitedLogger
 
@@ -23,14 +31,14 @@ class Clock:
 
 
 class Names:
-    """A resolver that says what the test wants."""
+    """A resolver with the answer that the test sets."""
 
     def __init__(self, *answer: Destination) -> None:
         self.answer: list[Destination] | Exception = list(answer)
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self, _host: str, _port: int) -> list[Destination]:
-        self.asked += 1
+        self.calls += 1
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -60,9 +68,14 @@ def server() -> Iterator[Open]:
 def sender(log: LimitedLogger) -> Iterator[Callable[..., Sender]]:
     made = []
 
-    def make(names: Names | None, clock: Clock, address: Address | None = None) -> Sender:
+    def make(
+        names: Resolver | None,
+        clock: Clock,
+        address: Address | None = None,
+        resolve_timeout: float = RESOLVE_TIMEOUT_SECONDS,
+    ) -> Sender:
         address = address or Address("exporter.test", 5005)
-        made.append(Sender(address, log, clock, names or look_up))
+        made.append(Sender(address, log, clock, names or resolve, resolve_timeout))
         return made[-1]
 
     yield make
@@ -73,12 +86,12 @@ def sender(log: LimitedLogger) -> Iterator[Callable[..., Sender]]:
 Make = Callable[..., Sender]
 
 
-def at(server: socket.socket) -> Destination:
+def destination(server: socket.socket) -> Destination:
     return server.family, server.getsockname()
 
 
 def received(server: socket.socket) -> list[bytes]:
-    """Return what has come, at least one datagram."""
+    """Return what has arrived, at least one datagram."""
     found = [server.recv(2000)]
     server.settimeout(0)
     while True:
@@ -99,14 +112,14 @@ def test_datagrams_arrive_by_either_protocol(
     assert [message for message, _ in warnings] == []
 
 
-def test_exporter_that_comes_later_gets_what_is_sent_then(
+def test_exporter_that_starts_later_receives_what_is_sent_then(
     server: Open, sender: Make, warnings: Warnings
 ) -> None:
-    place = at(server())
+    family, _ = destination(server())
     absent = server()
     port = absent.getsockname()[1]
     absent.close()
-    sending = sender(Names((place[0], ("127.0.0.1", port))), Clock())
+    sending = sender(Names((family, ("127.0.0.1", port))), Clock())
     for _ in range(5):
         sending.send([b"lost", b"lost too"])
     assert {fields["error"].errno for _, fields in warnings} == {errno.ECONNREFUSED}
@@ -116,63 +129,63 @@ def test_exporter_that_comes_later_gets_what_is_sent_then(
     assert received(exporter) == [b"a", b"b"]
 
 
-def test_exporter_that_restarts_is_found_again(server: Open, sender: Make) -> None:
+def test_exporter_that_restarts_receives_again(server: Open, sender: Make) -> None:
     exporter = server()
-    place = at(exporter)
-    sending = sender(Names(place), Clock())
+    address = destination(exporter)
+    sending = sender(Names(address), Clock())
     sending.send([b"before"])
     assert received(exporter) == [b"before"]
     exporter.close()
     sending.send([b"lost"])
-    exporter = server(port=place[1][1])
+    exporter = server(port=address[1][1])
     sending.send([b"after"])
     assert received(exporter) == [b"after"]
 
 
-def test_name_is_looked_up_each_minute_and_its_new_address_taken(
+def test_name_is_resolved_each_minute_and_its_new_address_used(
     server: Open, sender: Make, warnings: Warnings
 ) -> None:
     old, new = server(), server()
-    names, clock = Names(at(old)), Clock()
+    names, clock = Names(destination(old)), Clock()
     sending = sender(names, clock)
     sending.send([b"1"])
-    names.answer = [at(new)]
-    clock.now += RENEWAL_SECONDS - 1
+    names.answer = [destination(new)]
+    clock.now += RESOLVE_INTERVAL_SECONDS - 1
     sending.send([b"2"])
     assert received(old) == [b"1", b"2"]
     clock.now += 1
     sending.send([b"3"])
     assert received(new) == [b"3"]
-    assert names.asked == 2
+    assert names.calls == 2
     assert [message for message, _ in warnings] == []
 
 
-def test_name_is_looked_up_soon_while_sending_fails(server: Open, sender: Make) -> None:
+def test_name_is_resolved_soon_while_sending_fails(server: Open, sender: Make) -> None:
     old, new = server(), server()
-    names, clock = Names(at(old)), Clock()
+    names, clock = Names(destination(old)), Clock()
     sending = sender(names, clock)
     old.close()
     sending.send([b"lost", b"refused"])
     sending.send([b"refused"])
-    assert names.asked == 1
-    names.answer = [at(new)]
-    clock.now += RETRY_SECONDS
+    assert names.calls == 1
+    names.answer = [destination(new)]
+    clock.now += RETRY_INTERVAL_SECONDS
     sending.send([b"moved"])
     assert received(new) == [b"moved"]
 
 
-def test_last_good_address_stays_while_the_name_is_gone(
+def test_last_good_address_is_used_while_the_name_is_unknown(
     server: Open, sender: Make, warnings: Warnings
 ) -> None:
     exporter = server()
-    names, clock = Names(at(exporter)), Clock()
+    names, clock = Names(destination(exporter)), Clock()
     sending = sender(names, clock)
     sending.send([b"1"])
     names.answer = socket.gaierror(-3, "Temporary failure in name resolution")
-    clock.now += RENEWAL_SECONDS
+    clock.now += RESOLVE_INTERVAL_SECONDS
     sending.send([b"2"])
     assert received(exporter) == [b"1", b"2"]
-    assert [message for message, _ in warnings] == ["cannot resolve"]
+    assert [message for message, _ in warnings] == ["lookup failed"]
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("too long")])
@@ -184,63 +197,62 @@ def test_name_that_becomes_known_is_sent_to(
     names.answer = error
     sending = sender(names, clock)
     sending.send([b"lost"])
-    names.answer = [at(exporter)]
-    clock.now += RETRY_SECONDS
+    names.answer = [destination(exporter)]
+    clock.now += RETRY_INTERVAL_SECONDS
     sending.send([b"sent"])
     assert received(exporter) == [b"sent"]
-    assert [message for message, _ in warnings] == ["cannot resolve"]
+    assert [message for message, _ in warnings] == ["lookup failed"]
 
 
-def test_resolver_that_hangs_is_left_alone_and_sending_goes_on(
-    server: Open, sender: Make, warnings: Warnings, monkeypatch: pytest.MonkeyPatch
+def test_hanging_lookup_is_not_repeated_and_sending_continues(
+    server: Open, sender: Make, warnings: Warnings
 ) -> None:
-    monkeypatch.setattr("pombo_agent.transport.LOOKUP_SECONDS", 0.05)
-    exporter, clock, let_go = server(), Clock(), threading.Event()
-    asked = []
+    exporter, clock, release = server(), Clock(), threading.Event()
+    calls = []
 
     def lookup(_host: str, _port: int) -> list[Destination]:
-        asked.append(clock.now)
-        if len(asked) > 1:
-            assert let_go.wait(60), "the resolver was never let go"
-        return [at(exporter)]
+        calls.append(clock.now)
+        if len(calls) > 1:
+            assert release.wait(60), "the lookup was not released"
+        return [destination(exporter)]
 
-    sending = sender(lookup, clock)
+    sending = sender(lookup, clock, resolve_timeout=0.2)
     for number in range(4):
         sending.send([b"%d" % number])
-        clock.now += RENEWAL_SECONDS
-    let_go.set()
+        clock.now += RESOLVE_INTERVAL_SECONDS
+    release.set()
     assert received(exporter) == [b"0", b"1", b"2", b"3"]
-    assert len(asked) == 2
-    assert [message for message, _ in warnings] == ["resolver does not answer"]
+    assert len(calls) == 2
+    assert [message for message, _ in warnings] == ["lookup deadline exceeded"]
 
 
-def test_next_address_is_tried_where_nobody_listens_at_the_first(
+def test_next_address_is_used_where_no_exporter_listens_at_the_first(
     server: Open, sender: Make
 ) -> None:
     exporter, absent = server(), server("::1")
-    names = Names(at(absent), at(exporter))
+    names = Names(destination(absent), destination(exporter))
     absent.close()
     clock = Clock()
     sending = sender(names, clock)
     sending.send([b"lost", b"a", b"b"])
     assert received(exporter) == [b"a", b"b"]
-    clock.now += RETRY_SECONDS
+    clock.now += RETRY_INTERVAL_SECONDS
     sending.send([b"c"])
     assert received(exporter) == [b"c"]
 
 
-def test_address_that_cannot_be_connected_is_told_and_survived(
+def test_address_that_cannot_be_connected_is_logged_and_sending_continues(
     server: Open, sender: Make, warnings: Warnings
 ) -> None:
-    # The kernel refuses to send to everybody from a socket that did not ask for it.
-    nowhere: Destination = (socket.AF_INET, ("255.255.255.255", 9))
+    # The kernel refuses a broadcast address on a socket without SO_BROADCAST.
+    broadcast: Destination = (socket.AF_INET, ("255.255.255.255", 9))
     exporter = server()
-    names, clock = Names(nowhere), Clock()
+    names, clock = Names(broadcast), Clock()
     sending = sender(names, clock)
     sending.send([b"lost", b"lost"])
-    assert {message for message, _ in warnings} == {"cannot send"}
-    names.answer = [at(exporter)]
-    clock.now += RETRY_SECONDS
+    assert {message for message, _ in warnings} == {"send failed"}
+    names.answer = [destination(exporter)]
+    clock.now += RETRY_INTERVAL_SECONDS
     sending.send([b"sent"])
     assert received(exporter) == [b"sent"]
 
@@ -249,19 +261,19 @@ def test_datagram_that_is_too_large_costs_only_itself(
     server: Open, sender: Make, warnings: Warnings
 ) -> None:
     exporter = server()
-    sender(Names(at(exporter)), Clock()).send([b"a", b"x" * 70_000, b"b"])
+    sender(Names(destination(exporter)), Clock()).send([b"a", b"x" * 70_000, b"b"])
     assert received(exporter) == [b"a", b"b"]
     assert [fields["error"].errno for _, fields in warnings] == [errno.EMSGSIZE]
 
 
-def test_source_port_is_new_after_each_renewal(server: Open, sender: Make) -> None:
+def test_source_port_is_new_after_each_lookup(server: Open, sender: Make) -> None:
     exporter, clock = server(), Clock()
-    sending = sender(Names(at(exporter)), clock)
+    sending = sender(Names(destination(exporter)), clock)
     sources = []
     for _ in range(4):
         sending.send([b"a", b"b"])
         first, second = exporter.recvfrom(9)[1], exporter.recvfrom(9)[1]
         assert first == second
         sources.append(first)
-        clock.now += RENEWAL_SECONDS
+        clock.now += RESOLVE_INTERVAL_SECONDS
     assert len(set(sources)) > 1

@@ -1,28 +1,29 @@
-"""Filesystems that do not answer, as threads that the tests hold back."""
+"""Calls that hang, in threads that the tests release."""
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pombo_agent.collectors.mount_timeout import MOST_HANGING, Asker
+from pombo_agent.collectors.mount_timeout import MAX_HANGING, MountCaller
 from pombo_cli.logs import LimitedLogger
 
 Warnings = list[tuple[str, dict[str, Any]]]
 
 
 class Server:
-    """Answers each path with its length, but for those that hang until they are let go."""
+    """Returns the length of each path; some calls hang until they are released."""
 
     def __init__(self) -> None:
         self.hanging: dict[str, threading.Event] = {}
-        self.asked: list[str] = []
+        self.called: list[str] = []
+        self.threads: set[threading.Thread] = set()
 
     def __call__(self, path: str) -> int:
-        self.asked.append(path)
+        self.called.append(path)
+        self.threads.add(threading.current_thread())
         if path in self.hanging:
-            assert self.hanging[path].wait(60), f"{path} was never let go"
+            assert self.hanging[path].wait(60), f"{path} was not released"
         if path == "/forbidden":
             raise PermissionError(path)
         return len(path)
@@ -30,21 +31,27 @@ class Server:
     def hang(self, *paths: str) -> None:
         self.hanging |= {path: threading.Event() for path in paths}
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         for event in self.hanging.values():
             event.set()
+
+    def wait_for_threads(self) -> None:
+        for thread in self.threads:
+            thread.join(30)
+            assert not thread.is_alive(), "waited 30 s for the thread to end"
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server()
     yield server
-    server.let_go()
+    server.release()
 
 
-def test_every_path_is_answered(server: Server, log: LimitedLogger, warnings: Warnings) -> None:
-    assert Asker(server, log)(["/", "/home", "/"]) == {"/": 1, "/home": 5}
-    assert server.asked == ["/", "/home"]
+def test_every_path_has_its_result(server: Server, log: LimitedLogger, warnings: Warnings) -> None:
+    call = MountCaller(server, log, call_timeout=30, round_timeout=30)
+    assert call(["/", "/home", "/"]) == {"/": 1, "/home": 5}
+    assert server.called == ["/", "/home"]
     assert [message for message, _ in warnings] == []
 
 
@@ -52,22 +59,23 @@ def test_hung_mount_costs_only_itself(
     server: Server, log: LimitedLogger, warnings: Warnings
 ) -> None:
     server.hang("/nfs")
-    assert Asker(server, log)(["/", "/nfs", "/home"]) == {"/": 1, "/home": 5}
-    assert warnings == [("filesystem does not answer, left out", {"path": "/nfs"})]
+    call = MountCaller(server, log, call_timeout=0.5, round_timeout=30)
+    assert call(["/", "/nfs", "/home"]) == {"/": 1, "/home": 5}
+    assert warnings == [("skipped filesystem: stat has not returned", {"path": "/nfs"})]
 
 
-def test_hung_mount_is_not_asked_again_until_it_answers(server: Server, log: LimitedLogger) -> None:
+def test_hung_mount_is_not_called_again_until_its_call_returns(
+    server: Server, log: LimitedLogger
+) -> None:
     server.hang("/nfs")
-    ask = Asker(server, log)
+    call = MountCaller(server, log, call_timeout=0.5, round_timeout=30)
     for _ in range(3):
-        assert ask(["/nfs", "/"]) == {"/": 1}
-    assert server.asked.count("/nfs") == 1
+        assert call(["/nfs", "/"]) == {"/": 1}
+    assert server.called.count("/nfs") == 1
 
-    server.let_go()
-    end = time.monotonic() + 30
-    while ask(["/nfs", "/"]) != {"/nfs": 4, "/": 1}:
-        assert time.monotonic() < end, "waited 30 s for /nfs to be asked again"
-        time.sleep(0.01)
+    server.release()
+    server.wait_for_threads()
+    assert call(["/nfs", "/"]) == {"/nfs": 4, "/": 1}
 
 
 def test_many_hung_mounts_neither_hide_the_others_for_ever_nor_pile_up(
@@ -75,36 +83,33 @@ def test_many_hung_mounts_neither_hide_the_others_for_ever_nor_pile_up(
 ) -> None:
     hanging = [f"/nfs{number}" for number in range(8)]
     server.hang(*hanging)
-    ask = Asker(server, log)
-    found = [ask([*hanging, "/"]) for _ in range(4)]
+    call = MountCaller(server, log)
+    found = [call([*hanging, "/"]) for _ in range(4)]
     assert found[-1] == {"/": 1}
-    assert {path: server.asked.count(path) for path in hanging} == dict.fromkeys(hanging, 1)
-    message = "no time for filesystems behind those that do not answer"
-    assert (message, {"count": 4}) in warnings
+    assert {path: server.called.count(path) for path in hanging} == dict.fromkeys(hanging, 1)
+    assert ("skipped filesystems: stat deadline exceeded", {"count": 4}) in warnings
 
 
-def test_hanging_calls_are_bounded(
-    server: Server, log: LimitedLogger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pombo_agent.collectors.mount_timeout.PATIENCE_SECONDS", 0.001)
-    hanging = [f"/nfs{number}" for number in range(MOST_HANGING + 10)]
+def test_hanging_calls_are_bounded(server: Server, log: LimitedLogger) -> None:
+    hanging = [f"/nfs{number}" for number in range(MAX_HANGING + 10)]
     server.hang(*hanging)
-    ask = Asker(server, log)
+    call = MountCaller(server, log, call_timeout=0.001)
     for _ in range(3):
-        assert ask(hanging) == {}
-    assert len(server.asked) == MOST_HANGING
+        assert call(hanging) == {}
+    assert len(server.called) == MAX_HANGING
 
 
-def test_failing_mount_is_left_out_and_told(
+def test_failing_mount_is_skipped_and_logged(
     server: Server, log: LimitedLogger, warnings: Warnings
 ) -> None:
-    assert Asker(server, log)(["/forbidden", "/"]) == {"/": 1}
-    assert [message for message, _ in warnings] == ["filesystem left out"]
+    call = MountCaller(server, log, call_timeout=30, round_timeout=30)
+    assert call(["/forbidden", "/"]) == {"/": 1}
+    assert [message for message, _ in warnings] == ["skipped filesystem: stat failed"]
 
 
 def test_no_thread_is_left_behind(server: Server, log: LimitedLogger) -> None:
     before = set(threading.enumerate())
-    Asker(server, log)(["/", "/home"])
+    MountCaller(server, log)(["/", "/home"])
     for thread in set(threading.enumerate()) - before:
         thread.join(30)
         assert not thread.is_alive(), "waited 30 s for the thread to end"
