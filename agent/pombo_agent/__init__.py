@@ -1,3 +1,3 @@
-"""The agent: what a monitored host says of itself, sent over UDP."""
+"""The agent: sends metrics of its host to exporters over UDP."""
 
 __version__ = "0.1.0"

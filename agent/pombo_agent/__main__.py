@@ -1,4 +1,4 @@
-"""Start, loop and stop of ``pombo-agent``."""
+"""The command ``pombo-agent``: start, send reports, stop."""
 
 import logging
 import select
@@ -17,25 +17,25 @@ from pombo_agent import __version__
 from pombo_agent.collectors import COLLECTORS, Sources, usage
 from pombo_agent.collectors.mount_timeout import MountCaller
 from pombo_agent.options import Options, command
-from pombo_agent.report import Reporter, stamped, standing_parts
+from pombo_agent.report import Reporter, constant_parts, with_time
 from pombo_agent.schedule import ticks
 from pombo_agent.transport import Sender
 
-_BETWEEN_FAREWELLS_SECONDS = 0.005
-_BETWEEN_WARNINGS_SECONDS = 600.0  # of the same key
+_BYE_INTERVAL_SECONDS = 0.005
+_WARNING_INTERVAL_SECONDS = 600.0  # between two warnings of one key
 
 _log = logging.getLogger("pombo_agent")
 
 
 def _run(options: Options) -> None:
     header = Report(options.name, session=time.time_ns(), seq=0, interval=options.interval)
-    standing = standing_parts(options.labels)
-    _, left_out = split(stamped(header), standing)
-    if left_out:
-        raise click.UsageError(f"name or labels are too long for one datagram: {left_out[0]}")
+    constant = constant_parts(options.labels)
+    _, omitted = split(with_time(header), constant)
+    if omitted:
+        raise click.UsageError(f"name or labels are too long for one datagram: {omitted[0]}")
     logs.set_up(options.log_level, options.log_format)
 
-    limited = LimitedLogger(_log, _BETWEEN_WARNINGS_SECONDS)
+    limited = LimitedLogger(_log, _WARNING_INTERVAL_SECONDS)
     sources = Sources(
         options.procfs,
         options.sysfs,
@@ -44,53 +44,56 @@ def _run(options: Options) -> None:
         MountCaller(usage, limited),
     )
     collectors = {name: COLLECTORS[name] for name in options.collectors}
-    reporter = Reporter(header, standing, collectors, sources, limited)
+    reporter = Reporter(header, constant, collectors, sources, limited)
     if options.once:
         _print(reporter.datagrams(), options.format)
         return
-    wait = _until_signal()
+    wait = _wait_for_signal()
     senders = [Sender(server, limited, time.monotonic) for server in options.servers]
     servers = " ".join(map(str, options.servers))
-    started = {"version": __version__, "name": options.name, "servers": servers}
-    _log.info("agent started", extra={"fields": started})
+    fields = {"version": __version__, "name": options.name, "servers": servers}
+    _log.info("agent started", extra={"fields": fields})
 
     for _ in ticks(options.interval, time.monotonic, wait):
         datagrams = reporter.datagrams()
         for sender in senders:
             sender.send(datagrams)
 
-    for farewell in reporter.farewell():
+    for bye in reporter.byes():
         for sender in senders:
-            sender.send([farewell])
-        time.sleep(_BETWEEN_FAREWELLS_SECONDS)
+            sender.send([bye])
+        time.sleep(_BYE_INTERVAL_SECONDS)
     for sender in senders:
         sender.close()
     _log.info("agent stopped")
 
 
-def _print(datagrams: Sequence[bytes], how: str) -> None:
-    if how == "json":
+def _print(datagrams: Sequence[bytes], output_format: str) -> None:
+    if output_format == "json":
         sys.stdout.write("".join(f"{datagram.decode()}\n" for datagram in datagrams))
     else:
-        import shutil  # noqa: PLC0415 - neither is a part of an agent that stays
+        import shutil  # noqa: PLC0415 - not imported by an agent that sends
 
         from pombo_agent import text_report  # noqa: PLC0415
 
         width = shutil.get_terminal_size((100, 0)).columns
-        sys.stdout.write(text_report.text(datagrams, width))
+        sys.stdout.write(text_report.render(datagrams, width))
 
 
-def _until_signal() -> Callable[[float], bool]:
-    """Return a function that waits for some seconds, or less once told to stop: then it is true."""
-    woken, wakes = socket.socketpair()
-    wakes.settimeout(0)
-    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+def _wait_for_signal() -> Callable[[float], bool]:
+    """Return a function that waits for SIGTERM or SIGINT, for the seconds that it is given.
+
+    It returns true if a signal has arrived, then and in each later call.
+    """
+    reader, writer = socket.socketpair()
+    writer.settimeout(0)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
 
     def wait(seconds: float) -> bool:
-        assert wakes.fileno() >= 0  # kept open as long as this function
-        return bool(select.select([woken], [], [], seconds)[0])
+        assert writer.fileno() >= 0  # referenced here, so that it stays open
+        return bool(select.select([reader], [], [], seconds)[0])
 
     return wait
 

@@ -1,4 +1,4 @@
-"""The flags of ``pombo-agent``, and what they may say."""
+"""The flags of ``pombo-agent``."""
 
 import re
 import socket
@@ -42,7 +42,7 @@ _PSEUDO_FILESYSTEMS = (
     "tracefs",
 )
 
-_MACHINERY = (
+_SYSTEM_MOUNTS = (
     "dev",
     "proc",
     "sys",
@@ -51,25 +51,24 @@ _MACHINERY = (
     "var/lib/containers/storage/.+",
 )
 
-_PARTS_AND_MEMORY = (
+_PARTITIONS_LOOP_AND_RAM = (
     r"(fd|loop|ram)\d+",
     r"[hsv]d[a-z]\d+",
     r"xvd[a-z]\d+",
     r"nvme\d+n\d+p\d+",
 )
 
-#: What is left out unless the user says otherwise, by the name of the filter. The defaults
-#: have the effect of node_exporter's.
+#: The default of ``--collector.NAME-exclude``, by NAME. They have the effect of node_exporter's.
 FILTERS = {
     "filesystem.fs-types": f"^({'|'.join(_PSEUDO_FILESYSTEMS)})$",
-    "filesystem.mount-points": f"^/({'|'.join(_MACHINERY)})(/|$)",
-    "diskstats.device": f"^({'|'.join(_PARTS_AND_MEMORY)})$",
+    "filesystem.mount-points": f"^/({'|'.join(_SYSTEM_MOUNTS)})(/|$)",
+    "diskstats.device": f"^({'|'.join(_PARTITIONS_LOOP_AND_RAM)})$",
     "netdev.device": None,
 }
 
 
 class Options(NamedTuple):
-    """What the user wants. ``interval`` is in seconds."""
+    """The values of the flags. ``interval`` is in seconds."""
 
     servers: tuple[Address, ...]
     name: str
@@ -87,14 +86,14 @@ class Options(NamedTuple):
 
 
 class _Server(AddressType):
-    """An address to send to."""
+    """An address with a host and a port to send to."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Address:
         address = super().convert(value, param, ctx)
         if not address.host or not address.port:
-            self.fail(f"{value!r} is nowhere to send to: write host or host:port", param, ctx)
+            self.fail(f"{value!r} is no destination: write host or host:port", param, ctx)
         return address
 
 
@@ -123,7 +122,7 @@ class _Label(click.ParamType[tuple[str, str]]):
 
 
 class _Pattern(click.ParamType["re.Pattern[str]"]):
-    """A regular expression, found anywhere in the name unless anchored."""
+    """A regular expression, which matches anywhere in a name unless it is anchored."""
 
     name = "regex"
 
@@ -157,63 +156,72 @@ def _labels(
     return labels
 
 
+def _plural(filter_name: str) -> str:
+    """Return what a filter keeps or excludes: ``mount points`` for ``filesystem.mount-points``."""
+    return filter_name.partition(".")[2].replace("-", " ").removesuffix("s") + "s"
+
+
 _FLAGS = [
     flag(
         "server",
         type=_Server(),
         multiple=True,
         metavar="HOST[:PORT]",
-        help="Exporter to send to, on port 5005 unless given; repeat it for several.  [required]",
+        help="Exporter to send reports to; may be repeated.  [port: 5005]  [required]",
     ),
     flag(
         "name",
         default=socket.gethostname,
         callback=_name,
-        help="What this host is called: its `instance` label.  [default: its hostname]",
+        help="Name of this host, its `instance` label.  [default: hostname]",
     ),
     flag(
         "interval",
         type=Duration(0.1, 3600),
         default="5s",
         show_default=True,
-        help="Time between two reports.",
+        help="Time between reports.",
     ),
     flag(
         "label",
         type=_Label(),
         multiple=True,
         callback=_labels,
-        help="Label to put on `pombo_host_info`; repeat it for several.",
+        help="Label of `pombo_host_info`; may be repeated.",
     ),
     *(
-        switch(f"collector.{name}", default=True, help=f"Report {name}.  [default: on]")
+        switch(
+            f"collector.{name}",
+            default=True,
+            help=f"Enable the {name} collector.  [default: enabled]",
+        )
         for name in COLLECTORS
     ),
     *(
         flag(
             f"collector.{name}-{verb}",
             type=_Pattern(),
-            help=f"{verb.capitalize()} what this finds.  [default: {default}]",
+            help=f"Regexp of {_plural(name)} to {verb}.  [default: {default}]",
         )
         for name, exclude in FILTERS.items()
         for verb, default in (("exclude", exclude or "none"), ("include", "all"))
     ),
-    flag("path.procfs", type=Path, default="/proc", show_default=True, help="Where proc is."),
-    flag("path.sysfs", type=Path, default="/sys", show_default=True, help="Where sys is."),
+    flag("path.procfs", type=Path, default="/proc", show_default=True, help="procfs mountpoint."),
+    flag("path.sysfs", type=Path, default="/sys", show_default=True, help="sysfs mountpoint."),
     flag(
         "path.rootfs",
         type=Path,
         default="/",
         show_default=True,
-        help="Where the host's root is mounted, in a container.",
+        help="rootfs mountpoint; in a container, where the host's root is mounted.",
     ),
-    flag("once", is_flag=True, help="Print one report and end; no exporter is needed."),
+    flag("once", is_flag=True, help="Print one report to standard output and exit."),
     flag(
         "format",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="How --once prints: for people, or the datagrams, one a line.",
+        help="Output format of --once: text for people, or one datagram per line.",
     ),
     log_flags,
     click.version_option(__version__, prog_name="pombo-agent"),
@@ -221,13 +229,13 @@ _FLAGS = [
 
 
 def command(run: Callable[[Options], None]) -> click.Command:
-    """Return the command that reads the flags and hands them to ``run``."""
+    """Return the command that parses the flags and calls ``run`` with them."""
 
     def main(**given: Any) -> None:
         run(_options(given))
 
     built = click.command(
-        "pombo-agent", help="Send what this host measures to Pombo exporters, over UDP."
+        "pombo-agent", help="Send metrics of this host to Pombo exporters over UDP."
     )(main)
     for decorate in _FLAGS:
         decorate(built)
@@ -236,7 +244,7 @@ def command(run: Callable[[Options], None]) -> click.Command:
 
 def _options(given: Mapping[str, Any]) -> Options:
     if not given["server"] and not given["once"]:
-        raise click.UsageError("--server is missing: give the exporter's, or --once to look here")
+        raise click.UsageError("give --server, or --once to print one report")
     return Options(
         servers=tuple(dict.fromkeys(given["server"])),
         name=given["name"],

@@ -1,4 +1,4 @@
-"""When to report: at whole multiples of the interval after the start, whatever a report takes."""
+"""The times of reports: whole multiples of the interval after the start."""
 
 from collections.abc import Callable, Iterator
 from math import ceil
@@ -7,10 +7,11 @@ from math import ceil
 def ticks(
     interval: float, clock: Callable[[], float], wait: Callable[[float], bool]
 ) -> Iterator[float]:
-    """Yield the time of each tick, first at once, until ``wait`` says to stop.
+    """Yield the time of each tick, the first one immediately, until ``wait`` returns true.
 
-    A tick that passes while the caller is busy, or while the machine sleeps, is skipped: it is
-    never made up for in a burst. ``wait`` takes seconds and returns true to end.
+    A tick that passes while the caller is busy, or while the machine sleeps, is skipped and not
+    caught up. All times are in seconds of ``clock``. ``wait`` takes the seconds to wait and
+    returns true to stop.
     """
     start, number = clock(), 0
     while True:

@@ -1,4 +1,4 @@
-"""A report as people read it: its datagrams put together again, with units."""
+"""A report as text for people: its datagrams joined, its values with units."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -9,42 +9,42 @@ from msgspec.structs import asdict, astuple
 from pombo_cli import human
 from pombo_wire import MAPS, SECTIONS, Record, Report, Table, decode
 
-Format = Callable[[float], str]
+Formatter = Callable[[float], str]
 
 _INDENT: Final = "  "
 _GAP: Final = "  "
 
 
-def _moment(unix: float) -> str:
+def _timestamp(unix: float) -> str:
     return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _with(unit: str) -> Format:
+def _with_unit(unit: str) -> Formatter:
     return lambda value: f"{human.number(value)} {unit}"
 
 
-#: How the values of a section are written, unless the table below or their name says otherwise.
-_SECTIONS: dict[str, Format] = {
+#: The formatter of a section's values. `_FIELDS` and `_ENDINGS` come before it.
+_SECTIONS: dict[str, Formatter] = {
     "cpu": human.span,
     "memory": human.size,
     "swap": human.size,
     "pressure": human.span,
     "udp_queues": human.size,
-    "temperatures": _with("°C"),
-    "thermal_zones": _with("°C"),
-    "fans": _with("rpm"),
+    "temperatures": _with_unit("°C"),
+    "thermal_zones": _with_unit("°C"),
+    "fans": _with_unit("rpm"),
 }
 
-_FIELDS: dict[tuple[str, str], Format] = {
-    ("system", "boot_time"): _moment,
-    ("system", "time"): _moment,
+_FIELDS: dict[tuple[str, str], Formatter] = {
+    ("system", "boot_time"): _timestamp,
+    ("system", "time"): _timestamp,
     ("system", "uptime"): human.span,
-    ("system", "entropy_available"): _with("bit"),
-    ("system", "entropy_pool"): _with("bit"),
+    ("system", "entropy_available"): _with_unit("bit"),
+    ("system", "entropy_pool"): _with_unit("bit"),
     ("filesystems", "size"): human.size,
     ("filesystems", "free"): human.size,
     ("filesystems", "available"): human.size,
-    ("interfaces", "mtu"): _with("B"),
+    ("interfaces", "mtu"): _with_unit("B"),
     ("interfaces", "speed"): human.speed,
     ("time_zone", "offset"): human.span,
     ("collectors", "seconds"): human.span,
@@ -54,11 +54,11 @@ _FIELDS: dict[tuple[str, str], Format] = {
     },
 }
 
-_ENDINGS: tuple[tuple[str, Format], ...] = (("_bytes", human.size), ("_seconds", human.span))
+_ENDINGS: tuple[tuple[str, Formatter], ...] = (("_bytes", human.size), ("_seconds", human.span))
 
 
-def text(datagrams: Sequence[bytes], width: int) -> str:
-    """Return what these datagrams of one report say, in lines of ``width`` where they can be."""
+def render(datagrams: Sequence[bytes], width: int) -> str:
+    """Return the datagrams of one report as text, in lines of ``width`` where columns fit."""
     reports = [decode(datagram) for datagram in datagrams]
     return "\n".join(chain(_head(reports, sum(map(len, datagrams))), _body(reports, width), [""]))
 
@@ -69,7 +69,7 @@ def _head(reports: Sequence[Report], length: int) -> Iterator[str]:
     count = f"{len(reports)} datagram{'s' if len(reports) > 1 else ''} of {human.size(length)}"
     yield f"{human.printable(first.host)}: reports every {every}, in {count}"
     if first.time is not None:
-        yield f"at {_moment(first.time)}"
+        yield f"at {_timestamp(first.time)}"
 
 
 def _body(reports: Sequence[Report], width: int) -> Iterator[str]:
@@ -87,30 +87,30 @@ def _body(reports: Sequence[Report], width: int) -> Iterator[str]:
 
 def _pairs(section: str, found: Iterable[Record | dict[str, Any]]) -> Iterator[str]:
     """Yield a line for each value of a record or a map."""
-    said: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for part in found:
-        said |= asdict(part) if isinstance(part, Record) else part
-    known = {name: value for name, value in said.items() if value not in (None, "")}
+        values |= asdict(part) if isinstance(part, Record) else part
+    known = {name: value for name, value in values.items() if value not in (None, "")}
     longest = max(map(len, known), default=0)
     for name, value in known.items():
-        yield f"{_INDENT}{name:{longest}}{_GAP}{_word(section, name, value)}"
+        yield f"{_INDENT}{name:{longest}}{_GAP}{_cell(section, name, value)}"
 
 
 def _table(section: str, parts: Sequence[Table], width: int) -> Iterator[str]:
-    """Yield a table; columns beyond the width follow below, after the names of the rows again."""
+    """Yield a table; columns beyond ``width`` follow below, with the keys of the rows again."""
     columns: dict[str, tuple[Any, ...]] = dict.fromkeys(parts[0].__struct_fields__, ())
     for part in parts:
         rows = len(astuple(part)[0])
         for name, values in asdict(part).items():
             columns[name] += (None,) * rows if values is None else values
-    written = [
-        [name, *(_word(section, name, value) for value in values)]
+    cells = [
+        [name, *(_cell(section, name, value) for value in values)]
         for name, values in columns.items()
         if any(value not in (None, "") for value in values)
     ]
     texts = parts[0].__struct_fields__[: parts[0].label_columns]
-    keys = [column for column in written if column[0] in texts[: parts[0].key_columns]]
-    rest = written[len(keys) :]
+    keys = [column for column in cells if column[0] in texts[: parts[0].key_columns]]
+    rest = cells[len(keys) :]
     while True:
         shown, used = [*keys], sum(map(_width, keys))
         while rest and (len(shown) == len(keys) or used + _width(rest[0]) <= width):
@@ -126,21 +126,21 @@ def _width(column: Sequence[str]) -> int:
 
 
 def _aligned(columns: Sequence[Sequence[str]], texts: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of a table: texts to the left, numbers to the right."""
-    filled = [
+    """Yield the lines of a table: texts aligned left, numbers right."""
+    padded = [
         [cell.ljust(wide) if column[0] in texts else cell.rjust(wide) for cell in column]
         for column in columns
         for wide in [max(map(len, column))]
     ]
-    for row in zip(*filled, strict=True):
+    for row in zip(*padded, strict=True):
         yield (_INDENT + _GAP.join(row)).rstrip()
 
 
-def _word(section: str, name: str, value: float | str | None) -> str:
+def _cell(section: str, name: str, value: float | str | None) -> str:
     if value is None:
         return human.UNKNOWN
     if isinstance(value, str):
         return human.printable(value) or human.UNKNOWN
-    by_name = next((made for ending, made in _ENDINGS if name.endswith(ending)), None)
-    made = _FIELDS.get((section, name)) or by_name or _SECTIONS.get(section, human.number)
-    return made(value)
+    by_ending = next((each for ending, each in _ENDINGS if name.endswith(ending)), None)
+    formatter = _FIELDS.get((section, name)) or by_ending or _SECTIONS.get(section, human.number)
+    return formatter(value)

@@ -15,7 +15,7 @@ import msgspec
 from pombo_agent.collectors import COLLECTORS, Filter, Sources, usage
 from pombo_agent.collectors.mount_timeout import MountCaller
 from pombo_agent.options import FILTERS
-from pombo_agent.report import Reporter, standing_parts
+from pombo_agent.report import Reporter, constant_parts
 from pombo_cli.logs import LimitedLogger
 from pombo_wire import MAPS, SECTIONS, Report
 
@@ -31,7 +31,7 @@ def reporter() -> Reporter:
     }
     sources = Sources(Path("/proc"), Path("/sys"), Path("/"), filters, MountCaller(usage, log))
     header = Report("web-17.example.net", session=time.time_ns(), seq=0, interval=5)
-    return Reporter(header, standing_parts({}), COLLECTORS, sources, log)
+    return Reporter(header, constant_parts({}), COLLECTORS, sources, log)
 
 
 def sizes(datagrams: list[bytes]) -> Counter[str]:

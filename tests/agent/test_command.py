@@ -1,4 +1,4 @@
-"""The command: its flags, and a whole agent as a process of its own."""
+"""The command: its flags, and an agent as a process."""
 
 import os
 import re
@@ -18,23 +18,23 @@ from pombo_wire import Report, decode
 PROGRAM = [sys.executable, "-m", "pombo_agent"]
 
 
-def asked(*arguments: str, **variables: str) -> Options:
-    """Return what the flags and variables are read as."""
+def parsed(*arguments: str, **variables: str) -> Options:
+    """Return the options of these flags and variables."""
     given: list[Options] = []
     result = CliRunner().invoke(command(given.append), arguments, env=variables)
     assert result.exit_code == 0, result.output
     return given[0]
 
 
-def refused(*arguments: str, **variables: str) -> str:
-    """Return what is said to flags that cannot be."""
+def usage_error(*arguments: str, **variables: str) -> str:
+    """Return the error message about these flags and variables."""
     result: Result = CliRunner().invoke(command(lambda _: None), arguments, env=variables)
     assert result.exit_code == 2, result.output
     return result.output
 
 
-def test_server_is_all_that_must_be_given() -> None:
-    options = asked("--server", "exporter")
+def test_only_the_server_is_required() -> None:
+    options = parsed("--server", "exporter")
     assert options.servers == (Address("exporter", 5005),)
     assert options.name == socket.gethostname()
     assert options.interval == 5
@@ -45,28 +45,28 @@ def test_server_is_all_that_must_be_given() -> None:
 
 
 def test_lists_in_variables_are_split_at_white_space() -> None:
-    options = asked(POMBO_SERVER="a [::1]:7", POMBO_LABEL="rack=7 room=b=c", POMBO_NAME="pi")
+    options = parsed(POMBO_SERVER="a [::1]:7", POMBO_LABEL="rack=7 room=b=c", POMBO_NAME="pi")
     assert options.servers == (Address("a", 5005), Address("::1", 7))
     assert options.labels == {"rack": "7", "room": "b=c"}
     assert options.name == "pi"
 
 
-def test_collector_is_switched_by_flag_and_by_variable() -> None:
-    off = asked("--server=a", "--no-collector.cpu", POMBO_COLLECTOR_NETDEV="false").collectors
+def test_collector_is_disabled_by_flag_and_by_variable() -> None:
+    off = parsed("--server=a", "--no-collector.cpu", POMBO_COLLECTOR_NETDEV="false").collectors
     assert "cpu" not in off
     assert "netdev" not in off
-    assert "netdev" in asked("--server=a", "--collector.netdev").collectors
+    assert "netdev" in parsed("--server=a", "--collector.netdev").collectors
 
 
-def test_include_replaces_what_is_left_out_by_default() -> None:
-    options = asked("--server=a", "--collector.diskstats.device-include=^loop")
+def test_include_replaces_the_default_exclude() -> None:
+    options = parsed("--server=a", "--collector.diskstats.device-include=^loop")
     keeps = options.filters["diskstats.device"].keeps
     assert keeps("loop0")
     assert not keeps("sda")
 
 
-def test_exclude_replaces_what_is_left_out_by_default() -> None:
-    options = asked("--server=a", "--collector.filesystem.mount-points-exclude=^/home")
+def test_exclude_replaces_the_default_exclude() -> None:
+    options = parsed("--server=a", "--collector.filesystem.mount-points-exclude=^/home")
     keeps = options.filters["filesystem.mount-points"].keeps
     assert keeps("/proc")
     assert not keeps("/home/me")
@@ -104,8 +104,8 @@ def test_default_filters_exclude_what_is_no_storage(name: str, kept: str, exclud
     ("arguments", "remedy"),
     [
         ([], "--server"),
-        (["--server=:5005"], "nowhere to send to"),
-        (["--server=a:0"], "nowhere to send to"),
+        (["--server=:5005"], "is no destination"),
+        (["--server=a:0"], "is no destination"),
         (["--server=a:b"], "is no address"),
         (["--server=a", "--name="], "1 to 253 characters"),
         (["--server=a", f"--name={'x' * 254}"], "1 to 253 characters"),
@@ -131,14 +131,12 @@ def test_default_filters_exclude_what_is_no_storage(name: str, kept: str, exclud
         (["--server=a", "--collector.nonsense"], "No such option"),
     ],
 )
-def test_flag_that_cannot_be_is_refused_with_what_to_write(
-    arguments: list[str], remedy: str
-) -> None:
-    assert remedy in refused(*arguments)
+def test_invalid_flag_is_refused_with_a_remedy(arguments: list[str], remedy: str) -> None:
+    assert remedy in usage_error(*arguments)
 
 
 @pytest.mark.integration
-def test_labels_too_long_for_a_datagram_are_refused_at_the_start() -> None:
+def test_labels_too_long_for_a_datagram_are_refused_at_start() -> None:
     labels = [f"--label=a{number}={'x' * 250}" for number in range(5)]
     agent = [*PROGRAM, "--server=127.0.0.1", *labels]
     ended = subprocess.run(agent, check=False, capture_output=True, text=True, timeout=60)
@@ -147,7 +145,7 @@ def test_labels_too_long_for_a_datagram_are_refused_at_the_start() -> None:
 
 
 def once(*arguments: str) -> str:
-    """Return what an agent prints of one report."""
+    """Return what ``--once`` prints."""
     agent = [*PROGRAM, "--once", "--name=pi", "--label=rack=7", *arguments]
     ended = subprocess.run(agent, check=False, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
@@ -155,7 +153,7 @@ def once(*arguments: str) -> str:
 
 
 @pytest.mark.integration
-def test_one_report_is_printed_for_people_without_an_exporter() -> None:
+def test_once_prints_a_report_as_text_without_an_exporter() -> None:
     lines = once().splitlines()
     assert lines[0].startswith("pi: reports every 5 s, in ")
     assert "  rack  7" in lines
@@ -167,7 +165,7 @@ def test_one_report_is_printed_for_people_without_an_exporter() -> None:
 
 
 @pytest.mark.integration
-def test_datagrams_of_one_report_are_printed_as_they_would_be_sent() -> None:
+def test_once_prints_the_datagrams_of_a_report_as_json() -> None:
     printed = once("--format=json", "--interval=7s").splitlines()
     reports = [decode(line.encode()) for line in printed]
     assert len(reports) > 1
@@ -215,17 +213,17 @@ def server(exporter: socket.socket) -> str:
 
 
 def until_bye(exporter: socket.socket) -> list[Report]:
-    """Return what comes, up to the third farewell."""
+    """Return the reports that arrive, up to the third bye."""
     reports: list[Report] = []
     while sum(report.bye for report in reports) < 3:
         reports.append(decode(exporter.recv(2000)))
-        assert len(reports) < 1000, "waited for three farewells among 1000 datagrams"
+        assert len(reports) < 1000, "waited for three byes among 1000 datagrams"
     return reports
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_agent_reports_everything_and_says_farewell(
+def test_agent_reports_everything_and_ends_its_session_with_bye(
     number: signal.Signals, start: Start, exporter: Callable[[], socket.socket]
 ) -> None:
     listening = exporter()
@@ -246,13 +244,13 @@ def test_agent_reports_everything_and_says_farewell(
 
 
 @pytest.mark.integration
-def test_every_server_gets_every_datagram_and_one_that_is_gone_hinders_none(
+def test_every_server_receives_every_datagram_although_one_is_down(
     start: Start, exporter: Callable[[], socket.socket]
 ) -> None:
-    one, two, gone = exporter(), exporter(), exporter()
-    nobody = server(gone)
-    gone.close()
-    agent = start(nobody, server(one), server(two), "--interval=100ms")
+    one, two, stopped = exporter(), exporter(), exporter()
+    unreachable = server(stopped)
+    stopped.close()
+    agent = start(unreachable, server(one), server(two), "--interval=100ms")
     got = [[listening.recv(2000) for _ in range(10)] for listening in (one, two)]
     assert got[0] == got[1]
     agent.terminate()
@@ -261,7 +259,7 @@ def test_every_server_gets_every_datagram_and_one_that_is_gone_hinders_none(
     lines = agent.stderr.read().decode().splitlines()
     refusals = [line for line in lines if "Connection refused" in line]
     assert len(refusals) == 1
-    assert nobody.removeprefix("--server=") in refusals[0]
+    assert unreachable.removeprefix("--server=") in refusals[0]
 
 
 @pytest.mark.integration

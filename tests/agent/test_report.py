@@ -1,11 +1,11 @@
-"""Reports of whatever the collectors say, numbered within the session."""
+"""Reports of what collectors return, numbered within the session."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from pombo_agent.collectors import Collector, NoDataError, Sources
-from pombo_agent.report import Reporter, standing_parts
+from pombo_agent.report import Reporter, constant_parts
 from pombo_cli.logs import LimitedLogger
 from pombo_wire import Disks, Memory, Part, Report, System, decode
 
@@ -27,7 +27,7 @@ def clock(_: Sources) -> list[Part]:
     return [("system", System(time=1.5)), ("memory", Memory(free=400))]
 
 
-def lacking(_: Sources) -> list[Part]:
+def no_data(_: Sources) -> list[Part]:
     raise NoDataError("no such device")
 
 
@@ -53,12 +53,12 @@ def reporter(this_machine: Sources, log: LimitedLogger) -> Make:
     def make(
         collectors: Mapping[str, Collector], labels: Mapping[str, str] | None = None
     ) -> Reporter:
-        return Reporter(HEADER, standing_parts(labels or {}), collectors, this_machine, log)
+        return Reporter(HEADER, constant_parts(labels or {}), collectors, this_machine, log)
 
     return make
 
 
-def test_report_says_who_when_and_what(reporter: Make) -> None:
+def test_report_has_host_time_labels_and_sections(reporter: Make) -> None:
     (datagram,) = reporter({"meminfo": memory, "system": system}, {"rack": "7"}).datagrams()
     report = decode(datagram)
     assert (report.host, report.session, report.seq, report.interval) == ("pi", 7, 0, 5)
@@ -73,29 +73,29 @@ def test_report_says_who_when_and_what(reporter: Make) -> None:
 
 def test_every_datagram_has_the_next_number_of_the_session(reporter: Make) -> None:
     reporting = reporter({"diskstats": disks})
-    datagrams = [*reporting.datagrams(), *reporting.datagrams(), *reporting.farewell()]
+    datagrams = [*reporting.datagrams(), *reporting.datagrams(), *reporting.byes()]
     assert [decode(datagram).seq for datagram in datagrams] == list(range(len(datagrams)))
     assert len(datagrams) > 9
 
 
-def test_farewell_says_so_three_times_and_nothing_else(reporter: Make) -> None:
-    farewell = [decode(datagram) for datagram in reporter({"meminfo": memory}).farewell()]
-    assert farewell == [Report("pi", session=7, seq=seq, interval=5, bye=True) for seq in range(3)]
+def test_bye_is_three_datagrams_without_sections(reporter: Make) -> None:
+    byes = [decode(datagram) for datagram in reporter({"meminfo": memory}).byes()]
+    assert byes == [Report("pi", session=7, seq=seq, interval=5, bye=True) for seq in range(3)]
 
 
-@pytest.mark.parametrize("culprit", [broken, forbidden, nameless])
+@pytest.mark.parametrize("faulty", [broken, forbidden, nameless])
 def test_failing_collector_costs_its_own_section_alone(
-    culprit: Collector, reporter: Make, warnings: Warnings
+    faulty: Collector, reporter: Make, warnings: Warnings
 ) -> None:
-    (datagram,) = reporter({"culprit": culprit, "system": system}).datagrams()
+    (datagram,) = reporter({"faulty": faulty, "system": system}).datagrams()
     report = decode(datagram)
     assert report.system == System(load1=0.5)
     assert report.memory is None
     assert report.disks is None
-    assert [fields["collector"] for _, fields in warnings] == ["culprit"]
+    assert [fields["collector"] for _, fields in warnings] == ["faulty"]
 
 
-def test_collectors_of_the_same_record_make_one(reporter: Make) -> None:
+def test_records_of_one_section_are_merged(reporter: Make) -> None:
     collectors = {"meminfo": memory, "loadavg": system, "time": clock}
     (datagram,) = reporter(collectors).datagrams()
     report = decode(datagram)
@@ -103,19 +103,19 @@ def test_collectors_of_the_same_record_make_one(reporter: Make) -> None:
     assert report.memory == Memory(total=1000, free=400)
 
 
-def test_report_says_how_each_collector_fared(reporter: Make, warnings: Warnings) -> None:
-    collectors = {"meminfo": memory, "culprit": broken, "dmi": lacking}
+def test_report_has_duration_and_success_of_each_collector(
+    reporter: Make, warnings: Warnings
+) -> None:
+    collectors = {"meminfo": memory, "faulty": broken, "dmi": no_data}
     (datagram,) = reporter(collectors).datagrams()
-    fared = decode(datagram).collectors
-    assert fared
-    assert (fared.collector, fared.success) == (("meminfo", "culprit", "dmi"), (1, 0, 0))
-    assert fared.seconds
-    assert all(seconds >= 0 for seconds in fared.seconds)
-    assert [fields["collector"] for _, fields in warnings] == ["culprit"], (
-        "only failures are logged"
-    )
+    outcomes = decode(datagram).collectors
+    assert outcomes
+    assert (outcomes.collector, outcomes.success) == (("meminfo", "faulty", "dmi"), (1, 0, 0))
+    assert outcomes.seconds
+    assert all(seconds >= 0 for seconds in outcomes.seconds)
+    assert [fields["collector"] for _, fields in warnings] == ["faulty"], "only failures are logged"
 
 
-def test_host_with_nothing_to_say_still_reports(reporter: Make) -> None:
-    (datagram,) = reporter({"culprit": broken}).datagrams()
+def test_report_without_data_is_still_sent(reporter: Make) -> None:
+    (datagram,) = reporter({"faulty": broken}).datagrams()
     assert decode(datagram).host == "pi"

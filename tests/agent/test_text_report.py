@@ -1,4 +1,4 @@
-"""A report as people read it."""
+"""A report as text for people."""
 
 import re
 
@@ -20,22 +20,22 @@ from pombo_wire import (
 )
 
 
-def read(*parts: Part, width: int = 100, host: str = "pi") -> list[str]:
+def rendered(*parts: Part, width: int = 100, host: str = "pi") -> list[str]:
     header = Report(host, session=1, seq=0, time=1_800_000_000.0, interval=5.0)
     reports, left_out = split(header, parts)
     assert not left_out
-    return text_report.text([encode(report) for report in reports], width).splitlines()
+    return text_report.render([encode(report) for report in reports], width).splitlines()
 
 
-def test_head_says_who_reports_and_in_how_many_datagrams() -> None:
-    assert read()[:2] == [
+def test_head_has_the_host_and_the_number_of_datagrams() -> None:
+    assert rendered()[:2] == [
         "pi: reports every 5 s, in 1 datagram of 68 B",
         "at 2027-01-15 08:00:00 UTC",
     ]
 
 
 def test_values_of_a_record_have_their_units() -> None:
-    lines = read(
+    lines = rendered(
         ("memory", Memory(total=2**34, free=512.0)),
         ("system", System(uptime=7325.0, boot_time=0.0, load1=0.25, entropy_pool=256.0)),
         ("info", Info(agent="pombo-agent 1")),
@@ -57,27 +57,29 @@ def test_values_of_a_record_have_their_units() -> None:
     ]
 
 
-def test_rows_of_a_table_are_aligned_and_columns_that_nobody_has_left_out() -> None:
+def test_rows_of_a_table_are_aligned_and_empty_columns_omitted() -> None:
     cpu = Cpu(("0", "10"), user=(60.0, 1.0), idle=(0.0, 90.0))
-    assert read(("cpu", cpu))[4:] == [
+    assert rendered(("cpu", cpu))[4:] == [
         "  cpu   user        idle",
         "  0    1 min         0 s",
         "  10     1 s  1 min 30 s",
     ]
 
 
-def test_table_of_several_datagrams_is_one_again() -> None:
+def test_table_of_several_datagrams_is_joined() -> None:
     count = 100
     names = tuple(f"disk{number}" for number in range(count))
     disks = Disks(names, reads=(1.0,) * count, read_bytes=(2048.0,) * count)
-    lines = read(("disks", disks))
+    lines = rendered(("disks", disks))
     assert lines.count("disks") == 1
     assert "in 2 datagrams of" in lines[0]
     assert [line.split() for line in lines[5:]] == [[name, "1", "2.0", "KiB"] for name in names]
 
 
-def test_row_without_a_value_that_others_have_shows_that_it_is_unknown() -> None:
-    lines = read(("disks", Disks(("a",), reads=(1.0,))), ("disks", Disks(("b",), writes=(2.0,))))
+def test_missing_value_of_a_row_is_a_dash() -> None:
+    lines = rendered(
+        ("disks", Disks(("a",), reads=(1.0,))), ("disks", Disks(("b",), writes=(2.0,)))
+    )
     assert lines[4:] == [
         "  device  reads  writes",
         "  a           1       -",
@@ -85,11 +87,11 @@ def test_row_without_a_value_that_others_have_shows_that_it_is_unknown() -> None
     ]
 
 
-def test_wide_table_goes_on_below_with_the_names_of_its_rows() -> None:
+def test_wide_table_continues_below_with_the_keys_of_its_rows() -> None:
     filesystems = Filesystems(
         ("/",), ("/dev/sda",), ("ext4",), size=(1e12,), free=(1e11,), available=(1e10,)
     )
-    lines = read(("filesystems", filesystems), width=60)[4:]
+    lines = rendered(("filesystems", filesystems), width=60)[4:]
     assert max(map(len, lines)) <= 60
     assert [line.split()[0] for line in lines] == ["mountpoint", "/"] * 2
     assert re.search(r"\bsize\b", lines[0])
@@ -97,14 +99,14 @@ def test_wide_table_goes_on_below_with_the_names_of_its_rows() -> None:
 
 
 @pytest.mark.parametrize("width", [0, 1, 10])
-def test_width_that_nothing_fits_into_loses_nothing(width: int) -> None:
-    text = " ".join(read(("disks", Disks(("sda",), reads=(1.0,), writes=(2.0,))), width=width))
+def test_no_column_is_lost_in_a_small_width(width: int) -> None:
+    text = " ".join(rendered(("disks", Disks(("sda",), reads=(1.0,), writes=(2.0,))), width=width))
     assert "reads" in text
     assert "writes" in text
 
 
-def test_maps_and_labels_and_gauges_are_told() -> None:
-    lines = read(
+def test_maps_labels_and_gauges_are_shown() -> None:
+    lines = rendered(
         ("labels", {"rack": "7"}),
         ("gauges", {"room_temperature_celsius": 21.5}),
         ("meminfo", {"MemTotal_bytes": 2048.0, "HugePages_Total": 3.0}),
@@ -115,14 +117,14 @@ def test_maps_and_labels_and_gauges_are_told() -> None:
     assert "  HugePages_Total  3" in lines
 
 
-def test_temperature_below_zero_is_told_in_degrees() -> None:
-    lines = read(("temperatures", Temperatures(("chip",), ("temp1",), celsius=(-3.5,))))
+def test_temperature_below_zero_is_shown_in_degrees() -> None:
+    lines = rendered(("temperatures", Temperatures(("chip",), ("temp1",), celsius=(-3.5,))))
     assert lines[-1].endswith("-3.5 °C")
 
 
 def test_names_cannot_move_the_cursor() -> None:
     hostile = "\x1b[2J\r\nx"
-    lines = read(
+    lines = rendered(
         ("disks", Disks((hostile,), reads=(1.0,))),
         ("info", Info(system=hostile)),
         ("labels", {"rack": hostile}),
@@ -132,6 +134,6 @@ def test_names_cannot_move_the_cursor() -> None:
     assert sum("\\x1b[2J\\r\\nx" in line for line in lines) == 4
 
 
-def test_datagram_that_only_has_a_header_is_read() -> None:
+def test_datagram_that_only_has_a_header_is_shown() -> None:
     bare = encode(replace(Report("pi"), seq=None))
-    assert text_report.text([bare], 80) == "pi: reports every -, in 1 datagram of 13 B\n"
+    assert text_report.render([bare], 80) == "pi: reports every -, in 1 datagram of 13 B\n"

@@ -1,4 +1,4 @@
-"""The subjects that the agent reports, one file each, and the one table that names them."""
+"""The collectors, one subject in one file, and the table of their names."""
 
 import sys
 from collections.abc import Callable
@@ -28,8 +28,8 @@ from pombo_agent.collectors.sources import Filter, NoDataError, Sources, Usage
 
 Collector = Callable[[Sources], list[Part]]
 
-#: Each collector by the name that switches it, ``--no-collector.NAME``: node_exporter's name
-#: where it has one. The order is that of the report.
+#: The collectors by the NAME of ``--collector.NAME``, which is node_exporter's name where it has
+#: one. The order is that of the report.
 COLLECTORS: dict[str, Collector] = {
     "stat": system.collect_stat,
     "loadavg": system.collect_loadavg,
@@ -56,14 +56,14 @@ COLLECTORS: dict[str, Collector] = {
     "udp_queues": sockstat.collect_udp_queues,
     "hwmon": hwmon.collect,
     "thermal_zone": thermal_zone.collect,
-    "filesystem": filesystem.collect,  # the last, since it may keep those behind it waiting
+    "filesystem": filesystem.collect,  # last, since it may delay those after it
 }
 
-#: Asks a mount point for its sizes; may never answer.
+#: Returns the sizes of the filesystem at a mount point; may never return.
 usage: Callable[[str], Usage] = filesystem.usage
 
 if sys.platform != "linux":
-    # Not imported on Linux, where it would cost a tenth of the agent's memory for nothing.
+    # Not imported on Linux, where psutil would take a tenth of the agent's memory and is not used.
     from pombo_agent.collectors import psutil_fallback
 
     COLLECTORS = psutil_fallback.COLLECTORS

@@ -1,4 +1,4 @@
-"""Asks the kernel how it keeps the clock: ``adjtimex(2)``, which here changes nothing."""
+"""``adjtimex(2)``, used to read the state of the kernel's clock and never to change it."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ _INTS = ("status", "shift", "tai")
 
 
 class _Timex(ctypes.Structure):
-    """``struct timex``; ``modes`` says what to change, and 0 is nothing."""
+    """``struct timex``; ``modes`` selects what to change, and 0 changes nothing."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -34,11 +34,11 @@ def adjtimex() -> tuple[int, dict[str, int]]:
     """Return the clock's state and the fields of ``struct timex``, in the kernel's units.
 
     Raises:
-        OSError: when it may not be asked, as under a filter of system calls.
+        OSError: when the call is forbidden, for example by a seccomp filter.
     """
-    answer = _Timex(modes=0)
-    state = _adjtimex(ctypes.byref(answer))
+    timex = _Timex(modes=0)
+    state = _adjtimex(ctypes.byref(timex))
     if state < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-    return state, {name: getattr(answer, name) for name in (*_LONGS, *_INTS)}
+    return state, {name: getattr(timex, name) for name in (*_LONGS, *_INTS)}

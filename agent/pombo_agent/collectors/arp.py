@@ -1,4 +1,4 @@
-"""The ARP cache: its entries by interface."""
+"""ARP cache: entries by interface."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The host's clock: its time and zone, what it counts with, and how it is kept right."""
+"""Clock: time, time zone, clock sources, and synchronisation."""
 
 import time
 
@@ -11,12 +11,12 @@ from pombo_agent.collectors.tables import Row, tables
 _TIME_ERROR = 5
 _STA_NANO = 0x2000
 
-# Frequencies are parts in a million, in fixed point with 16 bits after it.
+# Frequencies are in parts per million, as fixed-point numbers with 16 fractional bits.
 _FREQUENCY_UNIT = 1e6 * 2**16
 
 
 def collect_time(sources: Sources) -> list[Part]:
-    """Return the time, the zone and, where the kernel tells them, the clock sources."""
+    """Return the time, the time zone and, where the kernel has them, the clock sources."""
     parts = local_time(time.time())
     rows: list[Row] = []
     for directory in sorted((sources.sysfs / "devices/system/clocksource").glob("clocksource*")):
@@ -29,14 +29,14 @@ def collect_time(sources: Sources) -> list[Part]:
 
 
 def local_time(now: float) -> list[Part]:
-    """Return the time, in Unix seconds, and the time zone as it is then."""
+    """Return the time, in Unix seconds, and the time zone with its offset at that time."""
     here = time.localtime(now)
     zone = TimeZone(here.tm_zone, here.tm_gmtoff)
     return [("system", System(time=round(now, 6))), ("time_zone", zone)]
 
 
 def parse_clock_sources(device: str, available: str, current: str) -> list[Row]:
-    """Return a row for each source that one device of ``/sys`` names."""
+    """Return a row for each clock source of one device of ``/sys``."""
     return [
         {"device": device, "clocksource": name, "current": int(name == current.strip())}
         for name in available.split()
@@ -44,8 +44,9 @@ def parse_clock_sources(device: str, available: str, current: str) -> list[Row]:
 
 
 def collect_timex(_sources: Sources) -> list[Part]:
-    """Return what the kernel says of the clock's discipline."""
-    # Not above: where memory may not be made executable, ctypes may fail, for this part alone.
+    """Return the ``timex`` section."""
+    # Imported here, since ctypes may fail where memory must not be executable. Only this collector
+    # fails then.
     from pombo_agent.collectors.adjtimex import adjtimex  # noqa: PLC0415
 
     try:
@@ -56,7 +57,7 @@ def collect_timex(_sources: Sources) -> list[Part]:
 
 
 def timex(state: int, fields: dict[str, int]) -> Timex:
-    """Return what ``adjtimex`` found, in base units."""
+    """Return the fields of ``struct timex`` in base units; ``state`` is that of the clock."""
     fine = 1e9 if fields["status"] & _STA_NANO else 1e6
     return Timex(
         offset=fields["offset"] / fine,

@@ -1,4 +1,4 @@
-"""Connection tracking: how full its table is, and what became of packets."""
+"""Connection tracking: entries of its table, and packets by outcome."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from pombo_agent.collectors.sources import (
     NoDataError,
     Sources,
     read_optional_as_init,
-    texts_of,
+    read_texts,
 )
 
 _FILES = {"nf_conntrack_count": "entries", "nf_conntrack_max": "entries_limit"}
@@ -27,7 +27,7 @@ _STATISTICS = {
 
 def collect(sources: Sources) -> list[Part]:
     """Return the ``conntrack`` section."""
-    found = texts_of(sources.procfs / "sys/net/netfilter", _FILES)
+    found = read_texts(sources.procfs / "sys/net/netfilter", _FILES)
     if not found:
         raise NoDataError("connection tracking is not loaded")
     counts = {_FILES[file]: int(text) for file, text in found.items()}
@@ -38,7 +38,7 @@ def collect(sources: Sources) -> list[Part]:
 
 
 def parse_statistics(text: str) -> dict[str, int]:
-    """Return the sums over all cores of ``/proc/net/stat/nf_conntrack``, which is hexadecimal."""
+    """Return the hexadecimal counts of ``/proc/net/stat/nf_conntrack``, summed over all cores."""
     names, *cores = (line.split() for line in text.splitlines())
     sums: Counter[str] = Counter()
     for core in cores:

@@ -1,4 +1,4 @@
-"""CPU: the seconds that each core has spent in each mode since boot."""
+"""CPU: seconds of each core in each mode since boot."""
 
 import os
 
@@ -29,7 +29,7 @@ def collect(sources: Sources) -> list[Part]:
 
 
 def parse_stat(text: str, ticks_per_second: int) -> list[Row]:
-    """Return a row for each core that ``/proc/stat`` shows; one that is offline is absent."""
+    """Return a row for each core in ``/proc/stat``; a core that is offline is absent."""
     rows: list[Row] = []
     for line in text.splitlines():
         name, *ticks = line.split()

@@ -1,11 +1,11 @@
-"""Block devices: cumulative operations, bytes and seconds, and what they are."""
+"""Block devices: cumulative operations, bytes and seconds, and their properties."""
 
 from pombo_wire import DiskInfo, Disks, Part
 
 from pombo_agent.collectors.sources import Sources, read_optional, read_text
 from pombo_agent.collectors.tables import Row, tables
 
-_SECTOR_BYTES = 512  # in this file, whatever the device's own sectors are
+_SECTOR_BYTES = 512  # in this file, also where the device has larger sectors
 
 # The order of the columns in /proc/diskstats, where sizes are in sectors and times in
 # milliseconds; see the kernel's iostats.rst. Kernels before 4.18 have 11, before 5.5 they have 15.
@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 _FEWEST_COLUMNS = 11
 
-# Of several names that udev may have for the same, the first that is there.
+# The properties of udev for each column; the first that is not empty counts.
 _UDEV = {
     "model": ("ID_MODEL",),
     "path": ("ID_PATH",),
@@ -54,7 +54,7 @@ def collect(sources: Sources) -> list[Part]:
 
 
 def parse_diskstats(text: str) -> list[Row]:
-    """Return a row for each line of ``/proc/diskstats``, with its device's numbers as texts."""
+    """Return a row for each line of ``/proc/diskstats``; ``major`` and ``minor`` are texts."""
     rows: list[Row] = []
     for line in text.splitlines():
         major, minor, device, *counts = line.split()
@@ -75,7 +75,7 @@ def _in_base_units(column: str, count: int) -> float:
 
 
 def parse_udev(text: str) -> dict[str, str]:
-    """Return what udev's record of a device says of it."""
+    """Return the texts of a file of udev's database, by column of ``disk_info``."""
     lines = (line[2:].partition("=") for line in text.splitlines() if line.startswith("E:"))
     properties = {name: value for name, _, value in lines}
     return {

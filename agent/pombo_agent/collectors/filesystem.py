@@ -1,4 +1,4 @@
-"""Mounted filesystems: bytes and inodes."""
+"""Filesystems: bytes and inodes."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):
-    """A line of the mount table."""
+    """A mount, as one line of mountinfo has it."""
 
     mountpoint: str
     device: str
@@ -26,43 +26,43 @@ class Mount(NamedTuple):
 def collect(sources: Sources) -> list[Part]:
     """Return the ``filesystems`` section."""
     mounts = _mounts(sources.procfs, sources.rootfs)
-    paths = {mount: _inside(sources.rootfs, mount.mountpoint) for mount in topmost(mounts)}
-    return section(paths, sources)
+    paths = {mount: _below_rootfs(sources.rootfs, mount.mountpoint) for mount in topmost(mounts)}
+    return filesystems(paths, sources)
 
 
-def section(paths: Mapping[Mount, str], sources: Sources) -> list[Part]:
-    """Return what the wanted ones of these mounts answer, each asked at its path.
+def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Part]:
+    """Return the ``filesystems`` section of the mounts that the filters keep.
 
-    A mount that does not answer is left out.
+    ``paths`` has the path of each mount as this process sees it. A mount without usage is omitted.
     """
     types = sources.filters["filesystem.fs-types"]
     points = sources.filters["filesystem.mount-points"]
-    wanted = {
+    kept = {
         mount: path
         for mount, path in paths.items()
         if types.keeps(mount.fstype) and points.keeps(mount.mountpoint)
     }
-    usages = sources.usages(wanted.values())
+    usages = sources.usages(kept.values())
     return tables(
         Filesystems,
-        (_row(mount, usages[path]) for mount, path in wanted.items() if path in usages),
+        (_row(mount, usages[path]) for mount, path in kept.items() if path in usages),
     )
 
 
 def parse_mounts(text: str, rootfs: Path, *, own: bool = False) -> list[Mount]:
-    """Return the mounts that ``/proc/<pid>/mountinfo`` lists, in its order (proc(5)).
+    """Return the mounts in ``/proc/<pid>/mountinfo``, in its order; see proc_pid_mountinfo(5).
 
-    A host seen from a container may show its mount points below ``rootfs``: the prefix goes.
-    In this process's ``own`` view, what is not below is the container's and no mount of the
-    host; and whether a mount is read-only is the container's or the service manager's choice,
-    so that there the filesystem's own state counts alone.
+    In a container the mount points of the host are below ``rootfs``, and the prefix is removed.
+    ``own`` is for the mountinfo of this process: there, a mount that is not below ``rootfs``
+    belongs to the container and is skipped, and the mount option ``ro`` is ignored, since the
+    container or the service manager may have set it. That of the filesystem counts.
     """
     mounts = []
     for line in text.splitlines():
         of_mount, of_filesystem = line.split(" - ")
         _, _, _, _, mountpoint, options, *_ = of_mount.split(" ")
         fstype, device, super_options = map(_unescape, of_filesystem.split(" "))
-        shown = _outside(rootfs, _unescape(mountpoint))
+        shown = _without_rootfs(rootfs, _unescape(mountpoint))
         if shown is None:
             if own:
                 continue
@@ -73,47 +73,49 @@ def parse_mounts(text: str, rootfs: Path, *, own: bool = False) -> list[Mount]:
 
 
 def topmost(mounts: Iterable[Mount]) -> list[Mount]:
-    """Return what can be seen: the last of those mounted over each other at one point."""
+    """Return the visible mounts: of several at one mount point, the last."""
     return list({mount.mountpoint: mount for mount in mounts}.values())
 
 
 def usage(path: str) -> Usage:
-    """Ask the filesystem at ``path``. A network mount whose server is gone never answers.
+    """Return the usage of the filesystem at ``path``.
+
+    The call hangs for a network mount whose server does not respond.
 
     Raises:
-        OSError: when the mount is not to be seen from here.
+        OSError: when this process cannot see the mount.
     """
-    answer = os.statvfs(path)
+    stat = os.statvfs(path)
     return {
-        "size": answer.f_blocks * answer.f_frsize,
-        "free": answer.f_bfree * answer.f_frsize,
-        "available": answer.f_bavail * answer.f_frsize,
-        "files": answer.f_files,
-        "files_free": answer.f_ffree,
+        "size": stat.f_blocks * stat.f_frsize,
+        "free": stat.f_bfree * stat.f_frsize,
+        "available": stat.f_bavail * stat.f_frsize,
+        "files": stat.f_files,
+        "files_free": stat.f_ffree,
     }
 
 
-def _row(mount: Mount, answer: Usage) -> Row:
+def _row(mount: Mount, usage: Usage) -> Row:
     return {
         "mountpoint": mount.mountpoint,
         "device": mount.device,
         "fstype": mount.fstype,
         "readonly": int(mount.readonly),
         "device_error": 0,
-        **answer,
+        **usage,
     }
 
 
 def _unescape(field: str) -> str:
-    r"""Undo the kernel's octal for space, tab, newline and backslash: ``\040``."""
+    r"""Decode octal escapes of space, tab, newline and backslash, such as ``\040``."""
     return _ESCAPE.sub(lambda found: chr(int(found[1], 8)), field)
 
 
-def _inside(rootfs: Path, mountpoint: str) -> str:
+def _below_rootfs(rootfs: Path, mountpoint: str) -> str:
     return str(rootfs / mountpoint.lstrip("/"))
 
 
-def _outside(rootfs: Path, mountpoint: str) -> str | None:
+def _without_rootfs(rootfs: Path, mountpoint: str) -> str | None:
     prefix = str(rootfs).rstrip("/")
     if mountpoint == prefix or mountpoint.startswith(f"{prefix}/"):
         return mountpoint.removeprefix(prefix) or "/"
@@ -121,7 +123,7 @@ def _outside(rootfs: Path, mountpoint: str) -> str | None:
 
 
 def _mounts(procfs: Path, rootfs: Path) -> list[Mount]:
-    """Return the host's mounts, as the first process sees them or, if need be, as this one."""
+    """Return the mounts of the first process, or of this one where that is forbidden."""
     try:
         return parse_mounts(read_text(procfs / "1/mountinfo"), rootfs)
     except OSError:

@@ -1,4 +1,4 @@
-"""Sensors of the hardware monitor: temperatures and fans."""
+"""Hardware monitoring: temperatures and fans."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from pombo_wire import Fans, Part, SensorChips, SensorLabels, Temperatures
 from pombo_agent.collectors.sources import NoDataError, Sources, read_optional
 from pombo_agent.collectors.tables import Row, tables
 
-# The columns of a sensor's files, and how many of their units are one of the wire's.
+# The column of each file of a sensor, and the divisor to the unit of the wire.
 _COLUMNS = {
     ("temp", "input"): ("celsius", 1000),
     ("temp", "max"): ("max", 1000),
@@ -16,11 +16,11 @@ _COLUMNS = {
     ("fan", "input"): ("rpm", 1),
 }
 _FILE = re.compile(r"((temp|fan)\d+)_(input|max|crit|label)")
-_NO_NAME = re.compile(r"[^a-z0-9:_]")
+_FORBIDDEN = re.compile(r"[^a-z0-9:_]")
 
 
 def collect(sources: Sources) -> list[Part]:
-    """Return the sections of the sensors, their chips and their labels."""
+    """Return the sections of temperatures, fans, chips and labels."""
     monitors = sources.sysfs / "class/hwmon"
     if not monitors.is_dir():
         raise NoDataError("no hardware monitor")
@@ -31,7 +31,7 @@ def collect(sources: Sources) -> list[Part]:
         name = read_optional(directory / "name")
         chip = chip_name((directory / "device").resolve(), name, directory.resolve().name)
         chips.append({"chip": chip, "chip_name": clean(name or "")})
-        rows += sensors(chip, files)
+        rows += sensor_rows(chip, files)
     return [
         *tables(Temperatures, (row for row in rows if "celsius" in row)),
         *tables(Fans, (row for row in rows if "rpm" in row)),
@@ -40,8 +40,8 @@ def collect(sources: Sources) -> list[Part]:
     ]
 
 
-def sensors(chip: str, files: dict[str, str]) -> list[Row]:
-    """Return a row for each sensor of a chip: its values and its label, as far as it has them."""
+def sensor_rows(chip: str, files: dict[str, str]) -> list[Row]:
+    """Return a row for each sensor of a chip, with the values and the label that it has."""
     rows: dict[str, dict[str, str | float | None]] = {}
     for name, text in files.items():
         found = _FILE.fullmatch(name)
@@ -52,23 +52,25 @@ def sensors(chip: str, files: dict[str, str]) -> list[Row]:
         if item == "label":
             row["label"] = text.strip()
         elif (kind, item) in _COLUMNS:
-            column, units = _COLUMNS[kind, item]
-            row[column] = int(text) / units
+            column, divisor = _COLUMNS[kind, item]
+            row[column] = int(text) / divisor
     return list(rows.values())
 
 
 def chip_name(device: Path, name: str | None, number: str) -> str:
-    """Return the name that a chip keeps: its device's, else its own, else its number.
+    """Return a name that is the same after a reboot where possible.
 
-    ``device`` is where its link leads; a chip without one leads nowhere but to itself.
+    It is made of the bus and the name of the device, else of the chip's ``name``, else of its
+    ``number``. ``device`` is the target of the link ``device``, and ends in ``device`` where the
+    chip has no such link.
     """
     parts = (device.parent.name, device.name) if device.name != "device" else (name or number,)
     return "_".join(filter(None, map(clean, parts)))
 
 
 def clean(text: str) -> str:
-    """Return ``text`` in lower case, with underscores for what a label's value does without."""
-    return _NO_NAME.sub("_", text.strip().lower()).strip("_")
+    """Return ``text`` as node_exporter writes it: lower case, other characters as underscores."""
+    return _FORBIDDEN.sub("_", text.strip().lower()).strip("_")
 
 
 def _files(directory: Path) -> dict[str, str]:

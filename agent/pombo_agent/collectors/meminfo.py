@@ -1,4 +1,4 @@
-"""Memory and swap, in bytes."""
+"""Memory and swap in bytes, and counts of virtual memory."""
 
 import os
 import re
@@ -20,7 +20,7 @@ _MEMINFO = {
 }
 
 _EVENTS = re.compile("oom_kill|pgpg|pswp|pg.*fault")
-_NO_NAME = re.compile("[^a-zA-Z0-9]")
+_FORBIDDEN = re.compile("[^a-zA-Z0-9]")
 
 
 def collect(sources: Sources) -> list[Part]:
@@ -28,19 +28,19 @@ def collect(sources: Sources) -> list[Part]:
     text = read_text(sources.procfs / "meminfo")
     sizes = parse_meminfo(text)
     events = parse_vmstat(read_text(sources.procfs / "vmstat"))
-    parts = sections(sizes, events, os.sysconf("SC_PAGE_SIZE"))
-    return [*parts, ("meminfo", named(text, sizes))]
+    parts = memory_and_swap(sizes, events, os.sysconf("SC_PAGE_SIZE"))
+    return [*parts, ("meminfo", by_metric_name(text, sizes))]
 
 
 def collect_vmstat(sources: Sources) -> list[Part]:
-    """Return the ``vmstat`` section: paging, faults, swapping, processes killed."""
+    """Return the ``vmstat`` section: paging, page faults, swapping, OOM kills."""
     events = parse_vmstat(read_text(sources.procfs / "vmstat"))
-    wanted = {name: count for name, count in events.items() if _EVENTS.match(name)}
-    return [("vmstat", wanted)]
+    kept = {name: count for name, count in events.items() if _EVENTS.match(name)}
+    return [("vmstat", kept)]
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
-    """Return the lines of ``/proc/meminfo``: bytes where the kernel says kB, else counts."""
+    """Return the values of ``/proc/meminfo``: bytes for lines in kB, else counts."""
     sizes = {}
     for line in text.splitlines():
         name, _, value = line.partition(":")
@@ -49,13 +49,14 @@ def parse_meminfo(text: str) -> dict[str, int]:
     return sizes
 
 
-def named(text: str, sizes: dict[str, int]) -> dict[str, int]:
-    """Return every line of ``/proc/meminfo`` under the name that completes a family's."""
-    lines = (line.partition(":") for line in text.splitlines())
-    return {
-        _NO_NAME.sub("_", name).strip("_") + ("_bytes" if rest.endswith(" kB") else ""): sizes[name]
-        for name, _, rest in lines
-    }
+def by_metric_name(text: str, sizes: dict[str, int]) -> dict[str, int]:
+    """Return every line of ``/proc/meminfo``, by the part of a metric name after the prefix."""
+    named = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(":")
+        unit = "_bytes" if rest.endswith(" kB") else ""
+        named[_FORBIDDEN.sub("_", name).strip("_") + unit] = sizes[name]
+    return named
 
 
 def parse_vmstat(text: str) -> dict[str, int]:
@@ -63,24 +64,24 @@ def parse_vmstat(text: str) -> dict[str, int]:
     return {name: int(count) for name, count in map(str.split, text.splitlines())}
 
 
-def sections(sizes: dict[str, int], events: dict[str, int], page_size: int) -> list[Part]:
-    """Return both sections; ``events`` counts swap traffic in pages."""
+def memory_and_swap(sizes: dict[str, int], events: dict[str, int], page_size: int) -> list[Part]:
+    """Return the ``memory`` and ``swap`` sections; ``events`` has swap traffic in pages."""
     known = {field: sizes.get(name) for field, name in _MEMINFO.items()}
-    memory = Memory(used=_less(known["total"], known["available"]), **known)
+    memory = Memory(used=_difference(known["total"], known["available"]), **known)
     swap_total, swap_free = sizes.get("SwapTotal"), sizes.get("SwapFree")
     swap = Swap(
         total=swap_total,
-        used=_less(swap_total, swap_free),
+        used=_difference(swap_total, swap_free),
         free=swap_free,
-        swapped_in=_pages(events.get("pswpin"), page_size),
-        swapped_out=_pages(events.get("pswpout"), page_size),
+        swapped_in=_bytes(events.get("pswpin"), page_size),
+        swapped_out=_bytes(events.get("pswpout"), page_size),
     )
     return [("memory", memory), ("swap", swap)]
 
 
-def _less(whole: int | None, part: int | None) -> int | None:
+def _difference(whole: int | None, part: int | None) -> int | None:
     return None if whole is None or part is None else max(0, whole - part)
 
 
-def _pages(count: int | None, page_size: int) -> int | None:
+def _bytes(count: int | None, page_size: int) -> int | None:
     return None if count is None else count * page_size

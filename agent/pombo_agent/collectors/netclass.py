@@ -1,8 +1,8 @@
-"""Network interfaces: what they are and how they are set up."""
+"""Network interfaces: properties and settings."""
 
 from pombo_wire import Interfaces, NetworkInfo, Part
 
-from pombo_agent.collectors.sources import NoDataError, Sources, texts_of, whole
+from pombo_agent.collectors.sources import NoDataError, Sources, parse_int, read_texts
 from pombo_agent.collectors.tables import Row, tables
 
 # Each column's file in /sys/class/net/<interface>.
@@ -34,23 +34,23 @@ def collect(sources: Sources) -> list[Part]:
     """Return the ``interfaces`` and ``network_info`` sections."""
     keeps = sources.filters["netdev.device"].keeps
     try:
-        # A file among them, bonding_masters, is no interface.
+        # The file bonding_masters in this folder is no interface.
         found = sorted(path for path in (sources.sysfs / "class/net").iterdir() if path.is_dir())
     except FileNotFoundError as error:
         raise NoDataError(str(error)) from error
-    interfaces = {path.name: texts_of(path, _ALL) for path in found if keeps(path.name)}
+    interfaces = {path.name: read_texts(path, _ALL) for path in found if keeps(path.name)}
     return [
-        *tables(Interfaces, (numbers(*interface) for interface in interfaces.items())),
+        *tables(Interfaces, (interface_row(*interface) for interface in interfaces.items())),
         *tables(NetworkInfo, ({"device": name, **files} for name, files in interfaces.items())),
     ]
 
 
-def numbers(device: str, files: dict[str, str]) -> Row:
-    """Return the row of an interface; what its driver does not tell is absent."""
+def interface_row(device: str, files: dict[str, str]) -> Row:
+    """Return the row of an interface; a value that its driver does not have is ``None``."""
     row: dict[str, str | float | None] = {
-        column: whole(files.get(file)) for column, file in _FILES.items()
+        column: parse_int(files.get(file)) for column, file in _FILES.items()
     }
-    speed = whole(files.get("speed"))
+    speed = parse_int(files.get("speed"))
     return {
         "device": device,
         "up": int(files.get("operstate") == "up"),

@@ -1,8 +1,8 @@
-"""Network interfaces: cumulative bytes and packets, both ways."""
+"""Network interfaces: cumulative bytes and packets, received and transmitted."""
 
 from pombo_wire import Networks, Part
 
-from pombo_agent.collectors.sources import Sources, read_as_init, read_optional, whole
+from pombo_agent.collectors.sources import Sources, parse_int, read_as_init, read_optional
 from pombo_agent.collectors.tables import Row, tables
 
 # The order of the columns in /proc/net/dev; see proc_pid_net(5).
@@ -24,7 +24,7 @@ _COLUMNS = (
     "transmit_carrier",
     "transmit_compressed",
 )
-_NOHANDLER = "statistics/rx_nohandler"  # which is not there
+_NOHANDLER = "statistics/rx_nohandler"  # which net/dev does not have
 
 
 def collect(sources: Sources) -> list[Part]:
@@ -35,7 +35,7 @@ def collect(sources: Sources) -> list[Part]:
     return tables(
         Networks,
         (
-            {**row, "receive_nohandler": whole(read_optional(classes / device / _NOHANDLER))}
+            {**row, "receive_nohandler": parse_int(read_optional(classes / device / _NOHANDLER))}
             for device, row in rows.items()
             if keeps(device)
         ),
@@ -43,7 +43,7 @@ def collect(sources: Sources) -> list[Part]:
 
 
 def parse_net_dev(text: str) -> dict[str, Row]:
-    """Return a row for each interface in ``/proc/net/dev``, by its name."""
+    """Return a row for each interface in ``/proc/net/dev``, by name."""
     rows: dict[str, Row] = {}
     for line in text.splitlines()[2:]:
         name, _, counts = line.rpartition(":")

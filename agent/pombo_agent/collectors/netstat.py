@@ -1,4 +1,4 @@
-"""Network protocols: what the kernel counts of IP, ICMP, TCP and UDP."""
+"""Network protocols: counts of IP, ICMP, TCP and UDP."""
 
 import re
 from itertools import pairwise
@@ -7,8 +7,8 @@ from pombo_wire import Part
 
 from pombo_agent.collectors.sources import Sources, read_as_init, read_optional_as_init
 
-# Of some four hundred counts those that node_exporter shows by default, by protocol.
-_WANTED = {
+# The counts that node_exporter has by default, by protocol, of some four hundred.
+_FIELDS = {
     "Ip": {"Forwarding"},
     "Ip6": {"InOctets", "OutOctets"},
     "IpExt": {"InOctets", "OutOctets"},
@@ -35,16 +35,16 @@ _WANTED = {
         "TCPTimeouts",
     },
 }
-_WANTED["Udp"] = _WANTED["Udp6"] = {
+_FIELDS["Udp"] = _FIELDS["Udp6"] = {
     "InDatagrams",
     "NoPorts",
     "OutDatagrams",
     "RcvbufErrors",
     "SndbufErrors",
 }
-_OF_ALL = {"InErrors", "InErrs"}
+_FIELDS_OF_ALL = {"InErrors", "InErrs"}
 
-_SIX = re.compile(r"([^6]+6)(.+)")
+_IPV6_NAME = re.compile(r"([^6]+6)(.+)")
 
 
 def collect(sources: Sources) -> list[Part]:
@@ -57,27 +57,27 @@ def collect(sources: Sources) -> list[Part]:
 
 
 def parse_snmp(text: str) -> dict[str, int]:
-    """Return the wanted counts of ``/proc/net/snmp`` or ``netstat``, as ``Tcp_InSegs``.
+    """Return the counts in ``_FIELDS`` of ``/proc/net/snmp`` or ``netstat``, as ``Tcp_InSegs``.
 
-    Each protocol has a line of names, and below it one of values.
+    Each protocol has a line of names, followed by a line of values.
     """
     found = {}
     for names, values in list(pairwise(text.splitlines()))[::2]:
         protocol, _, rest = names.partition(": ")
-        wanted = _WANTED.get(protocol, set()) | _OF_ALL
+        fields = _FIELDS.get(protocol, set()) | _FIELDS_OF_ALL
         for name, value in zip(rest.split(), values.split()[1:], strict=True):
-            if name in wanted:
+            if name in fields:
                 found[f"{protocol}_{name}"] = int(value)
     return found
 
 
 def parse_snmp6(text: str) -> dict[str, int]:
-    """Return the wanted counts of ``/proc/net/snmp6``, as ``Ip6_InOctets``."""
+    """Return the counts in ``_FIELDS`` of ``/proc/net/snmp6``, as ``Ip6_InOctets``."""
     found = {}
     for line in text.splitlines():
         name, value = line.split()
-        if split := _SIX.fullmatch(name):
+        if split := _IPV6_NAME.fullmatch(name):
             protocol, field = split.groups()
-            if field in _WANTED.get(protocol, set()) | _OF_ALL:
+            if field in _FIELDS.get(protocol, set()) | _FIELDS_OF_ALL:
                 found[f"{protocol}_{field}"] = int(value)
     return found

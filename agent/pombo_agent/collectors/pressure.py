@@ -1,12 +1,12 @@
-"""Pressure: the time that tasks have waited for the processor, for memory, for I/O."""
+"""Pressure stall information: time that tasks waited for CPU, memory and I/O."""
 
 from pombo_wire import Part, Pressure
 
-from pombo_agent.collectors.sources import NoDataError, Sources, texts_of
+from pombo_agent.collectors.sources import NoDataError, Sources, read_texts
 
-# What the kernel calls it when some tasks wait, and when all do. No core, no task runs: of the
-# processor, "full" means nothing.
-_WORDS = {
+# The field of each line: "some" when at least one task waits, "full" when all tasks do. "full" is
+# not defined for the CPU of a whole system.
+_FIELDS = {
     "cpu": {"some": "cpu_waiting"},
     "io": {"some": "io_waiting", "full": "io_stalled"},
     "memory": {"some": "memory_waiting", "full": "memory_stalled"},
@@ -15,20 +15,20 @@ _WORDS = {
 
 def collect(sources: Sources) -> list[Part]:
     """Return the ``pressure`` section."""
-    files = texts_of(sources.procfs / "pressure", _WORDS)
+    files = read_texts(sources.procfs / "pressure", _FIELDS)
     known: dict[str, float] = {}
     for resource, text in files.items():
         known |= parse_pressure(resource, text)
     if not known:
-        raise NoDataError("the kernel does not tell pressure")
+        raise NoDataError("no pressure stall information")
     return [("pressure", Pressure(**known))]
 
 
 def parse_pressure(resource: str, text: str) -> dict[str, float]:
-    """Return what a file of ``/proc/pressure`` says, in seconds, named as the wire's fields."""
+    """Return the totals in a file of ``/proc/pressure``, in seconds, by field of the wire."""
     found = {}
     for line in text.splitlines():
-        word, *_, total = line.split()
-        if name := _WORDS[resource].get(word):
+        kind, *_, total = line.split()
+        if name := _FIELDS[resource].get(kind):
             found[name] = int(total.removeprefix("total=")) / 1e6
     return found

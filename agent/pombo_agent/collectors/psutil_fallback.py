@@ -1,4 +1,4 @@
-"""The same subjects on systems without ``/proc``, as far as psutil knows them there."""
+"""Collectors for systems other than Linux, by psutil."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from pombo_agent.collectors.filesystem import Mount
 from pombo_agent.collectors.sources import NoDataError, Sources, Usage
 from pombo_agent.collectors.tables import Row, record, tables
 
-# For each column of the wire: psutil's name, and how many of its units make one of the wire's.
+# For each column of the wire: the name in psutil, and the divisor to the unit of the wire.
 _DISK_COLUMNS = {
     "reads": ("read_count", 1),
     "writes": ("write_count", 1),
@@ -37,12 +37,12 @@ _NETWORK_COLUMNS = {
     "transmit_drops": ("dropout", 1),
 }
 
-# What node_exporter calls the same there.
+# The names of node_exporter on Darwin.
 _DARWIN_MEMORY = ("total", "free", "active", "inactive", "wired")
 
 
 def collect_stat(_sources: Sources) -> list[Part]:
-    """Return when the system booted, and how long ago."""
+    """Return the boot time and the uptime."""
     boot_time = psutil.boot_time()
     uptime = max(0.0, time.time() - boot_time)
     return [("system", System(boot_time=boot_time, uptime=uptime))]
@@ -57,7 +57,7 @@ def collect_loadavg(_sources: Sources) -> list[Part]:
 
 
 def collect_time(_sources: Sources) -> list[Part]:
-    """Return the time and the zone."""
+    """Return the time and the time zone."""
     return clock.local_time(time.time())
 
 
@@ -75,7 +75,7 @@ def collect_uname(_sources: Sources) -> list[Part]:
 
 
 def collect_cpu(_sources: Sources) -> list[Part]:
-    """Return the ``cpu`` section, with the modes that this system tells apart."""
+    """Return the ``cpu`` section, with the modes that this system has."""
     modes = Cpu.__struct_fields__[Cpu.key_columns :]
     cores = enumerate(psutil.cpu_times(percpu=True))
     return tables(
@@ -92,7 +92,7 @@ def collect_memory(_sources: Sources) -> list[Part]:
     now, swap = psutil.virtual_memory(), psutil.swap_memory()
     known = {field: getattr(now, field, None) for field in Memory.__struct_fields__}
     known["used"] = now.total - now.available
-    # psutil says 0 where Windows does not count.
+    # On Windows psutil returns 0 for what is not counted.
     traffic = (None, None) if sys.platform == "win32" else (swap.sin, swap.sout)
     parts: list[Part] = [
         ("memory", Memory(**known)),
@@ -111,11 +111,11 @@ def collect_filesystems(sources: Sources) -> list[Part]:
         Mount(part.mountpoint, part.device, part.fstype, "ro" in part.opts.split(","))
         for part in psutil.disk_partitions(all=False)
     ]
-    return filesystem.section({mount: mount.mountpoint for mount in mounts}, sources)
+    return filesystem.filesystems({mount: mount.mountpoint for mount in mounts}, sources)
 
 
 def usage(path: str) -> Usage:
-    """Do what ``filesystem.usage`` does, on Windows too."""
+    """Return the usage of the filesystem at ``path``, on Windows too."""
     if hasattr(os, "statvfs"):
         return filesystem.usage(path)
     space = psutil.disk_usage(path)
@@ -124,7 +124,7 @@ def usage(path: str) -> Usage:
 
 def collect_disks(sources: Sources) -> list[Part]:
     """Return the ``disks`` section."""
-    # Unless told not to, psutil hides that a counter has wrapped or begun anew.
+    # By default psutil hides that a counter has wrapped or was reset.
     disks = psutil.disk_io_counters(perdisk=True, nowrap=False)
     keeps = sources.filters["diskstats.device"].keeps
     return tables(Disks, (_row(name, disks[name], _DISK_COLUMNS) for name in disks if keeps(name)))
@@ -142,9 +142,9 @@ def collect_networks(sources: Sources) -> list[Part]:
 
 def _row(device: str, counters: object, columns: dict[str, tuple[str, int]]) -> Row:
     row: dict[str, str | float | None] = {"device": device}
-    for column, (name, units) in columns.items():
+    for column, (name, divisor) in columns.items():
         value = getattr(counters, name, None)
-        row[column] = value / units if value and units > 1 else value
+        row[column] = value / divisor if value and divisor > 1 else value
     return row
 
 

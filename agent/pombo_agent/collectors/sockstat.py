@@ -1,4 +1,4 @@
-"""Sockets: how many there are of each protocol, and what waits in those of UDP."""
+"""Sockets by protocol, and bytes in the queues of UDP sockets."""
 
 import os
 
@@ -13,14 +13,14 @@ def collect_sockstat(sources: Sources) -> list[Part]:
     page_size = os.sysconf("SC_PAGE_SIZE")
     counts = parse_sockstat(read_as_init(sources.procfs, "net/sockstat"), page_size)
     # Absent where IPv6 is off.
-    six = read_optional_as_init(sources.procfs, "net/sockstat6") or ""
-    return [("sockstat", counts | parse_sockstat(six, page_size))]
+    ipv6 = read_optional_as_init(sources.procfs, "net/sockstat6") or ""
+    return [("sockstat", counts | parse_sockstat(ipv6, page_size))]
 
 
 def parse_sockstat(text: str, page_size: int) -> dict[str, int]:
-    """Return the numbers of ``/proc/net/sockstat``, as ``TCP_inuse``.
+    """Return the numbers in ``/proc/net/sockstat``, as ``TCP_inuse``.
 
-    ``mem`` is in pages; it is told in bytes, too.
+    ``mem`` is in pages and is also returned in bytes, as ``TCP_mem_bytes``.
     """
     found = {}
     for line in text.splitlines():
@@ -39,17 +39,17 @@ def collect_udp_queues(sources: Sources) -> list[Part]:
     for ip, name in (("v4", "net/udp"), ("v6", "net/udp6")):
         text = read_optional_as_init(sources.procfs, name)
         if text is not None:
-            sent, received = parse_udp(text)
-            rows.append({"queue": "tx", "ip": ip, "bytes": sent})
-            rows.append({"queue": "rx", "ip": ip, "bytes": received})
+            transmit, receive = parse_udp(text)
+            rows.append({"queue": "tx", "ip": ip, "bytes": transmit})
+            rows.append({"queue": "rx", "ip": ip, "bytes": receive})
     return tables(UdpQueues, rows)
 
 
 def parse_udp(text: str) -> tuple[int, int]:
-    """Return the bytes that wait in all sockets of ``/proc/net/udp``: to be sent, and read."""
-    sent = received = 0
+    """Return the bytes in the transmit and in the receive queues of ``/proc/net/udp``."""
+    transmit = receive = 0
     for line in text.splitlines()[1:]:
-        out, _, into = line.split()[4].partition(":")
-        sent += int(out, 16)
-        received += int(into, 16)
-    return sent, received
+        tx_queue, _, rx_queue = line.split()[4].partition(":")
+        transmit += int(tx_queue, 16)
+        receive += int(rx_queue, 16)
+    return transmit, receive

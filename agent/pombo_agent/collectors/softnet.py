@@ -1,12 +1,12 @@
-"""Packets: what each core's network softirq has handled."""
+"""Packets that the network softirq of each core has handled."""
 
 from pombo_wire import Part, Softnet
 
 from pombo_agent.collectors.sources import Sources, read_text
 from pombo_agent.collectors.tables import Row, tables
 
-# Where /proc/net/softnet_stat has each column. Older kernels have fewer; the core's own number
-# came last, and before that a line's place was all there was to tell it.
+# The position of each column in /proc/net/softnet_stat. Older kernels have fewer. The number of the
+# core was added last; without it, the core is the number of the line.
 _COLUMNS = {
     "processed": 0,
     "dropped": 1,
@@ -25,11 +25,11 @@ def collect(sources: Sources) -> list[Part]:
 
 
 def parse_softnet_stat(text: str) -> list[Row]:
-    """Return a row for each core that ``/proc/net/softnet_stat`` shows, in hexadecimal."""
+    """Return a row for each core in ``/proc/net/softnet_stat``, which is hexadecimal."""
     rows: list[Row] = []
-    for place, line in enumerate(text.splitlines()):
+    for number, line in enumerate(text.splitlines()):
         counts = [int(count, 16) for count in line.split()]
         values = {name: counts[at] for name, at in _COLUMNS.items() if at < len(counts)}
-        cpu = counts[_CPU] if len(counts) > _CPU else place
+        cpu = counts[_CPU] if len(counts) > _CPU else number
         rows.append({"cpu": str(cpu), **values})
     return rows

@@ -1,4 +1,4 @@
-"""What the collectors read from, and which devices they leave out."""
+"""What the collectors read, and the filters of devices."""
 
 import os
 import re
@@ -6,59 +6,59 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-#: A mount point's sizes, named as the columns of ``Filesystems``.
+#: Sizes of a filesystem, named as the columns of ``Filesystems``.
 Usage = dict[str, float | None]
 
-_PIECE_BYTES = 65536
+_READ_BYTES = 65536
 
 
 class NoDataError(Exception):
-    """The host does not have what a collector looks for, and need not have it."""
+    """The host lacks what a collector reads, which is no fault."""
 
 
 class Filter(NamedTuple):
-    """Names are kept if ``include`` finds something in them and ``exclude`` does not."""
+    """Keeps the names that ``include`` matches and ``exclude`` does not; ``None`` is no limit."""
 
     include: re.Pattern[str] | None = None
     exclude: re.Pattern[str] | None = None
 
     def keeps(self, name: str) -> bool:
-        """Tell whether ``name`` is to be reported."""
+        """Return whether ``name`` is reported."""
         if self.include and not self.include.search(name):
             return False
         return not (self.exclude and self.exclude.search(name))
 
 
 class Sources(NamedTuple):
-    """Everything that a collector needs to know of the host and of the user's wishes."""
+    """What a collector reads from: the paths of the host, the filters, and filesystem usage."""
 
     procfs: Path
     sysfs: Path
     rootfs: Path
     filters: Mapping[str, Filter]
-    #: Paths to the usage of each that answers in time.
+    #: Takes mount points; returns the usage of each one that responds within its deadline.
     usages: Callable[[Iterable[str]], Mapping[str, Usage]]
 
 
 def read_text(path: Path | str) -> str:
-    """Return what a file of the kernel says; bytes that are no UTF-8 survive as surrogates.
+    """Return the text of a file in ``/proc`` or ``/sys``; invalid UTF-8 becomes surrogates.
 
     Raises:
-        OSError: when there is no such file, or it may not be read.
+        OSError: when the file does not exist or cannot be read.
     """
-    # A report takes some two hundred files: this way each costs half of what Python's own do.
+    # A report reads some two hundred files, and open() would take twice as long for each.
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        pieces = [os.read(file, _PIECE_BYTES)]
-        while pieces[-1]:
-            pieces.append(os.read(file, _PIECE_BYTES))
+        chunks = [os.read(file, _READ_BYTES)]
+        while chunks[-1]:
+            chunks.append(os.read(file, _READ_BYTES))
     finally:
         os.close(file)
-    return b"".join(pieces).decode(errors="surrogateescape")
+    return b"".join(chunks).decode(errors="surrogateescape")
 
 
 def read_optional(path: Path | str) -> str | None:
-    """Return what a file says, or None where it is not there or has nothing to say."""
+    """Return the text of a file, or ``None`` where it cannot be read."""
     try:
         return read_text(path)
     except OSError:
@@ -68,8 +68,8 @@ def read_optional(path: Path | str) -> str | None:
 def read_as_init(procfs: Path, name: str) -> str:
     """Return ``/proc/1/NAME``, or ``/proc/self/NAME`` where that is forbidden.
 
-    The first process sees the mounts and the network of the host itself, while this one may
-    have been given its own view of them by a service manager or a container.
+    The first process sees the mounts and the network of the host. This process may be in another
+    namespace, of a container or a service manager.
 
     Raises:
         OSError: as ``read_text`` does.
@@ -81,19 +81,19 @@ def read_as_init(procfs: Path, name: str) -> str:
 
 
 def read_optional_as_init(procfs: Path, name: str) -> str | None:
-    """Return what ``read_as_init`` does, or None where this kernel has no such file."""
+    """Return what ``read_as_init`` does, or ``None`` where the file cannot be read."""
     try:
         return read_as_init(procfs, name)
     except OSError:
         return None
 
 
-def texts_of(directory: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return what the named files say that can be read, without white space around it."""
+def read_texts(directory: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the stripped texts of those of the named files that can be read."""
     found = ((name, read_optional(f"{directory}/{name}")) for name in names)
     return {name: text.strip() for name, text in found if text is not None}
 
 
-def whole(text: str | None) -> int | None:
-    """Return a number that the kernel writes as decimal or with ``0x``; None for none."""
+def parse_int(text: str | None) -> int | None:
+    """Return an integer in decimal or with the prefix ``0x``; ``None`` for ``None``."""
     return None if text is None else int(text, 0)

@@ -1,10 +1,10 @@
-"""The host as a whole: its boot, load, processes, files, entropy."""
+"""Boot time, load, processes, open files, entropy, SELinux."""
 
 from pombo_wire import Part, System
 
-from pombo_agent.collectors.sources import Sources, read_optional, read_text, whole
+from pombo_agent.collectors.sources import Sources, parse_int, read_optional, read_text
 
-# The lines of /proc/stat that are single numbers, or begin with their sum; see proc(5).
+# The lines of /proc/stat whose first number is used, and their fields; see proc_stat(5).
 _STAT = {
     "btime": "boot_time",
     "ctxt": "context_switches",
@@ -16,7 +16,7 @@ _STAT = {
 
 
 def collect_stat(sources: Sources) -> list[Part]:
-    """Return what is counted since boot, and when that was."""
+    """Return counts since boot, the boot time and the uptime."""
     uptime = float(read_text(sources.procfs / "uptime").split()[0])
     counts = parse_stat(read_text(sources.procfs / "stat"))
     return [("system", System(uptime=uptime, **counts))]
@@ -28,37 +28,37 @@ def collect_loadavg(sources: Sources) -> list[Part]:
 
 
 def collect_filefd(sources: Sources) -> list[Part]:
-    """Return how many files are open, and how many may be."""
+    """Return the number of open file handles and its limit."""
     allocated, _free, maximum = map(int, read_text(sources.procfs / "sys/fs/file-nr").split())
     return [("system", System(file_handles=allocated, file_handles_max=maximum))]
 
 
 def collect_entropy(sources: Sources) -> list[Part]:
-    """Return the entropy that there is, and that the pool can hold."""
+    """Return the available entropy and the size of the pool, in bits."""
     pool = sources.procfs / "sys/kernel/random"
     available = int(read_text(pool / "entropy_avail"))
-    size = whole(read_optional(pool / "poolsize"))
+    size = parse_int(read_optional(pool / "poolsize"))
     return [("system", System(entropy_available=available, entropy_pool=size))]
 
 
 def collect_selinux(sources: Sources) -> list[Part]:
-    """Return whether SELinux is enabled: then its filesystem is there."""
+    """Return 1 if SELinux is enabled, which is when its filesystem exists."""
     enabled = (sources.sysfs / "fs/selinux/enforce").exists()
     return [("system", System(selinux_enabled=int(enabled)))]
 
 
 def parse_stat(text: str) -> dict[str, int]:
-    """Return what ``/proc/stat`` says of the host, named as the wire's fields."""
+    """Return the numbers of the host in ``/proc/stat``, by field of the wire."""
     found = {}
     for line in text.splitlines():
         name, _, rest = line.partition(" ")
         if name in _STAT:
-            # The line of the interrupts goes on with thousands of numbers, one for each.
+            # In the line intr, the sum is followed by thousands of numbers, one per interrupt.
             found[_STAT[name]] = int(rest.split(" ", 1)[0])
     return found
 
 
 def parse_loadavg(text: str) -> dict[str, float]:
-    """Return the three averages of ``/proc/loadavg``, named as the wire's fields."""
+    """Return the three averages in ``/proc/loadavg``, by field of the wire."""
     load1, load5, load15, *_ = text.split()
     return {"load1": float(load1), "load5": float(load5), "load15": float(load15)}

@@ -1,4 +1,4 @@
-"""Rows to the tables of the wire, and texts to its records."""
+"""Rows to tables of the wire, and texts to records."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,16 +8,15 @@ from pombo_wire.schema import MAX_ROWS
 Row = Mapping[str, str | float | None]
 
 _FIELDS = {kind: name for name, kind in SECTIONS.items()}
-_LONGEST_TEXT = 255
+_MAX_TEXT_LENGTH = 255
 
 
 def tables(kind: type[Table], rows: Iterable[Row]) -> list[Part]:
-    """Return ``rows`` as parts of the field that holds ``kind``.
+    """Return ``rows`` as one or more parts of the section whose type is ``kind``.
 
-    A table has the same columns for all its rows, so rows whose known values (those that are
-    not ``None``) are other ones than those of the rest make a table of their own, as do those
-    beyond what one table may hold. Of two rows with the same keys the first stands. A text
-    that a row does not have is empty.
+    All rows of a table have the same columns. Rows are therefore grouped by the columns in which
+    they have a value (not ``None``), and each group is a table, or several of ``MAX_ROWS`` rows.
+    Of rows with the same keys, the first is used. A missing text becomes empty.
     """
     texts = kind.__struct_fields__[: kind.label_columns]
     values = kind.__struct_fields__[kind.label_columns :]
@@ -34,7 +33,7 @@ def tables(kind: type[Table], rows: Iterable[Row]) -> list[Part]:
 
 
 def record(kind: type[Record], texts: Mapping[str, str]) -> Part:
-    """Return a record of texts; those that ``kind`` does not have are passed over."""
+    """Return a record of texts; names that ``kind`` does not have are ignored."""
     known = {name: _clean(text) for name, text in texts.items() if name in kind.__struct_fields__}
     return _FIELDS[kind], kind(**known)
 
@@ -49,6 +48,6 @@ def _table(
 
 
 def _clean(text: str) -> str:
-    """Return ``text`` as JSON can hold it and as the wire takes it."""
+    """Return ``text`` as valid UTF-8, without NUL, and no longer than the wire allows."""
     clean = text.encode(errors="surrogateescape").decode(errors="replace").replace("\0", "")
-    return clean[:_LONGEST_TEXT]
+    return clean[:_MAX_TEXT_LENGTH]

@@ -54,8 +54,8 @@ def test_mount_that_is_read_only_for_the_agent_alone_is_writable() -> None:
 
 
 def test_of_mounts_at_one_point_the_topmost_is_read() -> None:
-    seen = filesystem.topmost(filesystem.parse_mounts(MOUNTS, Path("/")))
-    assert [mount.device for mount in seen if mount.mountpoint == "/srv"] == ["nas:/export"]
+    visible = filesystem.topmost(filesystem.parse_mounts(MOUNTS, Path("/")))
+    assert [mount.device for mount in visible if mount.mountpoint == "/srv"] == ["nas:/export"]
 
 
 @pytest.mark.parametrize(
@@ -87,18 +87,18 @@ def test_container_reads_the_mounts_below_its_proc_and_root_flags(
         f"29 27 8:33 / {rootfs}/data rw - xfs /dev/sdc1 rw\n"
     )
     (procfs / "1/mountinfo").write_text(text, encoding="ascii")
-    asked = []
+    called = []
 
     def usages(paths: Any) -> dict[str, dict[str, float | None]]:
-        asked.extend(paths)
-        return {path: {"size": 1} for path in asked}
+        called.extend(paths)
+        return {path: {"size": 1} for path in called}
 
     sources = this_machine._replace(procfs=procfs, rootfs=rootfs, usages=usages)
     assert list(column_of(COLLECTORS["filesystem"](sources), "filesystems", "size")) == [
         "/",
         "/data",
     ]
-    assert asked == [str(rootfs), f"{rootfs}/data"]
+    assert called == [str(rootfs), f"{rootfs}/data"]
 
 
 def test_filesystems_are_those_of_df(this_machine: Sources, column_of: ColumnOf) -> None:

@@ -49,7 +49,7 @@ def test_kilobytes_become_bytes_and_counts_stay() -> None:
 
 def test_used_memory_is_the_total_less_what_is_available() -> None:
     sizes = meminfo.parse_meminfo(MEMINFO)
-    (_, found), _ = meminfo.sections(sizes, {}, 4096)
+    (_, found), _ = meminfo.memory_and_swap(sizes, {}, 4096)
     kb = 1024
     assert found == Memory(
         total=16384000 * kb,
@@ -67,14 +67,14 @@ def test_used_memory_is_the_total_less_what_is_available() -> None:
 
 def test_value_that_an_old_kernel_lacks_is_unknown_and_not_zero() -> None:
     sizes = meminfo.parse_meminfo("MemTotal: 1000 kB\nMemFree: 400 kB\n")
-    (_, found), (_, swap) = meminfo.sections(sizes, {}, 4096)
+    (_, found), (_, swap) = meminfo.memory_and_swap(sizes, {}, 4096)
     assert found == Memory(total=1024000, free=409600)
     assert swap == Swap()
 
 
 def test_swap_traffic_is_counted_in_pages_of_this_machine() -> None:
     events = meminfo.parse_vmstat("nr_free_pages 10\npswpin 3\npswpout 5\n")
-    _, (_, swap) = meminfo.sections(meminfo.parse_meminfo(MEMINFO), events, 65536)
+    _, (_, swap) = meminfo.memory_and_swap(meminfo.parse_meminfo(MEMINFO), events, 65536)
     assert swap == Swap(
         total=2097152 * 1024,
         used=1048576 * 1024,
@@ -85,7 +85,7 @@ def test_swap_traffic_is_counted_in_pages_of_this_machine() -> None:
 
 
 def test_every_line_has_a_metric_name_and_that_of_a_size_ends_in_bytes() -> None:
-    assert meminfo.named(ODD_MEMINFO, meminfo.parse_meminfo(ODD_MEMINFO)) == {
+    assert meminfo.by_metric_name(ODD_MEMINFO, meminfo.parse_meminfo(ODD_MEMINFO)) == {
         "MemTotal_bytes": 16384000 * 1024,
         "Active_anon_bytes": 1608 * 1024,
         "HugePages_Total": 2,

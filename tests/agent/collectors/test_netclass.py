@@ -31,7 +31,7 @@ ETH0 = {
 
 
 def test_speed_becomes_bytes_and_hexadecimal_flags_a_number() -> None:
-    assert netclass.numbers("eth0", ETH0) == {
+    assert netclass.interface_row("eth0", ETH0) == {
         "device": "eth0",
         "up": 1,
         "speed": 125_000_000,
@@ -55,13 +55,13 @@ def test_speed_becomes_bytes_and_hexadecimal_flags_a_number() -> None:
 
 
 def test_interface_that_is_down_has_neither_carrier_nor_speed() -> None:
-    row = netclass.numbers("ifb0", {"operstate": "down", "mtu": "1500"})
+    row = netclass.interface_row("ifb0", {"operstate": "down", "mtu": "1500"})
     assert {name: value for name, value in row.items() if value is not None} == {
         "device": "ifb0",
         "up": 0,
         "mtu": 1500,
     }
-    assert netclass.numbers("eth1", ETH0 | {"speed": "-1"})["speed"] == -125_000
+    assert netclass.interface_row("eth1", ETH0 | {"speed": "-1"})["speed"] == -125_000
 
 
 def test_file_that_is_no_interface_is_ignored(

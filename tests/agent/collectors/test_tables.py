@@ -1,4 +1,4 @@
-"""Rows to tables whose columns are all known."""
+"""Rows to tables, and texts to records."""
 
 from pombo_agent.collectors.tables import Row, record, tables
 from pombo_wire import (
@@ -40,7 +40,7 @@ def test_no_rows_make_no_table() -> None:
     assert tables(Disks, []) == []
 
 
-def test_row_of_the_same_name_comes_once() -> None:
+def test_of_rows_with_the_same_keys_the_first_is_used() -> None:
     row: dict[str, str | float | None] = {
         "mountpoint": "/",
         "device": "a",
@@ -53,19 +53,19 @@ def test_row_of_the_same_name_comes_once() -> None:
     ]
 
 
-def test_name_that_the_wire_forbids_is_made_to_fit() -> None:
+def test_text_that_the_wire_forbids_is_made_valid() -> None:
     rows: list[Row] = [{"device": "caf\udce9", "reads": 1}, {"device": "x" * 300, "reads": 2}]
     ((_, table),) = tables(Disks, rows)
     assert table == Disks(("caf\N{REPLACEMENT CHARACTER}", "x" * 255), reads=(1, 2))
     assert decode(encode(Report("pi", disks=table))).disks == table
 
 
-def test_rows_beyond_what_a_table_may_hold_make_another() -> None:
+def test_rows_beyond_the_maximum_of_a_table_make_another() -> None:
     found = tables(Disks, [{"device": str(number), "reads": number} for number in range(2500)])
     assert [len(table.device) for _, table in found] == [1024, 1024, 452]
 
 
-def test_row_is_known_by_its_keys_and_described_by_its_other_texts() -> None:
+def test_row_is_identified_by_its_keys_and_not_by_its_other_texts() -> None:
     rows = [
         {"device": "sda", "major": "8", "minor": "0", "model": "A"},
         {"device": "sda", "major": "9", "minor": "0", "model": "B"},
@@ -77,6 +77,6 @@ def test_row_is_known_by_its_keys_and_described_by_its_other_texts() -> None:
     ]
 
 
-def test_record_of_texts_has_those_that_the_wire_knows_and_can_hold() -> None:
+def test_record_has_the_texts_of_its_fields_made_valid() -> None:
     texts = {"nodename": "pi\0", "release": "x" * 300, "colour": "blue"}
     assert record(Uname, texts) == ("uname", Uname(nodename="pi", release="x" * 255))
