@@ -1,3 +1,3 @@
-"""What both commands share on their outside: flags in the Prometheus habit, and logs."""
+"""Command line of both programs: flags as in Prometheus, logs, values for people."""
 
 __version__ = "0.1.0"

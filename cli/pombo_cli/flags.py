@@ -1,4 +1,4 @@
-"""Types of flags (durations, addresses), the rule that names their variables, flags of both."""
+"""Flags: the types duration and address, environment variables, and the log flags."""
 
 import re
 from collections.abc import Callable
@@ -18,29 +18,30 @@ _TERM = re.compile(r"([0-9]+)(ms|[smhd])")
 
 
 class Duration(click.ParamType[float]):
-    """A span as Prometheus writes it, ``5s``, ``500ms`` or ``1h30m``, to seconds."""
+    """A duration as Prometheus writes it, ``5s``, ``500ms`` or ``1h30m``, to seconds."""
 
     name = "duration"
 
-    def __init__(self, least: float = 0, most: float = float("inf")) -> None:
-        self._least, self._most = least, most
+    def __init__(self, minimum: float = 0, maximum: float = float("inf")) -> None:
+        self._minimum, self._maximum = minimum, maximum
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the seconds, or fail with what to write instead."""
+        """Return the seconds, or fail with a remedy."""
         if isinstance(value, float):
             return value
         if not _DURATION.fullmatch(value):
             self.fail(f"{value!r} is no duration: write it as 500ms, 5s, 1m or 1h30m", param, ctx)
         seconds = sum(float(count) * _UNITS[unit] for count, unit in _TERM.findall(value))
-        if not self._least <= seconds <= self._most:
-            self.fail(f"{value!r} is not from {self._least:g}s to {self._most:g}s", param, ctx)
+        if not self._minimum <= seconds <= self._maximum:
+            bounds = f"{self._minimum:g}s to {self._maximum:g}s"
+            self.fail(f"{value!r} is not from {bounds}", param, ctx)
         return seconds
 
 
 class Address(NamedTuple):
-    """A host, as a name or a number without brackets, and a port."""
+    """A host name or IP address, without brackets, and a port."""
 
     host: str
     port: int
@@ -51,40 +52,40 @@ class Address(NamedTuple):
 
 
 class AddressType(click.ParamType[Address]):
-    """``host:port``, ``host`` (port 5005), ``[ipv6]:port`` or ``:port`` (every address)."""
+    """``host:port``, ``host`` (port 5005), ``[ipv6]:port`` or ``:port`` (all addresses)."""
 
     name = "address"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Address:
-        """Return the parts, or fail with what to write instead."""
+        """Return the address, or fail with a remedy."""
         if isinstance(value, Address):
             return value
-        bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?", value)
+        in_brackets = re.fullmatch(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?", value)
         plain = re.fullmatch(r"([^:\[\]\s]*)(?::([0-9]{1,5}))?", value)
-        found = bracketed or plain
-        if found is None or not value:
+        match = in_brackets or plain
+        if match is None or not value:
             remedy = "write host:port, and an IPv6 address in brackets: [::1]:5005"
             self.fail(f"{value!r} is no address: {remedy}", param, ctx)
-        host, port = found[1], int(found[2] or DEFAULT_PORT)
+        host, port = match[1], int(match[2] or DEFAULT_PORT)
         if port > 65535:
             self.fail(f"{value!r}: a port is from 0 to 65535", param, ctx)
         return Address(host, port)
 
 
 def flag(name: str, **options: Any) -> Callable[[Command], Command]:
-    """Return the option ``--name``, with ``POMBO_NAME`` as its variable.
+    """Return the option ``--name``, with the environment variable ``POMBO_NAME``.
 
     Example:
-        ``--udp.listen-address`` is ``POMBO_UDP_LISTEN_ADDRESS``, and arrives in the command
-        as ``udp_listen_address``.
+        ``--udp.listen-address`` has the variable ``POMBO_UDP_LISTEN_ADDRESS`` and the parameter
+        ``udp_listen_address``.
     """
     return _option(f"--{name}", name, options)
 
 
 def switch(name: str, **options: Any) -> Callable[[Command], Command]:
-    """Return the options ``--name`` and ``--no-name``, true and false, as ``flag`` does."""
+    """Return the options ``--name`` for true and ``--no-name`` for false; else as ``flag``."""
     return _option(f"--{name}/--no-{name}", name, options)
 
 
@@ -95,16 +96,16 @@ def log_flags(command: Command) -> Command:
         type=click.Choice(logs.LEVELS),
         default="info",
         show_default=True,
-        help="Least important line to log.",
+        help="Minimum log level.",
     )
-    form = flag(
+    log_format = flag(
         "log.format",
         type=click.Choice(logs.FORMATS),
         default="logfmt",
         show_default=True,
-        help="How a line is written.",
+        help="Log format.",
     )
-    return level(form(command))
+    return level(log_format(command))
 
 
 def _option(declaration: str, name: str, options: dict[str, Any]) -> Callable[[Command], Command]:

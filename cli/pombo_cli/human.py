@@ -1,4 +1,4 @@
-"""Values as people read them, and texts from elsewhere that a terminal may show."""
+"""Values with units for people, and untrusted texts made safe for a terminal."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ _SPANS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def size(count: float | None) -> str:
-    """Return bytes with three digits or so: ``1.5 GiB``."""
+    """Return bytes with a binary unit, to about three digits: ``1.5 GiB``."""
     if count is None:
         return UNKNOWN
     amount, unit = float(count), _SIZES[0]
@@ -22,19 +22,19 @@ def size(count: float | None) -> str:
 
 
 def speed(per_second: float | None) -> str:
-    """Return bytes a second: ``12 KiB/s``."""
+    """Return bytes per second: ``12 KiB/s``."""
     return UNKNOWN if per_second is None else f"{size(per_second)}/s"
 
 
-def ratio(share: float | None) -> str:
-    """Return a share as per cent: ``25 %``; what is a little more than nothing is not 0."""
-    if share is None:
+def ratio(value: float | None) -> str:
+    """Return a ratio (1 is all) as a percentage: ``25 %``. Below 10 % it has one decimal."""
+    if value is None:
         return UNKNOWN
-    return f"{100 * share:.0f} %" if share >= 0.0995 or not share else f"{100 * share:.1f} %"
+    return f"{100 * value:.0f} %" if value >= 0.0995 or not value else f"{100 * value:.1f} %"
 
 
 def span(seconds: float | None) -> str:
-    """Return a time in its two greatest units: ``3 d 4 h``, ``12 s``, ``250 ms``."""
+    """Return a duration in its two largest units: ``3 d 4 h``, ``12 s``, ``250 ms``."""
     if seconds is None:
         return UNKNOWN
     sign, left = ("-" if seconds < 0 else ""), abs(seconds)
@@ -47,9 +47,9 @@ def span(seconds: float | None) -> str:
     if left < 9.95:
         return f"{sign}{left:.1f}".removesuffix(".0") + " s"
     left = round(left)
-    at = next(at for at, (_, length) in enumerate(_SPANS) if left >= length)
+    largest = next(at for at, (_, length) in enumerate(_SPANS) if left >= length)
     words: list[str] = []
-    for unit, length in _SPANS[at : at + 2]:
+    for unit, length in _SPANS[largest : largest + 2]:
         count, left = divmod(left, length)
         if count or not words:
             words.append(f"{count:.0f} {unit}")
@@ -57,12 +57,12 @@ def span(seconds: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number without an exponent or needless digits."""
+    """Return a number with at most three decimals, without exponent or trailing zeros."""
     return f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with an escape for whatever could move a cursor or turn the writing."""
+    """Return ``text`` with non-printable characters escaped, among them control and bidi ones."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

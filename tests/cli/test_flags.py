@@ -1,4 +1,4 @@
-"""Durations, addresses, and the variable that each flag has."""
+"""Durations, addresses, and environment variables of flags."""
 
 import click
 import pytest
@@ -27,20 +27,20 @@ def test_duration_is_read_as_prometheus_writes_it(text: str, seconds: float) -> 
 @pytest.mark.parametrize(
     "text", ["", "5", "s", "5 s", " 5s", "5s\n", "-5s", "1.5s", "5S", "5sec", "1w", "٣s", "5s,"]
 )
-def test_what_is_no_duration_is_refused_with_the_remedy(text: str) -> None:
+def test_invalid_duration_is_refused_with_a_remedy(text: str) -> None:
     with pytest.raises(click.BadParameter, match=r"write it as 500ms, 5s, 1m or 1h30m"):
         Duration().convert(text, None, None)
 
 
 @pytest.mark.parametrize("text", ["99ms", "1h1ms", "9" * 5000 + "d"])
-def test_duration_out_of_its_bounds_is_refused_with_the_bounds(text: str) -> None:
+def test_duration_out_of_bounds_is_refused_with_the_bounds(text: str) -> None:
     with pytest.raises(click.BadParameter, match=r"is not from 0\.1s to 3600s"):
-        Duration(least=0.1, most=3600).convert(text, None, None)
+        Duration(minimum=0.1, maximum=3600).convert(text, None, None)
 
 
-def test_bounds_of_a_duration_belong_to_it() -> None:
-    assert Duration(least=0.1, most=3600).convert("100ms", None, None) == pytest.approx(0.1)
-    assert Duration(least=0.1, most=3600).convert("1h", None, None) == 3600
+def test_bounds_of_a_duration_are_inclusive() -> None:
+    assert Duration(minimum=0.1, maximum=3600).convert("100ms", None, None) == pytest.approx(0.1)
+    assert Duration(minimum=0.1, maximum=3600).convert("1h", None, None) == 3600
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_address_is_a_host_and_a_port(text: str, address: Address) -> None:
         "pi:٣",
     ],
 )
-def test_what_is_no_address_is_refused_with_the_remedy(text: str) -> None:
+def test_invalid_address_is_refused_with_a_remedy(text: str) -> None:
     with pytest.raises(click.BadParameter, match=r"write host:port, .*\[::1\]:5005"):
         AddressType().convert(text, None, None)
 
@@ -122,7 +122,7 @@ def test_flag_is_also_an_environment_variable() -> None:
     assert CliRunner().invoke(command, env=variables).output == "pi:1 5\n"
 
 
-def test_flag_given_outweighs_the_variable() -> None:
+def test_flag_overrides_the_variable() -> None:
     variables = {"POMBO_HOST_FORGET_AFTER": "5s"}
     found = CliRunner().invoke(command, ["--host.forget-after=7s"], env=variables)
     assert found.output == "[::]:5005 7\n"
@@ -132,7 +132,7 @@ def test_help_names_the_variable() -> None:
     assert "POMBO_UDP_LISTEN_ADDRESS" in CliRunner().invoke(command, ["--help"]).output
 
 
-def test_wrong_value_ends_the_command_with_usage_and_status_2() -> None:
+def test_invalid_value_exits_with_usage_and_status_2() -> None:
     found = CliRunner().invoke(command, ["--udp.listen-address=::1"])
     assert found.exit_code == 2
     assert "--udp.listen-address" in found.output

@@ -1,4 +1,4 @@
-"""Values and texts as people read them."""
+"""Values with units, and texts made safe."""
 
 import pytest
 from hypothesis import given
@@ -22,11 +22,11 @@ from pombo_cli import human
         (None, "-"),
     ],
 )
-def test_bytes_have_three_digits_or_so(count: float | None, text: str) -> None:
+def test_bytes_have_about_three_digits(count: float | None, text: str) -> None:
     assert human.size(count) == text
 
 
-def test_speed_is_bytes_a_second() -> None:
+def test_speed_is_in_bytes_per_second() -> None:
     assert human.speed(2048) == "2.0 KiB/s"
     assert human.speed(None) == "-"
 
@@ -38,7 +38,7 @@ def test_speed_is_bytes_a_second() -> None:
         *((1, "100 %"), (None, "-")),
     ],
 )
-def test_little_loss_is_not_told_as_none(share: float | None, text: str) -> None:
+def test_small_ratio_is_not_shown_as_zero(share: float | None, text: str) -> None:
     assert human.ratio(share) == text
 
 
@@ -63,12 +63,12 @@ def test_little_loss_is_not_told_as_none(share: float | None, text: str) -> None
         (None, "-"),
     ],
 )
-def test_time_is_told_in_its_two_greatest_units(seconds: float | None, text: str) -> None:
+def test_duration_has_its_two_largest_units(seconds: float | None, text: str) -> None:
     assert human.span(seconds) == text
 
 
 @given(st.floats(0, 1e12))
-def test_any_time_can_be_told(seconds: float) -> None:
+def test_any_duration_can_be_shown(seconds: float) -> None:
     assert human.span(seconds)[0].isdigit()
 
 
@@ -76,7 +76,7 @@ def test_any_time_can_be_told(seconds: float) -> None:
     ("value", "text"),
     [(0, "0"), (1234567.0, "1,234,567"), (0.25, "0.25"), (1.0004, "1"), (-2.5, "-2.5")],
 )
-def test_number_has_no_needless_digits(value: float, text: str) -> None:
+def test_number_has_no_trailing_zeros(value: float, text: str) -> None:
     assert human.number(value) == text
 
 
@@ -91,7 +91,7 @@ def test_number_has_no_needless_digits(value: float, text: str) -> None:
         ("\x00\x7f", "\\x00\\x7f"),
     ],
 )
-def test_text_from_elsewhere_cannot_move_the_cursor(text: str, shown: str) -> None:
+def test_untrusted_text_cannot_move_the_cursor(text: str, shown: str) -> None:
     assert human.printable(text) == shown
 
 

@@ -44,7 +44,7 @@ def test_levels_have_the_names_of_the_flag(level: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_value_stays_in_its_quotes_on_its_line(value: str) -> None:
+def test_hostile_value_stays_quoted_and_on_its_line(value: str) -> None:
     line = Logfmt().format(record(value, host=value))
     assert line.isascii()
     assert line.isprintable()
@@ -62,7 +62,7 @@ def test_any_value_makes_one_line_in_either_format(value: str) -> None:
         assert line.isprintable()
 
 
-def test_json_line_holds_the_same_pairs() -> None:
+def test_json_line_has_the_same_pairs() -> None:
     assert json.loads(Json().format(record("a\nb", host="pi"))) == {
         "ts": "2026-01-02T03:04:05.006Z",
         "level": "info",
