@@ -1,4 +1,4 @@
-"""The codec: what is a report, and why whatever else is none."""
+"""The codec: valid reports, and the reasons for which others are refused."""
 
 import json
 import string
@@ -25,12 +25,12 @@ from pombo_wire import (
 RESERVED = ["up", "ALERTS", "__name", "host_up", "node_load1", "pombo_x", "process_x"]
 RESERVED += ["python_info", "prometheus_x", "scrape_duration_seconds"]
 
-#: NUL alone is refused: no page with it can be read.
+#: NUL is excluded, since Prometheus cannot parse a page with it.
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 
 
 def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
-    """Return what a field of the schema may hold, short enough for a datagram of several."""
+    """Return valid values of a field, short enough for several in one datagram."""
     return MAKERS[type(kind)](kind)
 
 
@@ -126,7 +126,7 @@ def assert_report_or_reason(datagram: bytes) -> None:
     except DecodeError:
         return
     assert msgspec.convert(msgspec.to_builtins(report), Report) == report
-    msgspec.json.decode(encode(report), type=Report)  # no number that JSON does not know
+    msgspec.json.decode(encode(report), type=Report)  # no NaN, no infinity
     for name, section in SECTIONS.items():
         table = getattr(report, name)
         if issubclass(section, Table) and table is not None:
@@ -137,7 +137,7 @@ def assert_report_or_reason(datagram: bytes) -> None:
 
 
 @given(reports())
-def test_every_report_comes_back_as_it_went_or_is_too_large(report: Report) -> None:
+def test_decoding_reverses_encoding_unless_the_report_is_too_large(report: Report) -> None:
     datagram = encode(report)
     if len(datagram) > MAX_DATAGRAM_BYTES:
         assert refusal(datagram) is Reason.TOO_LARGE
@@ -146,7 +146,7 @@ def test_every_report_comes_back_as_it_went_or_is_too_large(report: Report) -> N
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_every_section_comes_back_with_all_its_fields(name: str) -> None:
+def test_every_section_is_decoded_with_all_its_fields(name: str) -> None:
     section = SECTIONS[name]
     kind = inspect.type_info(section)
     assert isinstance(kind, inspect.StructType)
@@ -163,7 +163,7 @@ def test_every_section_comes_back_with_all_its_fields(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MAPS)
-def test_every_map_comes_back_with_its_names(name: str) -> None:
+def test_every_map_is_decoded_with_its_names(name: str) -> None:
     report = Report("pi", **{name: {"Active_anon": 8.0, "x1": 0.5}})  # type: ignore[arg-type]  # by its name
     assert decode(encode(report)) == report
 
@@ -180,7 +180,7 @@ def test_fields_of_a_newer_agent_are_ignored() -> None:
     assert report.memory.total == 8
 
 
-def test_longest_datagram_is_taken_and_one_byte_more_is_not() -> None:
+def test_longest_datagram_is_accepted_and_one_byte_more_is_not() -> None:
     longest = b'{"host":"pi"}'.ljust(MAX_DATAGRAM_BYTES)
     assert decode(longest) == Report("pi")
     assert refusal(longest + b" ") is Reason.TOO_LARGE
@@ -206,7 +206,7 @@ def test_longest_datagram_is_taken_and_one_byte_more_is_not() -> None:
         b'{"x":' * 200,
     ],
 )
-def test_what_is_not_one_json_text_is_not_json(datagram: bytes) -> None:
+def test_bytes_other_than_one_json_text_are_not_json(datagram: bytes) -> None:
     assert refusal(datagram) is Reason.NOT_JSON
 
 
@@ -294,7 +294,7 @@ def test_columns_of_different_lengths_are_refused(fields: dict[str, Any]) -> Non
     assert refusal_of(**fields) is Reason.UNEQUAL_COLUMNS
 
 
-def test_row_named_twice_is_refused() -> None:
+def test_two_rows_with_the_same_key_are_refused() -> None:
     assert refusal_of(cpu={"cpu": ["0", "1", "0"]}) is Reason.REPEATED_ROW
     mount = {"mountpoint": ["/"] * 2, "device": ["a"] * 2, "fstype": ["ext4"] * 2}
     assert refusal_of(filesystems=mount) is Reason.REPEATED_ROW
@@ -311,11 +311,11 @@ def test_gauge_with_a_name_of_prometheus_or_pombo_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["instance", "job", "le", "quantile", "system", "agent"])
-def test_label_that_the_page_has_already_is_refused(name: str) -> None:
+def test_label_that_the_exporter_sets_is_refused(name: str) -> None:
     assert refusal_of(labels={"rack": "7", name: "x"}) is Reason.RESERVED_NAME
 
 
-def test_gauges_that_only_resemble_reserved_names_are_taken() -> None:
+def test_gauges_that_only_resemble_reserved_names_are_accepted() -> None:
     gauges = {"uptime_of_my_app": 1.0, "hosts": 2.0, "_x": 3.0, "my_node_load": 4.0}
     assert decode(json.dumps({"host": "pi", "gauges": gauges}).encode()).gauges == gauges
 

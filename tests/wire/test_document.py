@@ -1,4 +1,4 @@
-"""The page on the wire says what the schema says."""
+"""docs/wire.md agrees with the schema."""
 
 import re
 from pathlib import Path
@@ -40,21 +40,21 @@ def test_page_has_a_row_for_each_map(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", re.findall(r"\n### `(\w+)`", PAGE))
-def test_page_names_no_section_or_field_that_is_not_there(name: str) -> None:
+def test_page_names_no_other_section_or_field(name: str) -> None:
     fields = set(SECTIONS[name].__struct_fields__)
     first_cells = re.findall(r"^\| (`.*?) \|", section_of(name), re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) <= fields
 
 
 @pytest.mark.parametrize("reason", [*Reason, *AdmissionReason])
-def test_page_tells_why_a_datagram_is_refused(reason: str) -> None:
+def test_page_has_a_row_for_each_reason(reason: str) -> None:
     assert f"\n| `{reason}` |" in PAGE.partition("## Refusals")[2]
 
 
-def test_page_names_every_name_that_is_taken() -> None:
+def test_page_has_every_reserved_name() -> None:
     names = PAGE.partition("### Names that are taken")[2].partition("\n## ")[0]
-    said = set(re.findall(r"`(\w+)`", names)) - {"reserved_name"}
-    assert said == {*RESERVED_GAUGES, *RESERVED_GAUGE_PREFIXES, *RESERVED_LABELS}
+    listed = set(re.findall(r"`(\w+)`", names)) - {"reserved_name"}
+    assert listed == {*RESERVED_GAUGES, *RESERVED_GAUGE_PREFIXES, *RESERVED_LABELS}
 
 
 def test_page_has_the_bounds_of_the_schema() -> None:
@@ -67,7 +67,7 @@ def test_every_example_is_a_valid_datagram(example: str) -> None:
     assert decode(example.encode()).host == "pi"
 
 
-def test_page_has_an_example_of_a_first_report_a_cut_one_and_a_farewell() -> None:
+def test_page_has_examples_of_a_first_report_a_split_report_and_a_bye() -> None:
     reports = [decode((block or line).encode()) for block, line in EXAMPLES]
     assert any(report.session is None for report in reports)
     assert any(report.bye for report in reports)

@@ -1,4 +1,4 @@
-"""Splitting: each datagram fits and stands alone, and together they say the same."""
+"""Splitting: each datagram is valid and within the limit, and together they are the report."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -38,12 +38,12 @@ HEADER = Report(
     interval=5.0,
 )
 
-#: A number of everyday length, and one of the longest that float64 has.
+#: A number of usual length, and one of the longest of float64.
 TYPICAL, LONGEST = 812_345.67, 2.2250738585072014e-308
 
 
 def filled(kind: type[T], *keys: Iterable[str], value: float) -> T:
-    """Return a table with every column, its numbers all of different last digits."""
+    """Return a table with every column, whose numbers differ in each row."""
     labels = [tuple(key) for key in keys]
     names = kind.__struct_fields__[kind.label_columns :]
     rows = range(len(labels[0]))
@@ -74,7 +74,7 @@ def named(name: str, count: int, value: float) -> Part:
 
 
 def rows(parts: Iterable[Part]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Return what the parts say: section and keys of each row, to its values."""
+    """Return the values of each row of the parts, by section and keys."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for name, value in parts:
         if not isinstance(value, Table):
@@ -93,8 +93,8 @@ def rows(parts: Iterable[Part]) -> dict[tuple[str, ...], dict[str, Any]]:
     return found
 
 
-def said(reports: Iterable[Report]) -> list[Part]:
-    """Return what decoded datagrams say beyond their header."""
+def sections(reports: Iterable[Report]) -> list[Part]:
+    """Return the parts of decoded datagrams, without their headers."""
     names = set(Report.__struct_fields__) - set(HEADER_FIELDS)
     return [
         (name, value)
@@ -108,9 +108,9 @@ HEADER_FIELDS = ("host", "session", "seq", "time", "monotonic", "interval", "bye
 
 
 def assert_splits(header: Report, parts: list[Part], limit: int = MAX_DATAGRAM_BYTES) -> int:
-    """Check all that splitting promises where nothing is too long; return how many datagrams."""
-    reports, left_out = split(header, parts, limit)
-    assert left_out == []
+    """Check the result where nothing is omitted; return the number of datagrams."""
+    reports, omitted = split(header, parts, limit)
+    assert omitted == []
     datagrams = [encode(report) for report in reports]
     assert max(map(len, datagrams)) <= limit
     decoded = [decode(datagram) for datagram in datagrams]
@@ -120,7 +120,7 @@ def assert_splits(header: Report, parts: list[Part], limit: int = MAX_DATAGRAM_B
         assert [getattr(report, name) for name in HEADER_FIELDS] == [
             getattr(replace(header, seq=seq), name) for name in HEADER_FIELDS
         ]
-    assert rows(said(decoded)) == rows(parts)
+    assert rows(sections(decoded)) == rows(parts)
     return len(datagrams)
 
 
@@ -145,7 +145,7 @@ def test_table_of_any_size_is_cut_between_its_rows(part: Part) -> None:
     assert_splits(HEADER, [part])
 
 
-def test_a_whole_host_takes_at_most_one_datagram_more_than_its_bytes_need() -> None:
+def test_report_of_a_host_takes_at_most_one_datagram_more_than_its_bytes_need() -> None:
     parts: list[Part] = [
         ("labels", {"rack": "7", "team": "storage"}),
         ("info", Info("0.1.0", "Linux", "6.1.0-18-amd64", "x86_64")),
@@ -163,7 +163,7 @@ def test_a_whole_host_takes_at_most_one_datagram_more_than_its_bytes_need() -> N
     assert assert_splits(HEADER, parts) <= -(-size // room) + 1
 
 
-def test_part_fills_the_room_that_a_larger_one_before_it_has_left() -> None:
+def test_part_fills_the_room_left_before_a_larger_part() -> None:
     parts: list[Part] = [("memory", Memory(total=8.0)), cores(16, LONGEST), ("swap", Swap(1.0))]
     reports, _ = split(HEADER, parts)
     assert len(reports) > 1
@@ -185,41 +185,41 @@ def test_small_parts_share_one_datagram() -> None:
     assert assert_splits(HEADER, [("memory", Memory(total=8.0)), cores(1, 1.0)]) == 1
 
 
-def test_nothing_to_say_is_one_datagram_with_the_header() -> None:
+def test_report_without_parts_is_one_datagram_with_the_header() -> None:
     assert split(HEADER, []) == ([HEADER], [])
 
 
-def test_header_without_session_and_seq_stays_without() -> None:
+def test_header_without_session_and_seq_is_kept() -> None:
     assert assert_splits(Report("pi"), [cores(64, TYPICAL)]) > 1
 
 
-def test_rows_with_other_columns_may_come_as_a_part_of_their_own() -> None:
+def test_rows_with_other_columns_may_be_another_part() -> None:
     plain = ("disks", Disks(("sda",), reads=(1.0,)))
     merging = ("disks", Disks(("sdb",), reads=(1.0,), reads_merged=(2.0,)))
     assert assert_splits(HEADER, [plain, merging]) == 2
 
 
-def test_row_that_fits_no_datagram_is_left_out_and_named() -> None:
+def test_row_that_fits_no_datagram_is_omitted_and_named() -> None:
     long = "\x01" * 255
     name, table = mounts(3, "/srv", TYPICAL)
     mixed = replace(table, device=(table.device[0], long, table.device[2]))
-    reports, left_out = split(HEADER, [(name, mixed)])
-    assert [line.partition(":")[0] for line in left_out] == ["filesystems"]
-    kept = rows(said(decode(encode(report)) for report in reports))
+    reports, omitted = split(HEADER, [(name, mixed)])
+    assert [line.partition(":")[0] for line in omitted] == ["filesystems"]
+    kept = rows(sections(decode(encode(report)) for report in reports))
     assert {key[1] for key in kept} == {"/srv/0", "/srv/2"}
 
 
-def test_value_that_fits_no_datagram_is_left_out_and_the_rest_is_sent() -> None:
+def test_value_that_fits_no_datagram_is_omitted_and_the_rest_is_sent() -> None:
     labels = {f"label_{n}": "x" * 200 for n in range(10)}
-    reports, left_out = split(HEADER, [("labels", labels), cores(1, 1.0)])
-    assert [line.partition(":")[0] for line in left_out] == ["labels"]
-    assert rows(said(reports)) == rows([cores(1, 1.0)])
+    reports, omitted = split(HEADER, [("labels", labels), cores(1, 1.0)])
+    assert [line.partition(":")[0] for line in omitted] == ["labels"]
+    assert rows(sections(reports)) == rows([cores(1, 1.0)])
 
 
 def test_header_that_fits_no_datagram_sends_nothing_and_is_named() -> None:
-    reports, left_out = split(replace(HEADER, host="\x01" * 255), [cores(1, 1.0)])
+    reports, omitted = split(replace(HEADER, host="\x01" * 255), [cores(1, 1.0)])
     assert reports == []
-    assert [line.partition(":")[0] for line in left_out] == ["header"]
+    assert [line.partition(":")[0] for line in omitted] == ["header"]
 
 
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")

@@ -1,4 +1,4 @@
-"""The contract between Pombo's agents and its exporter: the report, its bytes, its limits."""
+"""The contract between agents and the exporter: the report, its encoding and its bounds."""
 
 from pombo_wire.codec import decode, encode
 from pombo_wire.reasons import DecodeError, Reason

@@ -1,4 +1,4 @@
-"""Bytes to reports and back: pure functions, no I/O."""
+"""Reports to datagrams and back: pure functions, no I/O."""
 
 import msgspec
 
@@ -16,15 +16,15 @@ _decode = msgspec.json.Decoder(Report).decode
 
 
 def encode(report: Report) -> bytes:
-    """Return the datagram that says ``report``; fields at their default are left out."""
+    """Return ``report`` as a datagram; fields that have their default are omitted."""
     return _encode(report)
 
 
 def decode(datagram: bytes) -> Report:
-    """Return the report that a datagram holds.
+    """Return the report in a datagram.
 
     Raises:
-        DecodeError: for whatever else the bytes may be.
+        DecodeError: when the datagram is not a valid report.
     """
     if len(datagram) > MAX_DATAGRAM_BYTES:
         detail = f"longer than {MAX_DATAGRAM_BYTES} bytes: split the report by section or row"
@@ -32,7 +32,7 @@ def decode(datagram: bytes) -> Report:
     try:
         report = _decode(datagram)
     except msgspec.ValidationError as error:
-        cause = error.__cause__  # a table's own word, where it has one
+        cause = error.__cause__  # raised by Table.__post_init__
         reason = cause.reason if isinstance(cause, DecodeError) else Reason.INVALID_FIELD
         raise DecodeError(reason, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -47,7 +47,7 @@ def decode(datagram: bytes) -> Report:
 def _check_names(report: Report) -> None:
     for name in report.gauges or ():
         if name in RESERVED_GAUGES or name.startswith(RESERVED_GAUGE_PREFIXES):
-            detail = f"gauge `{name}` has a name of Prometheus' or of Pombo's own: choose another"
+            detail = f"gauge `{name}` has a name that Prometheus or Pombo reserves: choose another"
             raise DecodeError(Reason.RESERVED_NAME, detail)
     for name in report.labels or ():
         if name in RESERVED_LABELS:

@@ -1,10 +1,10 @@
-"""Why bytes are no report: a closed set, each counted by the exporter under its name."""
+"""The reasons for which a datagram is not a valid report, each counted by the exporter."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a datagram is no report."""
+    """Why a datagram is not a valid report; the values of the label ``reason``."""
 
     TOO_LARGE = "too_large"
     NOT_JSON = "not_json"
@@ -15,7 +15,7 @@ class Reason(StrEnum):
 
 
 class DecodeError(ValueError):
-    """A datagram was refused. ``str()`` names the field and the remedy."""
+    """A datagram is not a valid report. ``str()`` names the field and the remedy."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)

@@ -1,9 +1,8 @@
-"""The report: what one datagram may say, its types and its bounds.
+"""The report: its fields, their types and their bounds.
 
-A section is a *record* (single values), a *table* (equally long columns, the first ones naming
-each row) or a *map* (values by names of their own). Every value is a JSON number, read as a
-float64, as Prometheus does. Totals are cumulative, as the kernel counts them; sizes are bytes,
-times are seconds.
+A section is a *record* (single values), a *table* (columns of equal length, of which the first
+identify the rows) or a *map* (values by name). Every value is a JSON number, read as a float64,
+as in Prometheus. Counts are cumulative, as in the kernel; sizes are in bytes, times in seconds.
 """
 
 from typing import Annotated, ClassVar, get_args, get_origin, get_type_hints
@@ -13,16 +12,17 @@ from msgspec.structs import astuple
 
 from pombo_wire.reasons import DecodeError, Reason
 
-#: The longest datagram that is sent or taken, in bytes of UDP payload. It fits one Ethernet
-#: frame with room for tunnels, so that no report depends on IP fragments.
+#: The longest datagram that is sent or accepted, in bytes of UDP payload. It fits into one
+#: Ethernet frame, also in a tunnel, so that no report depends on IP fragmentation.
 MAX_DATAGRAM_BYTES = 1200
 
-#: What the exporter assumes of a host that does not say its ``interval``, in seconds.
+#: The interval that the exporter assumes where a report has no ``interval``, in seconds.
 DEFAULT_INTERVAL_SECONDS = 60.0
 
+#: The most rows of a table, and the most entries of a map, in one datagram.
 MAX_ROWS = 1024
 
-#: Gauges may not have these names, nor begin so: they are Prometheus' and Pombo's own.
+#: Names and prefixes that gauges must not have, since Prometheus or Pombo uses them.
 RESERVED_GAUGES = ("up",)
 RESERVED_GAUGE_PREFIXES = (
     "ALERTS",
@@ -36,7 +36,7 @@ RESERVED_GAUGE_PREFIXES = (
     "scrape_",
 )
 
-#: The user's labels may not have these names: the exporter, the scrape or ``info`` has them.
+#: Names that ``labels`` must not have: the exporter, the scrape or ``info`` sets these labels.
 RESERVED_LABELS = frozenset(
     {"agent", "instance", "job", "le", "machine", "quantile", "release", "system"}
 )
@@ -46,10 +46,10 @@ Text = Annotated[str, Meta(max_length=255)]
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 LabelName = Annotated[str, Meta(pattern=r"^[a-zA-Z][a-zA-Z0-9_]{0,63}\Z")]
 MetricName = Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,199}\Z")]
-Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Integer = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 Value = Number | None
-Labels = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=MAX_ROWS)]
+TextColumn = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=MAX_ROWS)]
 Map = Annotated[
     dict[Annotated[str, Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_]{0,63}\Z")], Number],
     Meta(max_length=MAX_ROWS),
@@ -60,28 +60,29 @@ Column = Annotated[tuple[Number, ...], Meta(min_length=1, max_length=MAX_ROWS)] 
 
 
 class Record(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A section of single values; one that the host does not have is ``None``.
+    """A section of single values; ``None`` where the host lacks one.
 
-    The first ``label_columns`` are texts that the page shows as labels.
+    The first ``label_columns`` fields are texts, which the exporter exposes as labels.
     """
 
     label_columns: ClassVar[int] = 0
 
 
 class Table(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A section of columns: the first ``label_columns`` are texts, the rest are values.
+    """A section of columns of equal length, one element per row.
 
-    The first ``key_columns`` of the texts name a row; any others only describe it.
+    The first ``label_columns`` are texts, the others values. The first ``key_columns`` of the
+    texts identify a row; the other texts describe it.
 
     Raises:
-        DecodeError: when columns differ in length, or two rows have the same name.
+        DecodeError: when columns differ in length, or two rows have the same keys.
     """
 
     key_columns: ClassVar[int] = 1
     label_columns: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        """Hold the promise of the type, for whoever makes one."""
+        """Check the lengths of the columns and the keys of the rows."""
         columns = astuple(self)
         keys = columns[0]
         rows = len(keys)
@@ -97,7 +98,7 @@ class Table(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Info(Record, frozen=True):
-    """What the host runs; rarely changes."""
+    """Versions of the agent and of the operating system."""
 
     label_columns: ClassVar[int] = 4
 
@@ -138,7 +139,7 @@ class Cpu(Table, frozen=True):
     ``user`` includes ``guest``, and ``nice`` includes ``guest_nice``, as in Linux.
     """
 
-    cpu: Labels
+    cpu: TextColumn
     user: Column = None
     nice: Column = None
     system: Column = None
@@ -185,9 +186,9 @@ class Filesystems(Table, frozen=True):
     key_columns: ClassVar[int] = 3
     label_columns: ClassVar[int] = 3
 
-    mountpoint: Labels
-    device: Labels
-    fstype: Labels
+    mountpoint: TextColumn
+    device: TextColumn
+    fstype: TextColumn
     size: Column = None
     free: Column = None
     available: Column = None
@@ -200,7 +201,7 @@ class Filesystems(Table, frozen=True):
 class Disks(Table, frozen=True):
     """Block devices: cumulative operations, bytes and seconds."""
 
-    device: Labels
+    device: TextColumn
     reads: Column = None
     writes: Column = None
     read_bytes: Column = None
@@ -221,9 +222,9 @@ class Disks(Table, frozen=True):
 
 
 class Networks(Table, frozen=True):
-    """Network interfaces: cumulative bytes and packets, both ways."""
+    """Network interfaces: cumulative bytes and packets, received and transmitted."""
 
-    device: Labels
+    device: TextColumn
     receive_bytes: Column = None
     receive_packets: Column = None
     receive_errors: Column = None
@@ -244,37 +245,37 @@ class Networks(Table, frozen=True):
 
 
 class DiskInfo(Table, frozen=True):
-    """What each block device is."""
+    """Properties of block devices."""
 
     label_columns: ClassVar[int] = 8
 
-    device: Labels
-    major: Labels
-    minor: Labels
-    model: Labels
-    path: Labels
-    revision: Labels
-    serial: Labels
-    wwn: Labels
+    device: TextColumn
+    major: TextColumn
+    minor: TextColumn
+    model: TextColumn
+    path: TextColumn
+    revision: TextColumn
+    serial: TextColumn
+    wwn: TextColumn
 
 
 class NetworkInfo(Table, frozen=True):
-    """What each network interface is."""
+    """Properties of network interfaces."""
 
     label_columns: ClassVar[int] = 6
 
-    device: Labels
-    address: Labels
-    broadcast: Labels
-    duplex: Labels
-    ifalias: Labels
-    operstate: Labels
+    device: TextColumn
+    address: TextColumn
+    broadcast: TextColumn
+    duplex: TextColumn
+    ifalias: TextColumn
+    operstate: TextColumn
 
 
 class Interfaces(Table, frozen=True):
-    """Network interfaces as ``/sys/class/net`` describes them; speed in bytes per second."""
+    """Network interfaces as in ``/sys/class/net``; ``speed`` is in bytes per second."""
 
-    device: Labels
+    device: TextColumn
     up: Column = None
     carrier: Column = None
     carrier_changes: Column = None
@@ -298,14 +299,14 @@ class Interfaces(Table, frozen=True):
 class Arp(Table, frozen=True):
     """Entries of the ARP table by interface."""
 
-    device: Labels
+    device: TextColumn
     entries: Column = None
 
 
 class Softnet(Table, frozen=True):
-    """Packets that each core's network softirq handled, cumulative."""
+    """Packets that the network softirq of each core has handled, cumulative."""
 
-    cpu: Labels
+    cpu: TextColumn
     processed: Column = None
     dropped: Column = None
     times_squeezed: Column = None
@@ -321,13 +322,13 @@ class UdpQueues(Table, frozen=True):
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 2
 
-    queue: Labels
-    ip: Labels
+    queue: TextColumn
+    ip: TextColumn
     bytes: Column = None
 
 
 class Pressure(Record, frozen=True):
-    """Seconds that tasks waited (some) or all stalled (full) for a resource, cumulative."""
+    """Seconds in which some tasks waited for a resource, or all were stalled, cumulative."""
 
     cpu_waiting: Value = None
     io_waiting: Value = None
@@ -337,7 +338,7 @@ class Pressure(Record, frozen=True):
 
 
 class Timex(Record, frozen=True):
-    """The kernel's clock discipline, as ``adjtimex(2)`` tells it, in base units."""
+    """State of the kernel's clock discipline from ``adjtimex(2)``, in base units."""
 
     offset: Signed = None
     frequency_ratio: Signed = None
@@ -359,7 +360,7 @@ class Timex(Record, frozen=True):
 
 
 class TimeZone(Record, frozen=True):
-    """The host's time zone; ``offset`` is its seconds east of UTC."""
+    """Time zone of the host; ``offset`` is in seconds east of UTC."""
 
     label_columns: ClassVar[int] = 1
 
@@ -373,8 +374,8 @@ class ClockSources(Table, frozen=True):
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 2
 
-    device: Labels
-    clocksource: Labels
+    device: TextColumn
+    clocksource: TextColumn
     current: Column = None
 
 
@@ -384,8 +385,8 @@ class Temperatures(Table, frozen=True):
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 2
 
-    chip: Labels
-    sensor: Labels
+    chip: TextColumn
+    sensor: TextColumn
     celsius: SignedColumn = None
     max: SignedColumn = None
     crit: SignedColumn = None
@@ -397,8 +398,8 @@ class Fans(Table, frozen=True):
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 2
 
-    chip: Labels
-    sensor: Labels
+    chip: TextColumn
+    sensor: TextColumn
     rpm: Column = None
 
 
@@ -408,53 +409,53 @@ class ThermalZones(Table, frozen=True):
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 2
 
-    zone: Labels
-    type: Labels
+    zone: TextColumn
+    type: TextColumn
     celsius: SignedColumn = None
 
 
 class CoolingDevices(Table, frozen=True):
-    """What cools the platform; a state is a step between none and ``max_state``."""
+    """Cooling devices; a state is a step from 0 to ``max_state``."""
 
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 2
 
-    name: Labels
-    type: Labels
+    name: TextColumn
+    type: TextColumn
     current_state: Column = None
     max_state: Column = None
 
 
 class SensorChips(Table, frozen=True):
-    """The names that the chips of the hardware monitor give themselves."""
+    """Names of the chips of the hardware monitor."""
 
     label_columns: ClassVar[int] = 2
 
-    chip: Labels
-    chip_name: Labels
+    chip: TextColumn
+    chip_name: TextColumn
 
 
 class SensorLabels(Table, frozen=True):
-    """What the chips of the hardware monitor call their sensors."""
+    """Labels of the sensors of the hardware monitor."""
 
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 3
 
-    chip: Labels
-    sensor: Labels
-    label: Labels
+    chip: TextColumn
+    sensor: TextColumn
+    label: TextColumn
 
 
 class Collectors(Table, frozen=True):
-    """How the agent's collectors fared: seconds taken, and 1 for success or 0."""
+    """Collectors of the agent: duration in seconds, and ``success``, which is 0 or 1."""
 
-    collector: Labels
+    collector: TextColumn
     seconds: Column = None
     success: Column = None
 
 
 class Uname(Record, frozen=True):
-    """What ``uname(2)`` says."""
+    """Names of the host and its kernel from ``uname(2)``."""
 
     label_columns: ClassVar[int] = 6
 
@@ -467,7 +468,7 @@ class Uname(Record, frozen=True):
 
 
 class OperatingSystem(Record, frozen=True):
-    """What ``os-release`` says."""
+    """Operating system, from os-release(5)."""
 
     label_columns: ClassVar[int] = 12
 
@@ -486,7 +487,7 @@ class OperatingSystem(Record, frozen=True):
 
 
 class Dmi(Record, frozen=True):
-    """What the firmware says of the machine."""
+    """Machine and firmware, from DMI."""
 
     label_columns: ClassVar[int] = 16
 
@@ -509,11 +510,11 @@ class Dmi(Record, frozen=True):
 
 
 class Report(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One datagram. Only ``host`` is compulsory; ``docs/wire.md`` tells each field's meaning."""
+    """One datagram. Only ``host`` is required; ``docs/wire.md`` explains each field."""
 
     host: Name
-    session: Whole | None = None
-    seq: Whole | None = None
+    session: Integer | None = None
+    seq: Integer | None = None
     time: Number | None = None
     monotonic: Number | None = None
     interval: Annotated[float, Meta(ge=0.1, le=3600)] | None = None
@@ -564,10 +565,10 @@ def _sections() -> dict[str, type[Record] | type[Table]]:
     return found
 
 
-#: Each record's and table's field in the report, in the order of the schema, and its type.
+#: The type of each record and table by its field of ``Report``, in the order of the schema.
 SECTIONS = _sections()
 
-#: The fields that hold maps.
+#: The fields of ``Report`` that are maps.
 MAPS = tuple(
     name
     for name, hint in get_type_hints(Report).items()

@@ -1,4 +1,4 @@
-"""A report of any size to datagrams that each fit, each valid by itself."""
+"""A report of any size to datagrams, each within the limit and valid by itself."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,46 +10,46 @@ from msgspec.structs import astuple, replace
 from pombo_wire.codec import encode
 from pombo_wire.schema import MAPS, MAX_DATAGRAM_BYTES, Report, Table
 
-#: A field of the report and its value. The same table may come in several parts: rows that
-#: have other columns than the rest make a part of their own.
+#: A field of ``Report`` and its value. A table may have several parts, since rows that have values
+#: in other columns are another table.
 Part = tuple[str, Any]
 
 _OPEN_DATAGRAMS = 16
-_MOST_DATAGRAMS = 10_000  # for the digits of the last one's seq
+_MAX_DATAGRAMS = 10_000  # reserves room for the digits of seq
 
 
 def split(
     header: Report, parts: Iterable[Part], limit: int = MAX_DATAGRAM_BYTES
 ) -> tuple[list[Report], list[str]]:
-    """Lay each of ``parts`` into the first report with room, and say what had to stay out.
+    """Return ``parts`` as reports of at most ``limit`` bytes, and a line for each omission.
 
-    Each report repeats ``header`` (host, session, time…) and counts ``seq`` on from the
-    header's. A table or map too long for what room a datagram has is cut between its rows. A
-    single value or row that is over ``limit`` bytes with the header is left out, and all of it
-    where the header is too long by itself; the second list holds a line about each.
+    Each part is put into the first report with room for it. Each report repeats ``header`` (host,
+    session, time…), with ``seq`` counted from that of the header. A table or map that is longer
+    than a datagram is cut between its rows. A value or row that exceeds ``limit`` together with
+    the header is omitted; where the header alone exceeds it, no report is returned.
     """
     reports: list[dict[str, Any]] = [{}]
-    left_out: list[str] = []
-    full = limit - len(encode(_numbered(header, _MOST_DATAGRAMS, {})))
-    rooms = [full]
-    if full < 0:
-        return [], [f"header: {limit - full} bytes, of {limit} that a datagram has: shorten host"]
-    for name, whole in parts:
-        for piece in _cut(name, whole, full):
+    omitted: list[str] = []
+    capacity = limit - len(encode(_numbered(header, _MAX_DATAGRAMS, {})))
+    rooms = [capacity]
+    if capacity < 0:
+        return [], [f"header: {limit - capacity} bytes, but a datagram has {limit}: shorten host"]
+    for name, value in parts:
+        for piece in _cut(name, value, capacity):
             size = _size(name, piece)
-            if size > full:
-                left_out.append(f"{name}: {size} bytes, of {full} that a datagram has room for")
+            if size > capacity:
+                omitted.append(f"{name}: {size} bytes, but a datagram has room for {capacity}")
                 continue
-            # Only the last few: those before are full, or as good as.
+            # Only the last few reports are tried, since those before have little room left.
             recent = range(max(0, len(reports) - _OPEN_DATAGRAMS), len(reports))
-            fits = (at for at in recent if size <= rooms[at] and name not in reports[at])
-            place = next(fits, len(reports))
-            if place == len(reports):
+            fitting = (i for i in recent if size <= rooms[i] and name not in reports[i])
+            index = next(fitting, len(reports))
+            if index == len(reports):
                 reports.append({})
-                rooms.append(full)
-            reports[place][name] = piece
-            rooms[place] -= size
-    return [_numbered(header, number, fields) for number, fields in enumerate(reports)], left_out
+                rooms.append(capacity)
+            reports[index][name] = piece
+            rooms[index] -= size
+    return [_numbered(header, number, fields) for number, fields in enumerate(reports)], omitted
 
 
 def _numbered(header: Report, number: int, fields: dict[str, Any]) -> Report:
@@ -58,15 +58,16 @@ def _numbered(header: Report, number: int, fields: dict[str, Any]) -> Report:
 
 
 def _size(name: str, value: object) -> int:
-    return len(msgspec.json.encode({name: value})) - 1  # its braces less its comma
+    return len(msgspec.json.encode({name: value})) - 1  # without its two braces, with a comma
 
 
 def _cut(name: str, value: Any, room: int) -> Iterator[Any]:
+    """Yield ``value`` in pieces of at most ``room`` bytes, unless one row is longer."""
     if not isinstance(value, Table) and name not in MAPS:
         yield value
         return
     rows = len(value if name in MAPS else astuple(value)[0])
-    # Even pieces stay the same ones from report to report, though the numbers in them grow.
+    # Pieces of equal size have the same rows in each report, although their numbers grow.
     pieces = -(-_size(name, value) // room)
     start, even = 0, -(-rows // pieces)
     while start < rows:
