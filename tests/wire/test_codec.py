@@ -25,8 +25,7 @@ from pombo_wire import (
 RESERVED = ["up", "ALERTS", "__name", "host_up", "node_load1", "pombo_x", "process_x"]
 RESERVED += ["python_info", "prometheus_x", "scrape_duration_seconds"]
 
-#: NUL is excluded, since Prometheus cannot parse a page with it.
-CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
+CHARACTERS = st.characters(codec="utf-8")
 
 
 def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
