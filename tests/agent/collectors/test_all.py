@@ -1,4 +1,4 @@
-"""What holds for every collector."""
+"""All collectors on this machine."""
 
 from collections.abc import Callable
 from typing import Any
