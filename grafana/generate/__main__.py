@@ -1,4 +1,4 @@
-"""Writes each dashboard's JSON, into ``grafana/dashboards/`` unless told another folder."""
+"""Writes the JSON of each dashboard to ``grafana/dashboards/``, or to a folder that is given."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ _DASHBOARDS = {"fleet": fleet.dashboard, "host": host.dashboard}
 
 
 def main(folder: Path) -> None:
-    """Write one file a dashboard; keys are sorted, so that a change shows as small as it is."""
+    """Write one file for each dashboard, with sorted keys, so that diffs stay small."""
     for name, build in _DASHBOARDS.items():
         text = JSONEncoder(indent=2, sort_keys=True, ensure_ascii=False).encode(build())
         (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The *Fleet* dashboard: all hosts, what is wrong with which, and the exporter's own health."""
+"""The *Fleet* dashboard: all hosts, their problems, and the exporters."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -7,8 +7,8 @@ from grafana.generate.layout import About, Rows, assemble
 from grafana.generate.panels import (
     STATES,
     Column,
-    Face,
-    Look,
+    GraphStyle,
+    NumberStyle,
     Query,
     band,
     counted,
@@ -50,7 +50,7 @@ def dashboard() -> Dashboard:
         About(
             uid="pombo-fleet",
             title="Pombo / Fleet",
-            description="All hosts that report to Pombo, and the exporter that holds them.",
+            description="All hosts that report to Pombo, and the exporters that they report to.",
             other=("Host", "pombo-host"),
         ),
         variables=[
@@ -67,68 +67,68 @@ def dashboard() -> Dashboard:
 _HOSTS = [
     number(
         "Live",
-        "Hosts whose reports arrive in time.",
+        "Hosts whose reports arrive on time.",
         "short",
         Query(f"sum({_UP}) - sum({_LATE})", "live"),
     ),
     number(
         "Late",
-        "Hosts silent for two of their intervals, but not yet for three.",
+        "Hosts from which no report has arrived for two intervals, but not yet for three.",
         "short",
         Query(f"sum({_LATE})", "late"),
-        Face(limits(orange=1)),
+        NumberStyle(limits(orange=1)),
     ),
     number(
         "Down",
-        "Hosts silent for three of their intervals or more, and not yet forgotten.",
+        "Hosts from which no report has arrived for three intervals, until they are forgotten.",
         "short",
         Query(f"count({_UP}) - sum({_UP})", "down"),
-        Face(limits(red=1)),
+        NumberStyle(limits(red=1)),
     ),
     number(
-        "Datagrams missing",
-        "Share of the datagrams that hosts numbered and that have not arrived, of late.",
+        "Datagrams lost",
+        "Share of the datagrams that hosts sent and that did not arrive.",
         "percentunit",
-        counted(f"sum({rate(_LOST)}) / sum({LOSS.sent})", "missing"),
-        Face(limits(0.001, 0.01)),
+        counted(f"sum({rate(_LOST)}) / sum({LOSS.sent})", "lost"),
+        NumberStyle(limits(0.001, 0.01)),
     ),
     number(
-        "Clocks off",
+        "Clock offset over 1 s",
         "Hosts whose clock differs from the exporter's by more than a second.",
         "short",
-        Query(f"sum(abs({_OFFSET}) > bool 1)", "clocks off"),
-        Face(limits(orange=1)),
+        Query(f"sum(abs({_OFFSET}) > bool 1)", "hosts"),
+        NumberStyle(limits(orange=1)),
     ),
     number(
-        "Names in conflict",
-        "Names under which more than one agent reported within the time range.",
+        "Name conflicts",
+        "Host names under which more than one agent reported within the time range.",
         "short",
         Query(f"sum(({increase(_CONFLICTS)}) > bool 0)", "conflicts"),
-        Face(limits(red=1)),
+        NumberStyle(limits(red=1)),
     ),
     graph(
         "Hosts by state",
-        "How many hosts are live, late and down.",
+        "Number of hosts that are live, late and down.",
         "short",
         [
             Query(f"sum({_UP}) - sum({_LATE})", "live"),
             Query(f"sum({_LATE})", "late"),
             Query(f"count({_UP}) - sum({_UP})", "down"),
         ],
-        Look(stacked=True),
+        GraphStyle(stacked=True),
     ),
     values(
         "Late or down",
-        "Hosts that do not report as they should, and for how long they have been silent.",
+        "Hosts that are late or down, and the time since their last report.",
         {"instance": "Host"},
         [
-            Column("Silent for", f"({SILENCE}) and ({STATE}) > 0", "s"),
+            Column("Since last report", f"({SILENCE}) and ({STATE}) > 0", "s"),
             Column("State", f"({STATE}) > 0", "none", mappings=STATES),
         ],
     ),
     values(
         "All hosts",
-        "Each host on one line; a click on its name opens it. Sort and filter by the headings.",
+        "One row per host. Click a name to open the host. Click a heading to sort or filter.",
         {"instance": "Host"},
         [
             Column("State", STATE, "none", mappings=STATES),
@@ -147,7 +147,7 @@ _HOSTS = [
                 "percentunit",
                 _RATIO,
             ),
-            Column("Missing", LOSS.share, "percentunit", limits(0.001, 0.01)),
+            Column("Lost", LOSS.share, "percentunit", limits(0.001, 0.01)),
             Column("Clock offset", _OFFSET, "s", band(1)),
             Column("Uptime", of_host("host_uptime_seconds"), "s"),
         ],
@@ -158,21 +158,21 @@ _HOSTS = [
 _TOP = [
     graph(
         "CPU",
-        "The hosts with the busiest processors on average over the time range.",
+        "Hosts with the highest CPU usage, averaged over the time range.",
         "percentunit",
         [Query(top(CPU), "{{instance}}")],
-        Look(thresholds=_RATIO, high=1, links_to_host=True),
+        GraphStyle(thresholds=_RATIO, high=1, links_to_host=True),
     ),
     graph(
         "Memory",
-        "The hosts with the least memory to be had, on average over the time range.",
+        "Hosts with the smallest share of available memory, averaged over the time range.",
         "percentunit",
         [Query(top(MEMORY), "{{instance}}")],
-        Look(thresholds=_RATIO, high=1, links_to_host=True),
+        GraphStyle(thresholds=_RATIO, high=1, links_to_host=True),
     ),
     values(
         "Fullest filesystems",
-        "Share in use of what users other than root can fill.",
+        "Used share of each filesystem, as df shows it: without the space reserved for root.",
         {"instance": "Host", "mountpoint": "Mounted on"},
         [
             Column("Used", f"topk($top, {FILESYSTEM})", "percentunit", _RATIO),
@@ -184,9 +184,9 @@ _TOP = [
         ],
     ),
     values(
-        "Filesystems that will be full first",
-        "When nothing is available any more, at the pace of the time range shown. Filesystems "
-        "that do not fill, or not within a year, are left out.",
+        "Filesystems that fill up first",
+        "Time until no space is available, extrapolated from the time range. Filesystems that do "
+        "not fill up, or take more than a year, are left out.",
         {"instance": "Host", "mountpoint": "Mounted on"},
         [
             Column(
@@ -200,8 +200,8 @@ _TOP = [
     ),
     graph(
         "Disk throughput",
-        "The devices with the most bytes read and written, on average over the time range. "
-        "Stacked devices (RAID, LVM, encryption) each count what passes through them.",
+        "Devices with the most bytes read and written, averaged over the time range. Stacked "
+        "devices (RAID, LVM, encryption) each count the bytes that pass through them.",
         "binBps",
         [
             Query(
@@ -212,11 +212,11 @@ _TOP = [
                 "{{instance}} {{device}}",
             )
         ],
-        Look(links_to_host=True),
+        GraphStyle(links_to_host=True),
     ),
     graph(
         "Network throughput",
-        "The interfaces with the most bytes received and sent, on average over the time range.",
+        "Interfaces with the most bytes received and sent, averaged over the time range.",
         "binBps",
         [
             Query(
@@ -227,12 +227,12 @@ _TOP = [
                 "{{instance}} {{device}}",
             )
         ],
-        Look(links_to_host=True),
+        GraphStyle(links_to_host=True),
     ),
     graph(
         "Lost packets",
-        "The interfaces with the most packets lost to errors and drops, both ways, on average "
-        "over the time range.",
+        "Interfaces with the most errors and drops, received and sent, averaged over the time "
+        "range.",
         "pps",
         [
             Query(
@@ -243,71 +243,70 @@ _TOP = [
                 "{{instance}} {{device}}",
             )
         ],
-        Look(thresholds=limits(orange=1), links_to_host=True),
+        GraphStyle(thresholds=limits(orange=1), links_to_host=True),
     ),
     graph(
         "Clock offset",
-        "The clocks furthest from the exporter's. The road of the report is in it: what a "
-        "datagram takes to arrive makes a clock look late by as much.",
+        "Hosts whose clock differs most from the exporter's, averaged over the time range. "
+        "Includes network delay, which makes a clock appear to be slow.",
         "s",
         [Query(top(_OFFSET, f"abs({_OFFSET})"), "{{instance}}")],
-        Look(thresholds=band(1), low=None, links_to_host=True),
+        GraphStyle(thresholds=band(1), low=None, links_to_host=True),
     ),
 ]
 
 _LOSS_PANELS = [
     number(
         "Lost on the network",
-        "Datagrams over the time range that hosts numbered and that neither arrived nor were "
-        "dropped by the kernel of the exporter's machine.",
+        "Datagrams lost within the time range, minus those that the kernel of the exporter's "
+        "machine dropped.",
         "short",
         Query(f"clamp_min(sum({increase(_LOST)}) - sum({increase(_KERNEL_DROPS)}), 0)", "network"),
-        Face(limits(orange=1), width=8),
+        NumberStyle(limits(orange=1), width=8),
     ),
     number(
-        "Lost in the kernel's buffer",
-        "Datagrams over the time range that arrived while the exporter's receive buffer was "
-        "full; a larger --udp.receive-buffer helps.",
+        "Dropped by the kernel",
+        "Datagrams dropped within the time range because the exporter's receive buffer was full. "
+        "A larger --udp.receive-buffer helps.",
         "short",
         Query(f"sum({increase(_KERNEL_DROPS)})", "kernel buffer"),
-        Face(limits(orange=1), width=8),
+        NumberStyle(limits(orange=1), width=8),
     ),
     number(
         "Refused",
-        "Datagrams over the time range that arrived and were refused, for whatever reason.",
+        "Datagrams refused within the time range, for any reason.",
         "short",
         Query(f"sum({increase(_REFUSED)})", "refused"),
-        Face(limits(orange=1), width=8),
+        NumberStyle(limits(orange=1), width=8),
     ),
     graph(
-        "Datagrams lost, by place",
-        "Missing: numbered by a host and not arrived, wherever they were lost; counted once "
-        "they can no longer be merely late. Those dropped by the kernel and those refused are "
-        "shown beside it.",
+        "Lost, dropped and refused",
+        "Lost: sequence numbers that did not arrive, counted when they leave the window. This "
+        "can include datagrams that the kernel dropped or the exporter refused.",
         "suffix:/s",
         [
-            counted(f"sum({rate(_LOST)})", "missing"),
+            counted(f"sum({rate(_LOST)})", "lost"),
             counted(f"sum({rate(_KERNEL_DROPS)})", "dropped by the kernel"),
             counted(f"sum({rate(_REFUSED)})", "refused"),
         ],
     ),
     graph(
-        "Refused, by reason",
-        "Datagrams that the exporter did not take; its log shows an excerpt of one a minute.",
+        "Refused by reason",
+        "Datagrams that the exporter refused. Its log shows one per minute and reason.",
         "suffix:/s",
         [counted(f"sum by (reason) ({rate(_REFUSED)})", "{{reason}}")],
     ),
     graph(
-        "Share missing, by host",
-        "The hosts that miss the greatest share of their datagrams over the time range.",
+        "Share lost by host",
+        "Hosts with the highest share of lost datagrams, averaged over the time range.",
         "percentunit",
         [counted(top(LOSS.share), "{{instance}}")],
-        Look(thresholds=limits(0.01, 0.05), links_to_host=True),
+        GraphStyle(thresholds=limits(0.01, 0.05), links_to_host=True),
     ),
     graph(
-        "Duplicates, disorder and conflicts",
-        "Datagrams that arrived twice, behind a later one, or of a second agent under a name "
-        "that is taken.",
+        "Duplicate, reordered and conflicting",
+        "Datagrams that arrived twice, arrived after a later one, or came from a second agent "
+        "with the same host name.",
         "suffix:/s",
         [
             counted(f"sum({rate(of_host('pombo_host_datagrams_duplicate_total'))})", "duplicate"),
@@ -316,15 +315,15 @@ _LOSS_PANELS = [
         ],
     ),
     values(
-        "Second agents of a name",
-        "Hosts under whose name a second agent reported within the time range: give each agent "
-        "a --name of its own.",
+        "Hosts with name conflicts",
+        "Hosts under whose name a second agent reported within the time range. Give each agent "
+        "its own --name.",
         {"instance": "Host"},
-        [Column("Set aside", f"topk($top, {increase(_CONFLICTS)} > 0)", "short", limits(red=1))],
+        [Column("Conflicts", f"topk($top, {increase(_CONFLICTS)} > 0)", "short", limits(red=1))],
     ),
     graph(
         "Datagrams received",
-        "Datagrams that reached each exporter.",
+        "Datagrams that each exporter received.",
         "suffix:/s",
         [counted(rate(of_exporter("pombo_exporter_datagrams_received_total")), "{{instance}}")],
     ),
@@ -335,26 +334,25 @@ _DURATION = "pombo_exporter_scrape_duration_seconds"
 _EXPORTER = [
     values(
         "Exporters",
-        "Each exporter: whether Prometheus reaches it, what it holds and how near its limits "
-        "it is.",
+        "Each exporter: whether Prometheus can scrape it, its hosts and its limits.",
         {"instance": "Exporter"},
         [
-            Column("Reached", of_exporter("up"), "bool_yes_no", floors(1, 1)),
+            Column("Up", of_exporter("up"), "bool_yes_no", floors(1, 1)),
             Column(
                 "Hosts",
                 f"sum by (instance) ({of_exporter('pombo_exporter_hosts')})",
                 "short",
             ),
             Column(
-                "Of its limit of hosts",
+                "Host limit used",
                 f"sum by (instance) ({of_exporter('pombo_exporter_hosts')}) / on (instance) "
                 f"max by (instance) ({_HOST_LIMIT})",
                 "percentunit",
                 _RATIO,
             ),
-            Column("Samples a scrape", of_exporter("scrape_samples_scraped"), "short"),
+            Column("Samples per scrape", of_exporter("scrape_samples_scraped"), "short"),
             Column(
-                "Limit of series a host",
+                "Series limit per host",
                 of_exporter("pombo_exporter_limits", 'limit="series_per_host"'),
                 "short",
             ),
@@ -364,56 +362,56 @@ _EXPORTER = [
                 "bytes",
             ),
             Column(
-                "Of what was asked for",
+                "Buffer granted",
                 f"max by (instance) ({_BUFFER_GRANTED})"
                 f" / on (instance) max by (instance) ({_BUFFER_WANTED})",
                 "percentunit",
                 floors(1, 0.5),
             ),
             Column(
-                "File descriptors in use",
+                "File descriptors used",
                 f"{of_exporter('process_open_fds')} / {of_exporter('process_max_fds')}",
                 "percentunit",
                 _RATIO,
             ),
-            Column("Up for", f"time() - {of_exporter('process_start_time_seconds')}", "s"),
+            Column("Uptime", f"time() - {of_exporter('process_start_time_seconds')}", "s"),
         ],
         width=24,
     ),
     graph(
         "Scrape duration",
-        "Mean time that the exporter took to write its page, and what Prometheus measured of "
-        "the latest scrape.",
+        "Mean time that the exporter took to answer, and the duration of the last scrape as "
+        "Prometheus measured it.",
         "s",
         [
             counted(
                 f"{rate(of_exporter(f'{_DURATION}_sum'))} / "
                 f"({rate(of_exporter(f'{_DURATION}_count'))} > 0)",
-                "{{instance}} by its own account",
+                "{{instance}} (exporter)",
             ),
-            Query(of_exporter("scrape_duration_seconds"), "{{instance}} seen by Prometheus"),
+            Query(of_exporter("scrape_duration_seconds"), "{{instance}} (Prometheus)"),
         ],
-        Look(thresholds=limits(2, 5), width=8),
+        GraphStyle(thresholds=limits(2, 5), width=8),
     ),
     graph(
-        "Exporter's CPU",
-        "Share of one core that each exporter uses.",
+        "Exporter CPU",
+        "CPU usage of each exporter, as a share of one core.",
         "percentunit",
         [counted(rate(of_exporter("process_cpu_seconds_total")), "{{instance}}")],
-        Look(thresholds=_RATIO, width=8),
+        GraphStyle(thresholds=_RATIO, width=8),
     ),
     graph(
-        "Exporter's memory",
+        "Exporter memory",
         "Resident memory of each exporter.",
         "bytes",
         [Query(of_exporter("process_resident_memory_bytes"), "{{instance}}")],
-        Look(width=8),
+        GraphStyle(width=8),
     ),
 ]
 
 _ROWS: Rows = {
     "Hosts": _HOSTS,
-    "On top": _TOP,
-    "Datagrams and where they are lost": _LOSS_PANELS,
+    "Top hosts": _TOP,
+    "Datagrams": _LOSS_PANELS,
     "Exporter": _EXPORTER,
 }

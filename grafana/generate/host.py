@@ -1,4 +1,4 @@
-"""The *Host* dashboard: one host, from its processors to the way of its reports."""
+"""The *Host* dashboard: one host, from its CPU to the delivery of its reports."""
 
 from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -8,8 +8,8 @@ from grafana.generate.layout import About, Rows, assemble
 from grafana.generate.panels import (
     STATES,
     Column,
-    Face,
-    Look,
+    GraphStyle,
+    NumberStyle,
     Query,
     band,
     counted,
@@ -58,63 +58,63 @@ def dashboard() -> Dashboard:
 _OVERVIEW = [
     number(
         "State",
-        "Live, late (silent for two of its intervals) or down (for three or more).",
+        "Live, late (no report for two intervals) or down (no report for three).",
         "none",
         Query(STATE, "state"),
-        Face(limits(1, 2), mappings=STATES, no_value="forgotten", width=3),
+        NumberStyle(limits(1, 2), mappings=STATES, no_value="forgotten", width=3),
     ),
     number(
-        "Silent for",
-        "Time since its last report arrived.",
+        "Since last report",
+        "Time since the last report arrived.",
         "s",
-        Query(SILENCE, "silent"),
-        Face(no_value=_NOTHING, width=3),
+        Query(SILENCE, "since last report"),
+        NumberStyle(no_value=_NOTHING, width=3),
     ),
     number(
         "Uptime",
-        "Time since it booted.",
+        "Time since the host booted.",
         "s",
         Query(of_host("host_uptime_seconds"), "uptime"),
-        Face(no_value=_NOTHING, width=3),
+        NumberStyle(no_value=_NOTHING, width=3),
     ),
     number(
         "CPU",
-        "Share of all cores' time that they are busy.",
+        "CPU usage, averaged over all cores.",
         "percentunit",
         Query(CPU, "busy"),
-        Face(_RATIO, no_value=_NOTHING, width=3),
+        NumberStyle(_RATIO, no_value=_NOTHING, width=3),
     ),
     number(
         "Load per core",
-        "Load average over five minutes, for each core.",
+        "Load average over 5 minutes, divided by the number of cores.",
         "short",
         Query(f"{of_host('host_load5')} / on (instance, job) {_CORES}", "load"),
-        Face(limits(1, 2), no_value=_NOTHING, width=3),
+        NumberStyle(limits(1, 2), no_value=_NOTHING, width=3),
     ),
     number(
         "Memory",
-        "Share that programs can no longer have without swapping.",
+        "Share of memory that is not available to programs without swapping.",
         "percentunit",
         Query(MEMORY, "used"),
-        Face(_RATIO, no_value=_NOTHING, width=3),
+        NumberStyle(_RATIO, no_value=_NOTHING, width=3),
     ),
     number(
         "Fullest filesystem",
-        "Share in use of what users other than root can fill, where it is greatest.",
+        "Highest used share of a filesystem, as df shows it: without the space reserved for root.",
         "percentunit",
         Query(f"topk(1, {FILESYSTEM})", "{{mountpoint}}"),
-        Face(_RATIO, no_value=_NOTHING, text=BigValueTextMode.VALUE_AND_NAME, width=3),
+        NumberStyle(_RATIO, no_value=_NOTHING, text=BigValueTextMode.VALUE_AND_NAME, width=3),
     ),
     number(
         "Agent",
-        "Version of the agent that runs there.",
+        "Version of the agent.",
         "none",
         Query(_INFO, "{{agent}}"),
-        Face(no_value=_NOTHING, text=BigValueTextMode.NAME, width=3),
+        NumberStyle(no_value=_NOTHING, text=BigValueTextMode.NAME, width=3),
     ),
     labels_of(
         "About",
-        "What the host says of itself, and the labels that its owner gave it.",
+        "What the host reports about itself, and the labels that its owner gave it.",
         _INFO,
         {
             "instance": "Host",
@@ -131,17 +131,17 @@ _OVERVIEW = [
 _CPU = [
     graph(
         "CPU by core",
-        "Share of its time that each core is busy, and the average of all.",
+        "CPU usage of each core, and the average of all cores.",
         "percentunit",
         [
             Query(CPU, "average"),
             Query(of_host("host_cpu_usage_ratio"), "core {{cpu}}"),
         ],
-        Look(thresholds=_RATIO, high=1, width=8),
+        GraphStyle(thresholds=_RATIO, high=1, width=8),
     ),
     graph(
         "CPU by mode",
-        "What the cores' time goes to; the rest is idle.",
+        "Share of the time of all cores in each mode. The rest is idle.",
         "percentunit",
         [
             counted(
@@ -149,12 +149,11 @@ _CPU = [
                 "{{mode}}",
             )
         ],
-        Look(stacked=True, high=1, width=8),
+        GraphStyle(stacked=True, high=1, width=8),
     ),
     graph(
         "Load",
-        "Tasks that run or wait to run, on average over 1, 5 and 15 minutes; above the number "
-        "of cores they queue.",
+        "Load average over 1, 5 and 15 minutes. Above the number of cores, tasks wait.",
         "short",
         [
             Query(of_host("host_load1"), "1 minute"),
@@ -162,7 +161,7 @@ _CPU = [
             Query(of_host("host_load15"), "15 minutes"),
             Query(_CORES, "cores"),
         ],
-        Look(width=8),
+        GraphStyle(width=8),
     ),
 ]
 
@@ -170,32 +169,32 @@ _TOTAL, _USED, _FREE = (of_host(f"host_memory_{part}_bytes") for part in ("total
 
 _MEMORY = [
     graph(
-        "Memory by use",
-        "What physical memory holds.",
+        "Memory usage",
+        "Physical memory by use.",
         "bytes",
         [
             Query(_USED, "in use"),
             Query(f"clamp_min({_TOTAL} - {_USED} - {_FREE}, 0)", "buffers and cache"),
             Query(_FREE, "free"),
         ],
-        Look(stacked=True, width=8),
+        GraphStyle(stacked=True, width=8),
     ),
     graph(
-        "Memory to be had",
-        "Share of memory that programs can still have without swapping.",
+        "Available memory",
+        "Share of memory that is available to programs without swapping.",
         "percentunit",
         [Query(f"{of_host('host_memory_available_bytes')} / {_TOTAL}", "available")],
-        Look(thresholds=floors(0.2, 0.05), high=1, width=8),
+        GraphStyle(thresholds=floors(0.2, 0.05), high=1, width=8),
     ),
     graph(
         "Swap",
-        "Swap space, and what of it is in use.",
+        "Swap space in total and in use.",
         "bytes",
         [
             Query(of_host("host_swap_used_bytes"), "in use"),
-            Query(of_host("host_swap_total_bytes"), "in all"),
+            Query(of_host("host_swap_total_bytes"), "total"),
         ],
-        Look(width=8),
+        GraphStyle(width=8),
     ),
 ]
 
@@ -204,8 +203,8 @@ _FILES, _FILES_FREE = of_host("host_filesystem_files"), of_host("host_filesystem
 _FILESYSTEMS = [
     values(
         "Filesystems",
-        "Full in: when nothing is available any more, at the pace of the time range shown; "
-        "empty where it does not fill, or not within a year.",
+        "Full in: time until no space is available, extrapolated from the time range. Empty if "
+        "the filesystem does not fill up, or takes more than a year.",
         {"mountpoint": "Mounted on", "device": "Device", "fstype": "Type"},
         [
             Column("Used", FILESYSTEM, "percentunit", _RATIO),
@@ -218,11 +217,11 @@ _FILESYSTEMS = [
         width=14,
     ),
     graph(
-        "Filesystems in use",
-        "Share in use of what users other than root can fill.",
+        "Filesystem usage",
+        "Used share of each filesystem, as df shows it: without the space reserved for root.",
         "percentunit",
         [Query(FILESYSTEM, "{{mountpoint}}")],
-        Look(thresholds=_RATIO, high=1, width=10),
+        GraphStyle(thresholds=_RATIO, high=1, width=10),
     ),
 ]
 
@@ -246,12 +245,12 @@ _DISKS = [
         ],
     ),
     graph(
-        "Disk busy",
-        "Share of time in which a device had anything to do. A device that does several things "
-        "at once can do more even at 100 %.",
+        "Disk utilization",
+        "Share of time in which a device had requests in progress. A device that serves requests "
+        "in parallel can do more even at 100 %.",
         "percentunit",
         [counted(_disk("io_time_seconds"), "{{device}}")],
-        Look(thresholds=_RATIO, high=1),
+        GraphStyle(thresholds=_RATIO, high=1),
     ),
     graph(
         "Disk operations",
@@ -263,8 +262,8 @@ _DISKS = [
         ],
     ),
     graph(
-        "Time for a disk operation",
-        "Mean time from a request to its completion, where there are any.",
+        "Disk latency",
+        "Mean time from a request to its completion. Empty without requests.",
         "s",
         [
             counted(
@@ -273,7 +272,7 @@ _DISKS = [
                 "{{device}}",
             )
         ],
-        Look(thresholds=limits(0.05, 0.5)),
+        GraphStyle(thresholds=limits(0.05, 0.5)),
     ),
 ]
 
@@ -298,17 +297,17 @@ _NETWORK = [
     ),
     graph(
         "Lost packets",
-        "Packets lost to errors and drops, by interface.",
+        "Errors and drops of each interface, received and sent.",
         "pps",
         [
             Query(of_host("host_network_receive_lost_packets_per_second"), "{{device}} received"),
             Query(of_host("host_network_transmit_lost_packets_per_second"), "{{device}} sent"),
         ],
-        Look(thresholds=limits(orange=1)),
+        GraphStyle(thresholds=limits(orange=1)),
     ),
     graph(
         "Errors and drops",
-        "What the lost packets were lost to, both ways, by interface.",
+        "Lost packets of each interface by cause, received and sent together.",
         "pps",
         [
             counted(
@@ -318,7 +317,7 @@ _NETWORK = [
                 f"{_network('receive_drop')} + {_network('transmit_drop')}", "{{device}} drops"
             ),
         ],
-        Look(thresholds=limits(orange=1)),
+        GraphStyle(thresholds=limits(orange=1)),
     ),
 ]
 
@@ -328,33 +327,34 @@ def _datagrams(kind: str) -> str:
 
 
 _REPORTS = [
-    states("State over time", "When the host was live, late and down.", Query(STATE, "state"), 12),
+    states("State over time", "When the host was live, late or down.", Query(STATE, "state"), 12),
     graph(
         "Clock offset",
-        "Its clock less the exporter's; the road of the report makes it look late by as much.",
+        "The host's clock minus the exporter's. Includes network delay, which makes the host's "
+        "clock appear to be slow.",
         "s",
         [Query(_OFFSET, "offset")],
-        Look(thresholds=band(1), low=None),
+        GraphStyle(thresholds=band(1), low=None),
     ),
     graph(
         "Datagrams",
-        "What became of the datagrams that the host sent; missing ones are counted once they "
-        "can no longer be merely late.",
+        "The host's datagrams by outcome. Lost ones are counted when their sequence numbers leave "
+        "the window.",
         "suffix:/s",
         [
             counted(_datagrams("received"), "received"),
-            counted(_datagrams("lost"), "missing"),
+            counted(_datagrams("lost"), "lost"),
             counted(_datagrams("duplicate"), "duplicate"),
             counted(_datagrams("reordered"), "reordered"),
-            counted(rate(of_host("pombo_host_conflicts_total")), "of another agent of its name"),
+            counted(rate(of_host("pombo_host_conflicts_total")), "in conflict"),
         ],
     ),
     graph(
-        "Share missing",
-        "Share of the datagrams that the host sent and that did not arrive.",
+        "Share lost",
+        "Share of the host's datagrams that did not arrive.",
         "percentunit",
-        [counted(LOSS.share, "missing")],
-        Look(thresholds=limits(0.01, 0.05)),
+        [counted(LOSS.share, "lost")],
+        GraphStyle(thresholds=limits(0.01, 0.05)),
     ),
 ]
 

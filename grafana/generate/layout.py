@@ -20,7 +20,7 @@ Rows = dict[str, Sequence[Builder[Panel]]]
 
 @dataclass(frozen=True)
 class About:
-    """What a dashboard is; ``other`` is the title and uid of the one that it leads to."""
+    """A dashboard's identity; ``other`` is the title and uid of the dashboard that it links to."""
 
     uid: str
     title: str
@@ -56,7 +56,7 @@ def assemble(about: About, variables: Iterable[Builder[VariableModel]], rows: Ro
 
 
 def _leave_out_interval_settings(variable: VariableModel) -> None:
-    """Clear defaults that belong to variables of another type, and not to Grafana's schema."""
+    """Clear defaults that Grafana's schema has for other types of variables only."""
     variable.auto = variable.auto_min = variable.auto_count = None
 
 

@@ -1,4 +1,4 @@
-"""What every panel has: graphs, numbers and tables with unit, thresholds, legend, description."""
+"""Graphs, numbers and tables, each with unit, thresholds, legend and description."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ HOST_LINK: Final = (
     "/d/pombo-host?${datasource:queryparam}&${job:queryparam}&var-instance=%s&${__url_time_range}"
 )
 
-#: As the queries number them.
+#: The numbers that ``queries.STATE`` gives to the states.
 STATES: Final[list[ValueMapping]] = [
     ValueMap(
         options={
@@ -56,17 +56,17 @@ STATES: Final[list[ValueMapping]] = [
     )
 ]
 
-#: The step of rates over counters: their window is four of it, which spans the reports of an
-#: agent with an interval of up to half a minute.
+#: The step of rates over counters. Grafana makes the window of a rate four steps long, which
+#: covers two reports of an agent with an interval of up to 30 s.
 COUNTER_STEP: Final = "15s"
 
-#: Points of a subquery over the whole time range: enough for a mean or a trend, and little
-#: to compute for a thousand hosts over a month.
+#: Points of a subquery over the whole time range: enough for a mean or a trend, and cheap
+#: for a thousand hosts over a month.
 _TREND_POINTS: Final = 100
 
 
 def limits(orange: float | None = None, red: float | None = None) -> ThresholdsConfig:
-    """Return thresholds of a value that is good when small; without any, all is green."""
+    """Return thresholds of a value that is good when small. Without limits, all is green."""
     steps = [Threshold(value=None, color="green")]
     if orange is not None:
         steps.append(Threshold(value=orange, color="orange"))
@@ -103,7 +103,7 @@ def _absolute(steps: list[Threshold]) -> ThresholdsConfig:
 
 @dataclass(frozen=True)
 class Query:
-    """An expression, and what its series are called."""
+    """An expression and the legend of its series."""
 
     expr: str
     legend: str
@@ -116,15 +116,15 @@ def counted(expr: str, legend: str) -> Query:
 
 
 def top(expr: str, rank: str | None = None) -> str:
-    """Return the series that are on top over the whole time range, as many as chosen.
+    """Return the ``$top`` series with the highest mean over the whole time range.
 
-    A plain ``topk`` would choose anew at each step and show many more.
+    A plain ``topk`` would choose again at each step and show many more.
     """
     return f"({expr}) and topk($top, avg_over_time(({rank or expr})[$__range:$__interval] @ end()))"
 
 
 @dataclass(frozen=True)
-class Look:
+class GraphStyle:
     """How a graph is drawn."""
 
     stacked: bool = False
@@ -136,44 +136,48 @@ class Look:
 
 
 def graph(
-    title: str, description: str, unit: str, queries: Sequence[Query], look: Look | None = None
+    title: str,
+    description: str,
+    unit: str,
+    queries: Sequence[Query],
+    style: GraphStyle | None = None,
 ) -> timeseries.Panel:
     """Return a graph over time."""
-    look = look or Look()
+    style = style or GraphStyle()
     panel = (
         timeseries.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
         .unit(unit)
-        .thresholds(look.thresholds or limits())
+        .thresholds(style.thresholds or limits())
         .height(8)
-        .span(look.width)
+        .span(style.width)
         .line_width(1)
-        .fill_opacity(30 if look.stacked else 8)
+        .fill_opacity(30 if style.stacked else 8)
         .show_points(VisibilityMode.NEVER)
         .legend(_legend())
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     )
     for place, query in enumerate(queries):
         panel.with_target(_over_time(query, _refs(place)))
-    if look.thresholds:
+    if style.thresholds:
         dashed = GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
         panel.thresholds_style(dashed)
-    if look.stacked:
+    if style.stacked:
         panel.stacking(StackingConfig().mode(StackingMode.NORMAL))
-    if look.low is not None:
-        panel.min(look.low)
-    if look.high is not None:
-        panel.max(look.high)
-    if look.links_to_host:
+    if style.low is not None:
+        panel.min(style.low)
+    if style.high is not None:
+        panel.max(style.high)
+    if style.links_to_host:
         url = HOST_LINK % "${__field.labels.instance}"
         panel.data_links([DashboardLink("Open the host").url(url)])
     return panel
 
 
 @dataclass(frozen=True)
-class Face:
+class NumberStyle:
     """How a number is shown."""
 
     thresholds: ThresholdsConfig | None = None
@@ -184,24 +188,24 @@ class Face:
 
 
 def number(
-    title: str, description: str, unit: str, query: Query, face: Face | None = None
+    title: str, description: str, unit: str, query: Query, style: NumberStyle | None = None
 ) -> stat.Panel:
-    """Return one number, of now."""
-    face = face or Face()
+    """Return a panel of one current number."""
+    style = style or NumberStyle()
     panel = (
         stat.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
         .unit(unit)
-        .thresholds(face.thresholds or limits())
-        .mappings(list(face.mappings))
-        .no_value(face.no_value)
+        .thresholds(style.thresholds or limits())
+        .mappings(list(style.mappings))
+        .no_value(style.no_value)
         .height(4)
-        .span(face.width)
+        .span(style.width)
         .color_mode(BigValueColorMode.VALUE)
         .graph_mode(BigValueGraphMode.NONE)
-        .text_mode(face.text)
+        .text_mode(style.text)
         .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
         .max_data_points(_TREND_POINTS)
     )
@@ -210,7 +214,7 @@ def number(
 
 @dataclass(frozen=True)
 class Column:
-    """A column of values; a table is sorted by its first one, the greatest first."""
+    """A column of values. A table is sorted by its first column, the greatest value first."""
 
     title: str
     expr: str
@@ -235,7 +239,7 @@ def values(
         ref = _refs(place)
         names["Value" if len(columns) == 1 else f"Value #{ref}"] = column.title
         panel.with_target(_rows(f"max by ({by}) ({column.expr})", ref))
-        panel.override_by_name(column.title, _looks(column))
+        panel.override_by_name(column.title, _overrides(column))
     if "instance" in labels:
         panel.override_by_name(labels["instance"], [_link_to_host()])
     order = {name: place for place, name in enumerate(names)}
@@ -250,7 +254,7 @@ def values(
 def labels_of(
     title: str, description: str, expr: str, names: Mapping[str, str], width: int
 ) -> table.Panel:
-    """Return a table of the labels of some series, whatever labels there are."""
+    """Return a table of all labels of some series."""
     panel = _table(title, description, width).with_target(_rows(expr, "A"))
     hidden = ["Time", "Value", "__name__"]
     order = {name: place for place, name in enumerate(names)}
@@ -258,7 +262,7 @@ def labels_of(
 
 
 def states(title: str, description: str, query: Query, width: int) -> statetimeline.Panel:
-    """Return a band for each series that shows since when it is live, late or down."""
+    """Return a timeline of the states of each series: live, late, down."""
     return (
         statetimeline.Panel()
         .title(title)
@@ -303,16 +307,16 @@ def _organize(
     return DataTransformerConfig(id_val="organize", options=options)
 
 
-def _looks(column: Column) -> list[DynamicConfigValue]:
-    looks = [DynamicConfigValue(id_val="unit", value=column.unit)]
+def _overrides(column: Column) -> list[DynamicConfigValue]:
+    overrides = [DynamicConfigValue(id_val="unit", value=column.unit)]
     if column.mappings:
-        looks.append(DynamicConfigValue(id_val="mappings", value=list(column.mappings)))
+        overrides.append(DynamicConfigValue(id_val="mappings", value=list(column.mappings)))
     if column.thresholds:
-        looks.append(DynamicConfigValue(id_val="thresholds", value=column.thresholds.build()))
+        overrides.append(DynamicConfigValue(id_val="thresholds", value=column.thresholds.build()))
     if column.mappings or column.thresholds:
         text = {"type": "color-text"}
-        looks.append(DynamicConfigValue(id_val="custom.cellOptions", value=text))
-    return looks
+        overrides.append(DynamicConfigValue(id_val="custom.cellOptions", value=text))
+    return overrides
 
 
 def _sorted_by(column: Column) -> TableSortByFieldState:

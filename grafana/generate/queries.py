@@ -7,21 +7,22 @@ from grafana.generate.variables import of_host
 
 
 def rate(counter: str) -> str:
-    """Return the counter's growth a second, around each point."""
+    """Return the counter's increase per second, around each point."""
     return f"rate({counter}[$__rate_interval])"
 
 
 def increase(counter: str) -> str:
-    """Return the counter's growth over the whole time range.
+    """Return the counter's increase over the whole time range.
 
-    Over points of the range, not over all samples: a thousand hosts over a month fit.
+    The subquery reads some points of the range and not all samples, so that a thousand hosts
+    over a month stay cheap.
     """
     return f"increase({counter}[$__range:$__interval])"
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Datagrams a second that hosts sent, as they number them, and the share that is missing."""
+    """Datagrams per second that hosts sent, by their sequence numbers, and the share lost."""
 
     sent: str
     share: str
@@ -45,8 +46,8 @@ LOSS = _loss()
 CPU = of_host("host_cpu_average_usage_ratio")
 MEMORY = f"1 - {_MEMORY_AVAILABLE} / {of_host('host_memory_total_bytes')}"
 
-#: As df has it: root's reserve is neither in use nor available.
+#: As df computes it: space reserved for root is neither used nor available.
 FILESYSTEM = f"{_USED} / (({_USED} + {_AVAILABLE}) > 0)"
 
-#: Seconds until nothing is available, where that falls and the time is within a year.
+#: Seconds until no space is available. No sample where space does not shrink, or beyond a year.
 TIME_TO_FULL = f"{_AVAILABLE} / -(deriv({_AVAILABLE}[$__range:$__interval]) < 0) < {_YEAR}"

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-#: Whatever Prometheus the viewer chose.
+#: The Prometheus that the viewer selected.
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 _ALL = VariableOption(selected=True, text=["All"], value=["$__all"])
@@ -24,7 +24,7 @@ def of_host(family: str, matchers: str = "") -> str:
 
 
 def of_exporter(family: str, matchers: str = "") -> str:
-    """Return the family's series of the chosen exporters; their instance is their address."""
+    """Return the family's series of the chosen exporters, whose instance is their address."""
     return _select(family, 'instance=~"$exporter"', matchers)
 
 
@@ -51,7 +51,7 @@ def job() -> QueryVariable:
 def instances() -> QueryVariable:
     """Return the choice of any number of hosts."""
     variable = _instance().description("The hosts to show.")
-    # Without it, "all" would spell out the name of each of a thousand hosts in every query.
+    # Without it, "All" would list the name of each of a thousand hosts in every query.
     return _several(variable.all_value(".*"))
 
 
@@ -63,9 +63,7 @@ def instance() -> QueryVariable:
 def exporters() -> QueryVariable:
     """Return the choice of exporters."""
     variable = _values("exporter", "label_values(pombo_exporter_build_info, instance)")
-    return _several(
-        variable.label("Exporter").description("The exporters whose own health is shown.")
-    )
+    return _several(variable.label("Exporter").description("The exporters to show."))
 
 
 def top() -> CustomVariable:
@@ -77,7 +75,7 @@ def top() -> CustomVariable:
     return (
         CustomVariable("top")
         .label("Top")
-        .description("How many hosts, or devices, the rankings show.")
+        .description("Number of hosts or devices in each ranking.")
         .values(",".join(str(option.value) for option in options))
         .options(options)
         .current(options[1])

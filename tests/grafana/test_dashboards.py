@@ -1,4 +1,4 @@
-"""The dashboards as files: made by the generator, true to Grafana's types, whole in themselves."""
+"""The dashboards as files: generated, valid by Grafana's schema, and complete."""
 
 import enum
 import itertools

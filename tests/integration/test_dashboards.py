@@ -37,11 +37,11 @@ RANGE = 300  # seconds that the viewer looks at
 SOURCE_STEP = 5  # seconds, as the provisioned data source has it
 MAX_POINTS = 1000  # of a panel that does not say
 
-#: Tables that are empty when all is well.
+#: Tables that are empty without problems.
 ONLY_IN_TROUBLE = {
     "Late or down",
-    "Second agents of a name",
-    "Filesystems that will be full first",
+    "Hosts with name conflicts",
+    "Filesystems that fill up first",
 }
 
 
@@ -376,10 +376,10 @@ def _number(name: str, holds: Callable[[float], bool]) -> Any:
         _number("Live", lambda value: value == CROWD + 4),
         _number("Late", lambda value: value == 1),
         _number("Down", lambda value: value == 1),
-        _number("Datagrams missing", lambda value: 0 < value < 0.5),
-        _number("Clocks off", lambda value: value == 1),
+        _number("Datagrams lost", lambda value: 0 < value < 0.5),
+        _number("Clock offset over 1 s", lambda value: value == 1),
         _number("Lost on the network", lambda value: value >= 0),
-        _number("Lost in the kernel's buffer", lambda value: value > 100),
+        _number("Dropped by the kernel", lambda value: value > 100),
         _number("Refused", lambda value: value > 100),
     ],
 )
@@ -391,14 +391,14 @@ def test_a_number_of_the_fleet_is_that_of_its_troubles(
 
 
 def test_the_tables_of_troubles_name_the_hosts_in_trouble(fleet: Viewer) -> None:
-    [rows] = fleet.named("Second agents of a name")
+    [rows] = fleet.named("Hosts with name conflicts")
     assert [metric["instance"] for metric, _ in rows] == ["twin"]
     silent, states = fleet.named("Late or down")
     assert {metric["instance"]: value for metric, [value] in states} == {"slow": 1, "gone": 2}
     assert all(value > 1 for _, [value] in silent)
     full = {
         (metric["instance"], metric["mountpoint"]): value
-        for [rows] in [fleet.named("Filesystems that will be full first", top="50")]
+        for [rows] in [fleet.named("Filesystems that fill up first", top="50")]
         for metric, [value] in rows
     }
     assert ("filling", "/srv") not in full
@@ -408,7 +408,7 @@ def test_the_tables_of_troubles_name_the_hosts_in_trouble(fleet: Viewer) -> None
 
 
 def test_refused_datagrams_are_shown_by_reason(fleet: Viewer) -> None:
-    [rows] = fleet.named("Refused, by reason")
+    [rows] = fleet.named("Refused by reason")
     seen = {metric["reason"] for metric, values in rows if max(values) > 0}
     assert {"not_json", "conflict"} <= seen
 
@@ -420,5 +420,5 @@ def test_a_host_shows_its_state_its_agent_and_its_labels(host: Viewer) -> None:
     [[(metric, _)]] = host.named("About")
     assert metric["rack"] == "7"
     assert metric["agent"]
-    [rows] = host.named("Share missing")
+    [rows] = host.named("Share lost")
     assert max(value for _, values in rows for value in values) > 0

@@ -1,6 +1,6 @@
-"""The alerting and recording rules: promtool finds no fault, and each alert is tried and told of.
+"""The alerting and recording rules: promtool accepts them, and each alert is tested and documented.
 
-What each alert does to which series stands in the ``*.test.yml`` files beside this one.
+The ``*.test.yml`` files in this folder have the input series and the expected alerts.
 """
 
 import re
@@ -21,7 +21,7 @@ Mapping = dict[str, Any]
 
 
 def promtool(*arguments: str | Path) -> str:
-    """Return what promtool says; the test fails if it finds fault."""
+    """Return the output of promtool; the test fails if promtool does."""
     program = shutil.which("promtool")
     assert program, "promtool is not on PATH: install Prometheus"
     command = [program, *map(str, arguments)]
@@ -47,22 +47,22 @@ def rules() -> Iterator[Mapping]:
 ALERTS = {rule["alert"]: rule for rule in rules() if "alert" in rule}
 
 
-def tried(alert: str) -> Iterator[list[Mapping]]:
-    """Yield, for each time that an alert is looked at in the cases, the alerts it must give."""
+def expected_alerts(alert: str) -> Iterator[list[Mapping]]:
+    """Yield the expected alerts of each check of this alert in the test files."""
     for path in CASES:
         for case in read(path)["tests"]:
-            for look in case["alert_rule_test"]:
-                if look["alertname"] == alert:
-                    yield look["exp_alerts"]
+            for check in case["alert_rule_test"]:
+                if check["alertname"] == alert:
+                    yield check["exp_alerts"]
 
 
-def test_promtool_finds_no_fault_with_the_rules() -> None:
+def test_promtool_accepts_the_rules() -> None:
     said = promtool("check", "rules", "--lint=all", "--lint-fatal", *RULES)
     assert said.count("SUCCESS") == len(RULES) > 0
     assert not re.search("warn|error|duplicate|fail", said, re.IGNORECASE), said
 
 
-def test_promtool_finds_no_fault_with_the_configuration_that_names_them() -> None:
+def test_promtool_accepts_the_configuration_with_the_rules() -> None:
     said = promtool("check", "config", "--lint=all", "--lint-fatal", ROOT / "prometheus.yml")
     assert f"{len(RULES)} rule files found" in said
     assert not re.search("warn|error|fail", said, re.IGNORECASE), said
@@ -74,20 +74,20 @@ def test_alerts_fire_when_they_must_and_only_then(path: Path) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_every_alert_is_tried_firing_and_not_firing(alert: str) -> None:
-    looks = list(tried(alert))
-    assert any(looks)
-    assert not all(looks)
+def test_every_alert_is_tested_firing_and_not_firing(alert: str) -> None:
+    checks = list(expected_alerts(alert))
+    assert any(checks)
+    assert not all(checks)
 
 
-def test_no_case_looks_at_an_alert_that_does_not_exist() -> None:
+def test_no_case_names_an_alert_that_does_not_exist() -> None:
     cases = [case for path in CASES for case in read(path)["tests"]]
-    looked_at = {look["alertname"] for case in cases for look in case["alert_rule_test"]}
-    assert looked_at == set(ALERTS)
+    named = {check["alertname"] for case in cases for check in case["alert_rule_test"]}
+    assert named == set(ALERTS)
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_every_alert_says_how_bad_it_is_what_it_is_about_and_what_to_do(alert: str) -> None:
+def test_every_alert_has_a_severity_a_summary_and_a_remedy(alert: str) -> None:
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert "$labels.instance" in rule["annotations"]["summary"]
