@@ -1,28 +1,29 @@
-"""What an agent says of this host in node_exporter's words, against what node_exporter says."""
+"""The ``node_*`` families of this host, compared with those of a real node_exporter."""
 
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from pombo_agent.options import FILTERS
-from pombo_exporter.metrics.node_families import UNSUPPORTED
+from pombo_exporter.metrics.node_families import NODE_FAMILIES, UNSUPPORTED
 from support.pages import Labels, Page, fetch_page, wait_until
 from support.processes import Exporter, Launcher, found, free_port
 
 NAME = "this host"
 INTERVAL = 0.5  # seconds between reports
 
-#: How long values may take to agree at least once, in seconds: many change all the time, and
-#: this machine has other work to do.
+#: Seconds within which each value must agree once. Many values change all the time, and the
+#: machine may be busy.
 PATIENCE = 90.0
 
-#: Families that say of each collector how it fared. Those of two programs take their own time,
-#: and each has some that the other does not have.
+#: Duration and success of each collector. The two programs have different collectors, with
+#: different durations.
 OF_COLLECTORS = ("node_scrape_collector_duration_seconds", "node_scrape_collector_success")
 
-#: Families that count files or sockets, and with them those by which node_exporter is asked.
+#: Families that count files or sockets, including those of the scrapes in this test.
 OF_FILES = (
     "node_filefd_allocated",
     "node_netstat_Tcp_CurrEstab",
@@ -32,21 +33,54 @@ OF_FILES = (
 )
 FILES = 6  # both ends of a few connections
 
-#: Debian has defaults of its own for what to leave out; these are the agent's.
+#: Files under /sys of hardware that a virtual machine does not have, as Linux shows it.
+HARDWARE = {
+    "class/dmi/id/bios_vendor": "Acme",
+    "class/hwmon/hwmon0/fan1_input": "900",
+    "class/hwmon/hwmon0/name": "chip",
+    "class/hwmon/hwmon0/temp1_crit": "90000",
+    "class/hwmon/hwmon0/temp1_input": "42000",
+    "class/hwmon/hwmon0/temp1_label": "Core",
+    "class/hwmon/hwmon0/temp1_max": "80000",
+    "class/thermal/cooling_device0/cur_state": "1",
+    "class/thermal/cooling_device0/max_state": "3",
+    "class/thermal/cooling_device0/type": "Processor",
+    "class/thermal/thermal_zone0/mode": "enabled",
+    "class/thermal/thermal_zone0/passive": "0",
+    "class/thermal/thermal_zone0/policy": "step_wise",
+    "class/thermal/thermal_zone0/temp": "42000",
+    "class/thermal/thermal_zone0/type": "x86",
+}
+
+#: The families that node_exporter makes of these files.
+OF_HARDWARE = {
+    "node_cooling_device_cur_state",
+    "node_cooling_device_max_state",
+    "node_dmi_info",
+    "node_hwmon_chip_names",
+    "node_hwmon_fan_rpm",
+    "node_hwmon_sensor_label",
+    "node_hwmon_temp_celsius",
+    "node_hwmon_temp_crit_celsius",
+    "node_hwmon_temp_max_celsius",
+    "node_thermal_zone_temp",
+}
+
+#: The agent's filters as flags of node_exporter. Debian has other defaults.
 SAME_FILTERS = tuple(
     f"--collector.{name}-exclude={pattern or '^$'}" for name, pattern in FILTERS.items()
 )
 
 
 class Both(NamedTuple):
-    """The two exporters, and whether they leave out the same devices and mounts."""
+    """Both exporters. ``alike`` says whether they exclude the same devices and mounts."""
 
     node: str
     pombo: Exporter
     alike: bool
 
     def node_page(self) -> Page:
-        """Return what node_exporter says now."""
+        """Scrape node_exporter."""
         return fetch_page(self.node)
 
 
@@ -74,7 +108,7 @@ def both(request: pytest.FixtureRequest, start_once: Launcher) -> Both:
 
 
 class Window(NamedTuple):
-    """A page of all that the agent has said between two pages of node_exporter."""
+    """A scrape of Pombo between two scrapes of node_exporter."""
 
     before: Page
     said: Page
@@ -82,17 +116,17 @@ class Window(NamedTuple):
 
 
 def windows(both: Both) -> Iterator[Window]:
-    """Look again and again, until there was patience enough."""
+    """Scrape both exporters again and again, for ``PATIENCE`` seconds."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         before = both.node_page()
-        # Not the first report after that, which may have come in part, but the one behind it.
+        # Not the first report after that, of which a part may be missing, but the second.
         said = said_after(both.pombo, before.answered_at + 1.5 * INTERVAL)
         yield Window(before, said, both.node_page())
 
 
 def said_after(exporter: Exporter, least: float) -> Page:
-    """Return a page with a report that was made after a time of day."""
+    """Return a scrape with a report that was made after ``least``, in Unix time."""
     return wait_until(
         exporter.page,
         lambda page: (page.value("node_time_seconds", instance=NAME) or 0) > least,
@@ -105,8 +139,13 @@ def types(page: Page) -> dict[str, str]:
     return dict(re.findall(r"^# TYPE (node_\w+) (\w+)$", page.text, re.MULTILINE))
 
 
+def helps(page: Page) -> dict[str, str]:
+    """Return the HELP text of each of node_exporter's families."""
+    return dict(re.findall(r"^# HELP (node_\w+) (.+)$", page.text, re.MULTILINE))
+
+
 def rows(page: Page, family: str, **labels: str) -> dict[Labels, float]:
-    """Return the samples as Prometheus keeps them: to it an empty label is none."""
+    """Return the samples without empty labels, as Prometheus stores them."""
     return {
         frozenset((name, value) for name, value in held if value): number
         for held, number in page.rows(family, **labels).items()
@@ -117,7 +156,7 @@ def test_families_are_there_but_for_those_that_the_documentation_explains(both: 
     theirs, ours = types(both.node_page()), types(both.pombo.page())
     missing = theirs.keys() - ours.keys()
     assert len(theirs) > 150
-    assert missing <= UNSUPPORTED.keys(), "say in node_families why these are missing"
+    assert missing <= UNSUPPORTED.keys(), "add the reason to UNSUPPORTED"
     assert len(missing) <= 0.05 * len(theirs)
 
 
@@ -129,6 +168,36 @@ def test_families_have_the_same_types(both: Both) -> None:
     theirs, ours = types(both.node_page()), types(both.pombo.page())
     common = theirs.keys() & ours.keys()
     assert {name: ours[name] for name in common} == {name: theirs[name] for name in common}
+
+
+def test_families_have_the_same_help(both: Both) -> None:
+    theirs, ours = helps(both.node_page()), helps(both.pombo.page())
+    common = theirs.keys() & ours.keys()
+    assert {name: ours[name] for name in common} == {name: theirs[name] for name in common}
+    assert len(common) > 150
+
+
+def test_families_of_hardware_have_the_same_help_where_this_machine_has_none(
+    tmp_path: Path, start: Launcher
+) -> None:
+    for name, text in HARDWARE.items():
+        path = tmp_path / "sys" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n", encoding="ascii")
+    where = f"127.0.0.1:{free_port()}"
+    start.program(
+        found("prometheus-node-exporter"),
+        f"--web.listen-address={where}",
+        f"--path.sysfs={tmp_path}/sys",
+        "--collector.disable-defaults",
+        *(f"--collector.{name}" for name in ("dmi", "hwmon", "thermal_zone")),
+    )
+    page = wait_until(lambda: fetch_page(f"http://{where}/metrics"), bool, "node_exporter's page")
+    ours = {family.name: family.help for family in NODE_FAMILIES}
+    theirs = helps(page)
+    assert {name: ours[name] for name in OF_HARDWARE} == {
+        name: theirs.get(name) for name in OF_HARDWARE
+    }
 
 
 def test_labels_have_the_same_names_even_where_their_values_are_empty(both: Both) -> None:

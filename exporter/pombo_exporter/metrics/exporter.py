@@ -40,11 +40,11 @@ class _Captured(Collector):
         for reason, count in stats.datagrams_refused.items():
             refused.add_metric([reason], count)
         yield refused
-        name, text = "pombo_exporter_kernel_drops", "Datagrams the kernel dropped: buffer full."
+        name, text = "pombo_exporter_kernel_drops", "Datagrams dropped: receive buffer full."
         yield CounterMetricFamily(name, text, value=stats.kernel_drops)
         yield _labelled(
             "pombo_exporter_receive_buffer_bytes",
-            "Receive buffer of the UDP socket, as asked for and as the kernel grants it.",
+            "Receive buffer of the UDP socket: wanted by the flag, and granted by the kernel.",
             "kind",
             {
                 "wanted": stats.receive_buffer.wanted_bytes,
@@ -52,10 +52,10 @@ class _Captured(Collector):
             },
         )
         states = {str(state): self._states.get(state, 0) for state in State}
-        yield _labelled("pombo_exporter_hosts", "Hosts in memory.", "state", states)
+        yield _labelled("pombo_exporter_hosts", "Hosts in memory, by state.", "state", states)
         yield _labelled(
             "pombo_exporter_limits",
-            "The bounds beyond which datagrams are refused.",
+            "Limits beyond which datagrams are refused.",
             "limit",
             {
                 "hosts": stats.limits.hosts,
@@ -63,7 +63,7 @@ class _Captured(Collector):
                 "datagram_bytes": MAX_DATAGRAM_BYTES,
             },
         )
-        name, text = "pombo_exporter_open_pages", "Status pages that are open in browsers."
+        name, text = "pombo_exporter_open_pages", "Open status pages."
         yield GaugeMetricFamily(name, text, value=stats.subscribers)
         yield from self._process
 
@@ -83,11 +83,11 @@ class ExporterMetrics:
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
         GCCollector(registry=self._process)
-        build = Info("pombo_exporter_build", "What was built.", registry=self._process)
+        build = Info("pombo_exporter_build", "Build information.", registry=self._process)
         build.info({"version": __version__, "pythonversion": platform.python_version()})
         self.scrape_duration = Summary(
             "pombo_exporter_scrape_duration_seconds",
-            "Time from a request for metrics to its last byte.",
+            "Time from a scrape request to the last byte of the answer.",
             registry=self._process,
         )
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
 
 from pombo_wire import SECTIONS
@@ -111,17 +112,22 @@ class Family:
 class OpenFamily:
     """The families that a map of a report makes, one for each name in it.
 
-    A family's name is ``prefix`` and the name; ``help`` has a place for the name, ``{}``.
+    A family's name is ``prefix`` and the name. In ``help``, ``{0}`` is the name, ``{1}`` its part
+    before the first underscore and ``{2}`` the part after it. ``helps`` has the texts of names
+    that do not follow this pattern.
     """
 
     section: str
     prefix: str
     help: str
     type: MetricType = MetricType.GAUGE
+    helps: Mapping[str, str] = dataclass_field(default_factory=dict)
 
     def named(self, name: str) -> Family:
         """Return the family that one name makes."""
-        return Family(self.prefix + name, self.help.format(name), self.type)
+        first, _, rest = name.partition("_")
+        text = self.helps.get(name) or self.help.format(name, first, rest)
+        return Family(self.prefix + name, text, self.type)
 
 
 def gauge(name: str, text: str, *sources: Source) -> Family:

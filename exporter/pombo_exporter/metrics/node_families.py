@@ -1,7 +1,7 @@
-"""node_exporter's families: its names, labels, types and units, from the same sources.
+"""node_exporter's families: its names, labels, types, units and HELP texts.
 
-Dashboards and rules written for node_exporter work on them unchanged. Names and meanings
-are those of node_exporter 1.8 (https://github.com/prometheus/node_exporter).
+Dashboards and rules written for node_exporter work on them unchanged. They are those of
+node_exporter 1.8 (https://github.com/prometheus/node_exporter), with the HELP texts verbatim.
 """
 
 from pombo_exporter.metrics import derive
@@ -34,12 +34,12 @@ def _info(name: str, section: str, text: str) -> Family:
 _CPU = (
     counter(
         "node_cpu_seconds_total",
-        "Seconds that the core spent in the mode.",
+        "Seconds the CPUs spent in each mode.",
         *(field("cpu", mode, ("mode", mode)) for mode in derive.CPU_MODES),
     ),
     counter(
         "node_cpu_guest_seconds_total",
-        "Seconds that the core spent running guests, by the mode that they count under.",
+        "Seconds the CPUs spent in guests (VMs) for each mode.",
         field("cpu", "guest", ("mode", "user")),
         field("cpu", "guest_nice", ("mode", "nice")),
     ),
@@ -49,194 +49,313 @@ _SYSTEM = (
     *_gauges(
         "system",
         "node_",
-        ("boot_time_seconds", "boot_time", "When the host booted, in Unix time."),
-        ("time_seconds", "time", "The host's clock at its last report, in Unix time."),
-        ("load1", "load1", "Load average over 1 minute."),
-        ("load5", "load5", "Load average over 5 minutes."),
-        ("load15", "load15", "Load average over 15 minutes."),
-        ("procs_running", "processes_running", "Processes in runnable state."),
-        ("procs_blocked", "processes_blocked", "Processes that wait for I/O."),
-        ("filefd_allocated", "file_handles", "File handles in use."),
-        ("filefd_maximum", "file_handles_max", "File handles that the kernel allows."),
-        ("entropy_available_bits", "entropy_available", "Entropy that is available."),
-        ("entropy_pool_size_bits", "entropy_pool", "Entropy that the pool can hold."),
-        ("selinux_enabled", "selinux_enabled", "Whether SELinux is enabled."),
+        ("boot_time_seconds", "boot_time", "Node boot time, in unixtime."),
+        ("time_seconds", "time", "System time in seconds since epoch (1970)."),
+        ("load1", "load1", "1m load average."),
+        ("load5", "load5", "5m load average."),
+        ("load15", "load15", "15m load average."),
+        ("procs_running", "processes_running", "Number of processes in runnable state."),
+        (
+            "procs_blocked",
+            "processes_blocked",
+            "Number of processes blocked waiting for I/O to complete.",
+        ),
+        ("filefd_allocated", "file_handles", "File descriptor statistics: allocated."),
+        ("filefd_maximum", "file_handles_max", "File descriptor statistics: maximum."),
+        ("entropy_available_bits", "entropy_available", "Bits of available entropy."),
+        ("entropy_pool_size_bits", "entropy_pool", "Bits of entropy pool."),
+        ("selinux_enabled", "selinux_enabled", "SELinux is enabled, 1 is true, 0 is false"),
     ),
     *_counters(
         "system",
         "node_",
-        ("context_switches_total", "context_switches", "Context switches since boot."),
-        ("forks_total", "forks", "Processes made since boot."),
-        ("intr_total", "interrupts", "Interrupts serviced since boot."),
+        ("context_switches_total", "context_switches", "Total number of context switches."),
+        ("forks_total", "forks", "Total number of forks."),
+        ("intr_total", "interrupts", "Total number of interrupts serviced."),
     ),
 )
 
 _FILESYSTEMS = _gauges(
     "filesystems",
     "node_filesystem_",
-    ("size_bytes", "size", "Size of the filesystem."),
-    ("free_bytes", "free", "Space not in use, root's reserve included."),
-    ("avail_bytes", "available", "Space that users other than root can have."),
-    ("files", "files", "Inodes in all."),
-    ("files_free", "files_free", "Inodes free."),
-    ("readonly", "readonly", "Whether the filesystem is mounted read-only."),
-    ("device_error", "device_error", "Whether asking for the filesystem's sizes failed."),
+    ("size_bytes", "size", "Filesystem size in bytes."),
+    ("free_bytes", "free", "Filesystem free space in bytes."),
+    ("avail_bytes", "available", "Filesystem space available to non-root users in bytes."),
+    ("files", "files", "Filesystem total file nodes."),
+    ("files_free", "files_free", "Filesystem total free file nodes."),
+    ("readonly", "readonly", "Filesystem read-only status."),
+    (
+        "device_error",
+        "device_error",
+        "Whether an error occurred while getting statistics for the given device.",
+    ),
 )
 
 _DISKS = (
     *_counters(
         "disks",
         "node_disk_",
-        ("reads_completed_total", "reads", "Reads completed."),
-        ("reads_merged_total", "reads_merged", "Reads merged into others."),
-        ("read_bytes_total", "read_bytes", "Bytes read."),
-        ("read_time_seconds_total", "read_seconds", "Time that reads took, added up."),
-        ("writes_completed_total", "writes", "Writes completed."),
-        ("writes_merged_total", "writes_merged", "Writes merged into others."),
-        ("written_bytes_total", "written_bytes", "Bytes written."),
-        ("write_time_seconds_total", "write_seconds", "Time that writes took, added up."),
-        ("io_time_seconds_total", "io_seconds", "Time with I/O under way."),
+        ("reads_completed_total", "reads", "The total number of reads completed successfully."),
+        ("reads_merged_total", "reads_merged", "The total number of reads merged."),
+        ("read_bytes_total", "read_bytes", "The total number of bytes read successfully."),
+        (
+            "read_time_seconds_total",
+            "read_seconds",
+            "The total number of seconds spent by all reads.",
+        ),
+        ("writes_completed_total", "writes", "The total number of writes completed successfully."),
+        ("writes_merged_total", "writes_merged", "The number of writes merged."),
+        ("written_bytes_total", "written_bytes", "The total number of bytes written successfully."),
+        (
+            "write_time_seconds_total",
+            "write_seconds",
+            "This is the total number of seconds spent by all writes.",
+        ),
+        ("io_time_seconds_total", "io_seconds", "Total seconds spent doing I/Os."),
         (
             "io_time_weighted_seconds_total",
             "io_weighted_seconds",
-            "Time with I/O under way, times how many requests there were.",
+            "The weighted # of seconds spent doing I/Os.",
         ),
-        ("discards_completed_total", "discards", "Discards completed."),
-        ("discards_merged_total", "discards_merged", "Discards merged into others."),
-        ("discarded_sectors_total", "discarded_sectors", "Sectors discarded."),
-        ("discard_time_seconds_total", "discard_seconds", "Time that discards took."),
-        ("flush_requests_total", "flushes", "Flush requests completed."),
-        ("flush_requests_time_seconds_total", "flush_seconds", "Time that flushes took."),
+        (
+            "discards_completed_total",
+            "discards",
+            "The total number of discards completed successfully.",
+        ),
+        ("discards_merged_total", "discards_merged", "The total number of discards merged."),
+        (
+            "discarded_sectors_total",
+            "discarded_sectors",
+            "The total number of sectors discarded successfully.",
+        ),
+        (
+            "discard_time_seconds_total",
+            "discard_seconds",
+            "This is the total number of seconds spent by all discards.",
+        ),
+        (
+            "flush_requests_total",
+            "flushes",
+            "The total number of flush requests completed successfully",
+        ),
+        (
+            "flush_requests_time_seconds_total",
+            "flush_seconds",
+            "This is the total number of seconds spent by all flush requests.",
+        ),
     ),
-    *_gauges("disks", "node_disk_", ("io_now", "io_now", "Requests under way.")),
-    _info("node_disk_info", "disk_info", "What the block device is; always 1."),
+    *_gauges(
+        "disks", "node_disk_", ("io_now", "io_now", "The number of I/Os currently in progress.")
+    ),
+    _info("node_disk_info", "disk_info", "Info of /sys/block/<block_device>."),
 )
 
 _NETWORKS = _counters(
     "networks",
     "node_network_",
-    ("receive_bytes_total", "receive_bytes", "Bytes received."),
-    ("receive_packets_total", "receive_packets", "Packets received."),
-    ("receive_errs_total", "receive_errors", "Packets received with errors."),
-    ("receive_drop_total", "receive_drops", "Packets received and dropped."),
-    ("receive_fifo_total", "receive_fifo", "Packets lost to a full receive buffer."),
-    ("receive_frame_total", "receive_frame", "Packets received with framing errors."),
-    ("receive_compressed_total", "receive_compressed", "Compressed packets received."),
-    ("receive_multicast_total", "receive_multicast", "Multicast packets received."),
-    ("receive_nohandler_total", "receive_nohandler", "Packets received that nobody took."),
-    ("transmit_bytes_total", "transmit_bytes", "Bytes sent."),
-    ("transmit_packets_total", "transmit_packets", "Packets sent."),
-    ("transmit_errs_total", "transmit_errors", "Packets not sent for errors."),
-    ("transmit_drop_total", "transmit_drops", "Packets dropped instead of sent."),
-    ("transmit_fifo_total", "transmit_fifo", "Packets lost to a full send buffer."),
-    ("transmit_colls_total", "transmit_collisions", "Collisions while sending."),
-    ("transmit_carrier_total", "transmit_carrier", "Packets not sent for loss of carrier."),
-    ("transmit_compressed_total", "transmit_compressed", "Compressed packets sent."),
+    ("receive_bytes_total", "receive_bytes", "Network device statistic receive_bytes."),
+    ("receive_packets_total", "receive_packets", "Network device statistic receive_packets."),
+    ("receive_errs_total", "receive_errors", "Network device statistic receive_errs."),
+    ("receive_drop_total", "receive_drops", "Network device statistic receive_drop."),
+    ("receive_fifo_total", "receive_fifo", "Network device statistic receive_fifo."),
+    ("receive_frame_total", "receive_frame", "Network device statistic receive_frame."),
+    (
+        "receive_compressed_total",
+        "receive_compressed",
+        "Network device statistic receive_compressed.",
+    ),
+    ("receive_multicast_total", "receive_multicast", "Network device statistic receive_multicast."),
+    ("receive_nohandler_total", "receive_nohandler", "Network device statistic receive_nohandler."),
+    ("transmit_bytes_total", "transmit_bytes", "Network device statistic transmit_bytes."),
+    ("transmit_packets_total", "transmit_packets", "Network device statistic transmit_packets."),
+    ("transmit_errs_total", "transmit_errors", "Network device statistic transmit_errs."),
+    ("transmit_drop_total", "transmit_drops", "Network device statistic transmit_drop."),
+    ("transmit_fifo_total", "transmit_fifo", "Network device statistic transmit_fifo."),
+    ("transmit_colls_total", "transmit_collisions", "Network device statistic transmit_colls."),
+    ("transmit_carrier_total", "transmit_carrier", "Network device statistic transmit_carrier."),
+    (
+        "transmit_compressed_total",
+        "transmit_compressed",
+        "Network device statistic transmit_compressed.",
+    ),
 )
 
 _INTERFACES = (
-    _info("node_network_info", "network_info", "What the interface is; always 1."),
+    _info(
+        "node_network_info",
+        "network_info",
+        "Non-numeric data from /sys/class/net/<iface>, value is always 1.",
+    ),
     *_gauges(
         "interfaces",
         "node_network_",
-        ("up", "up", "Whether the interface's operational state is up."),
-        ("carrier", "carrier", "Whether the interface has a carrier."),
-        ("mtu_bytes", "mtu", "Largest packet that the interface takes."),
-        ("speed_bytes", "speed", "Speed of the link, bytes per second."),
-        ("transmit_queue_length", "transmit_queue_length", "Packets the send queue can hold."),
-        ("flags", "flags", "Interface flags, as a number."),
-        ("dormant", "dormant", "Whether the interface waits for an event to be up."),
-        ("address_assign_type", "address_assign_type", "How the address was assigned."),
-        ("device_id", "device_id", "Device number of the interface."),
-        ("iface_id", "iface_id", "Index of the interface."),
-        ("iface_link", "iface_link", "Index of the interface that this one is bound to."),
-        ("iface_link_mode", "iface_link_mode", "Link mode of the interface."),
-        ("name_assign_type", "name_assign_type", "How the name was assigned."),
-        ("net_dev_group", "net_dev_group", "Group of the interface."),
-        ("protocol_type", "protocol_type", "Protocol of the interface, as a number."),
+        ("up", "up", "Value is 1 if operstate is 'up', 0 otherwise."),
+        ("carrier", "carrier", "Network device property: carrier"),
+        ("mtu_bytes", "mtu", "Network device property: mtu_bytes"),
+        ("speed_bytes", "speed", "Network device property: speed_bytes"),
+        (
+            "transmit_queue_length",
+            "transmit_queue_length",
+            "Network device property: transmit_queue_length",
+        ),
+        ("flags", "flags", "Network device property: flags"),
+        ("dormant", "dormant", "Network device property: dormant"),
+        (
+            "address_assign_type",
+            "address_assign_type",
+            "Network device property: address_assign_type",
+        ),
+        ("device_id", "device_id", "Network device property: device_id"),
+        ("iface_id", "iface_id", "Network device property: iface_id"),
+        ("iface_link", "iface_link", "Network device property: iface_link"),
+        ("iface_link_mode", "iface_link_mode", "Network device property: iface_link_mode"),
+        ("name_assign_type", "name_assign_type", "Network device property: name_assign_type"),
+        ("net_dev_group", "net_dev_group", "Network device property: net_dev_group"),
+        ("protocol_type", "protocol_type", "Network device property: protocol_type"),
     ),
     *_counters(
         "interfaces",
         "node_network_",
-        ("carrier_changes_total", "carrier_changes", "Changes of the carrier."),
-        ("carrier_up_changes_total", "carrier_up_changes", "Times the carrier came."),
-        ("carrier_down_changes_total", "carrier_down_changes", "Times the carrier went."),
+        (
+            "carrier_changes_total",
+            "carrier_changes",
+            "Network device property: carrier_changes_total",
+        ),
+        (
+            "carrier_up_changes_total",
+            "carrier_up_changes",
+            "Network device property: carrier_up_changes_total",
+        ),
+        (
+            "carrier_down_changes_total",
+            "carrier_down_changes",
+            "Network device property: carrier_down_changes_total",
+        ),
     ),
 )
 
 _KERNEL_NETWORK = (
-    *_gauges("arp", "node_arp_", ("entries", "entries", "Entries in the ARP table.")),
-    *_gauges("udp_queues", "node_udp_", ("queues", "bytes", "Bytes in the queues of UDP.")),
+    *_gauges("arp", "node_arp_", ("entries", "entries", "ARP entries by device")),
+    *_gauges(
+        "udp_queues",
+        "node_udp_",
+        ("queues", "bytes", "Number of allocated memory in the kernel for UDP datagrams in bytes."),
+    ),
     *_counters(
         "softnet",
         "node_softnet_",
-        ("processed_total", "processed", "Packets processed."),
-        ("dropped_total", "dropped", "Packets dropped."),
-        ("times_squeezed_total", "times_squeezed", "Times that work was left for lack of time."),
-        ("cpu_collision_total", "cpu_collision", "Collisions over a device's lock."),
-        ("received_rps_total", "received_rps", "Times that packet steering woke the core."),
-        ("flow_limit_count_total", "flow_limit", "Times that the flow limit was reached."),
+        ("processed_total", "processed", "Number of processed packets"),
+        ("dropped_total", "dropped", "Number of dropped packets"),
+        (
+            "times_squeezed_total",
+            "times_squeezed",
+            "Number of times processing packets ran out of quota",
+        ),
+        # node_exporter 1.5 does not have these yet.
+        (
+            "cpu_collision_total",
+            "cpu_collision",
+            "Number of collision occur while obtaining device lock while transmitting",
+        ),
+        ("received_rps_total", "received_rps", "Number of times cpu woken up received_rps"),
+        ("flow_limit_count_total", "flow_limit", "Number of times flow limit has been reached"),
     ),
     *_gauges(
         "softnet",
         "node_softnet_",
-        ("backlog_len", "backlog_len", "Packets in the backlog."),
+        ("backlog_len", "backlog_len", "Softnet backlog status"),
     ),
 )
 
 _PRESSURE = _counters(
     "pressure",
     "node_pressure_",
-    ("cpu_waiting_seconds_total", "cpu_waiting", "Time that tasks waited for a core."),
-    ("io_waiting_seconds_total", "io_waiting", "Time that tasks waited for I/O."),
-    ("io_stalled_seconds_total", "io_stalled", "Time that no task ran, for I/O."),
-    ("memory_waiting_seconds_total", "memory_waiting", "Time that tasks waited for memory."),
-    ("memory_stalled_seconds_total", "memory_stalled", "Time that no task ran, for memory."),
+    (
+        "cpu_waiting_seconds_total",
+        "cpu_waiting",
+        "Total time in seconds that processes have waited for CPU time",
+    ),
+    (
+        "io_waiting_seconds_total",
+        "io_waiting",
+        "Total time in seconds that processes have waited due to IO congestion",
+    ),
+    (
+        "io_stalled_seconds_total",
+        "io_stalled",
+        "Total time in seconds no process could make progress due to IO congestion",
+    ),
+    (
+        "memory_waiting_seconds_total",
+        "memory_waiting",
+        "Total time in seconds that processes have waited for memory",
+    ),
+    (
+        "memory_stalled_seconds_total",
+        "memory_stalled",
+        "Total time in seconds no process could make progress due to memory congestion",
+    ),
 )
 
 _CLOCK = (
     *_gauges(
         "timex",
         "node_timex_",
-        ("offset_seconds", "offset", "Clock offset that is being corrected."),
-        ("frequency_adjustment_ratio", "frequency_ratio", "Factor on the clock's frequency."),
-        ("maxerror_seconds", "maxerror", "Largest error of the clock."),
-        ("estimated_error_seconds", "estimated_error", "Estimated error of the clock."),
-        ("status", "status", "Status bits of the clock."),
-        ("sync_status", "sync_status", "Whether the clock is synchronised."),
-        ("loop_time_constant", "loop_time_constant", "Time constant of the phase-locked loop."),
-        ("tick_seconds", "tick", "Time between clock ticks."),
-        ("tai_offset_seconds", "tai_offset", "International atomic time less UTC."),
-        ("pps_frequency_hertz", "pps_frequency", "Frequency offset by the pulse a second."),
-        ("pps_jitter_seconds", "pps_jitter", "Jitter of the pulse a second."),
-        ("pps_shift_seconds", "pps_shift", "Length of the pulse's calibration interval."),
-        ("pps_stability_hertz", "pps_stability", "Stability of the pulse's frequency."),
+        ("offset_seconds", "offset", "Time offset in between local system and reference clock."),
+        ("frequency_adjustment_ratio", "frequency_ratio", "Local clock frequency adjustment."),
+        ("maxerror_seconds", "maxerror", "Maximum error in seconds."),
+        ("estimated_error_seconds", "estimated_error", "Estimated error in seconds."),
+        ("status", "status", "Value of the status array bits."),
+        (
+            "sync_status",
+            "sync_status",
+            "Is clock synchronized to a reliable server (1 = yes, 0 = no).",
+        ),
+        ("loop_time_constant", "loop_time_constant", "Phase-locked loop time constant."),
+        ("tick_seconds", "tick", "Seconds between clock ticks."),
+        ("tai_offset_seconds", "tai_offset", "International Atomic Time (TAI) offset."),
+        ("pps_frequency_hertz", "pps_frequency", "Pulse per second frequency."),
+        ("pps_jitter_seconds", "pps_jitter", "Pulse per second jitter."),
+        ("pps_shift_seconds", "pps_shift", "Pulse per second interval duration."),
+        (
+            "pps_stability_hertz",
+            "pps_stability",
+            "Pulse per second stability, average of recent frequency changes.",
+        ),
     ),
     *_counters(
         "timex",
         "node_timex_",
-        ("pps_jitter_total", "pps_jitter_exceeded", "Times that jitter was over its limit."),
-        ("pps_calibration_total", "pps_calibrations", "Calibration intervals of the pulse."),
-        ("pps_error_total", "pps_errors", "Calibration errors of the pulse."),
+        (
+            "pps_jitter_total",
+            "pps_jitter_exceeded",
+            "Pulse per second count of jitter limit exceeded events.",
+        ),
+        (
+            "pps_calibration_total",
+            "pps_calibrations",
+            "Pulse per second count of calibration intervals.",
+        ),
+        ("pps_error_total", "pps_errors", "Pulse per second count of calibration errors."),
         (
             "pps_stability_exceeded_total",
             "pps_stability_exceeded",
-            "Times that stability was over its limit.",
+            "Pulse per second count of stability limit exceeded events.",
         ),
     ),
     *_gauges(
         "time_zone",
         "node_time_zone_",
-        ("offset_seconds", "offset", "The time zone's offset east of UTC."),
+        ("offset_seconds", "offset", "System time zone offset in seconds."),
     ),
     _info(
         "node_time_clocksource_available_info",
         "clock_sources",
-        "Clock sources that the kernel could use; always 1.",
+        "Available clocksources read from '/sys/devices/system/clocksource'.",
     ),
     gauge(
         "node_time_clocksource_current_info",
-        "The clock source in use; always 1.",
+        "Current clocksource read from '/sys/devices/system/clocksource'.",
         PerRow("clock_sources", ("current",), derive.present),
     ),
 )
@@ -245,33 +364,59 @@ _SENSORS = (
     *_gauges(
         "temperatures",
         "node_hwmon_temp_",
-        ("celsius", "celsius", "Temperature."),
-        ("max_celsius", "max", "Temperature that is high."),
-        ("crit_celsius", "crit", "Temperature that is critical."),
+        ("celsius", "celsius", "Hardware monitor for temperature (input)"),
+        ("max_celsius", "max", "Hardware monitor for temperature (max)"),
+        ("crit_celsius", "crit", "Hardware monitor for temperature (crit)"),
     ),
-    *_gauges("fans", "node_hwmon_fan_", ("rpm", "rpm", "Speed, revolutions per minute.")),
-    _info("node_hwmon_chip_names", "sensor_chips", "What the chip calls itself; always 1."),
-    _info("node_hwmon_sensor_label", "sensor_labels", "What the chip calls the sensor; always 1."),
+    *_gauges(
+        "fans",
+        "node_hwmon_fan_",
+        ("rpm", "rpm", "Hardware monitor for fan revolutions per minute (input)"),
+    ),
+    _info(
+        "node_hwmon_chip_names", "sensor_chips", "Annotation metric for human-readable chip names"
+    ),
+    _info("node_hwmon_sensor_label", "sensor_labels", "Label for given chip and sensor"),
     *_gauges(
         "cooling_devices",
         "node_cooling_device_",
-        ("cur_state", "current_state", "How much the device cools, in steps."),
-        ("max_state", "max_state", "How much the device can cool, in steps."),
+        ("cur_state", "current_state", "Current throttle state of the cooling device"),
+        ("max_state", "max_state", "Maximum throttle state of the cooling device"),
     ),
-    *_gauges("thermal_zones", "node_thermal_zone_", ("temp", "celsius", "Temperature, Celsius.")),
+    *_gauges(
+        "thermal_zones", "node_thermal_zone_", ("temp", "celsius", "Zone temperature in Celsius")
+    ),
 )
 
 _AGENT = _gauges(
     "collectors",
     "node_scrape_collector_",
-    ("duration_seconds", "seconds", "Time that the agent's collector took."),
-    ("success", "success", "Whether the agent's collector succeeded."),
+    ("duration_seconds", "seconds", "node_exporter: Duration of a collector scrape."),
+    ("success", "success", "node_exporter: Whether a collector succeeded."),
 )
 
 _TEXTS = (
-    _info("node_uname_info", "uname", "What uname says of the host; always 1."),
-    _info("node_os_info", "os", "What os-release says of the host; always 1."),
-    _info("node_dmi_info", "dmi", "What the firmware says of the machine; always 1."),
+    _info(
+        "node_uname_info",
+        "uname",
+        "Labeled system information as provided by the uname system call.",
+    ),
+    _info(
+        "node_os_info",
+        "os",
+        "A metric with a constant '1' value labeled by build_id, id, id_like, image_id, "
+        "image_version, name, pretty_name, variant, variant_id, version, version_codename, "
+        "version_id.",
+    ),
+    _info(
+        "node_dmi_info",
+        "dmi",
+        "A metric with a constant '1' value labeled by bios_date, bios_release, bios_vendor, "
+        "bios_version, board_asset_tag, board_name, board_serial, board_vendor, board_version, "
+        "chassis_asset_tag, chassis_serial, chassis_vendor, chassis_version, product_family, "
+        "product_name, product_serial, product_sku, product_uuid, product_version, "
+        "system_vendor if provided by DMI.",
+    ),
 )
 
 NODE_FAMILIES: tuple[Family, ...] = (
@@ -290,18 +435,47 @@ NODE_FAMILIES: tuple[Family, ...] = (
 )
 
 OPEN_NODE_FAMILIES: tuple[OpenFamily, ...] = (
-    OpenFamily("meminfo", "node_memory_", "The line {} of meminfo."),
-    OpenFamily("vmstat", "node_vmstat_", "The line {} of vmstat.", MetricType.UNTYPED),
+    OpenFamily("meminfo", "node_memory_", "Memory information field {0}."),
+    OpenFamily("vmstat", "node_vmstat_", "/proc/vmstat information field {0}.", MetricType.UNTYPED),
+    OpenFamily("netstat", "node_netstat_", "Statistic {1}{2}.", MetricType.UNTYPED),
     OpenFamily(
-        "netstat", "node_netstat_", "The field {} of snmp, snmp6 and netstat.", MetricType.UNTYPED
+        "sockstat",
+        "node_sockstat_",
+        "Number of {1} sockets in state {2}.",
+        helps={"sockets_used": "Number of IPv4 sockets in use."},
     ),
-    OpenFamily("sockstat", "node_sockstat_", "The field {} of sockstat."),
-    OpenFamily("conntrack", "node_nf_conntrack_", "The field {} of connection tracking."),
+    OpenFamily(
+        "conntrack",
+        "node_nf_conntrack_",
+        "Connection tracking statistic {0}.",
+        helps={
+            "entries": "Number of currently allocated flow entries for connection tracking.",
+            "entries_limit": "Maximum size of connection tracking table.",
+            "stat_drop": "Number of packets dropped due to conntrack failure.",
+            "stat_early_drop": (
+                "Number of dropped conntrack entries to make room for new ones, if maximum "
+                "table size was reached."
+            ),
+            "stat_found": "Number of searched entries which were successful.",
+            "stat_ignore": (
+                "Number of packets seen which are already connected to a conntrack entry."
+            ),
+            "stat_insert": "Number of entries inserted into the list.",
+            "stat_insert_failed": (
+                "Number of entries for which list insertion was attempted but failed."
+            ),
+            "stat_invalid": "Number of packets seen which can not be tracked.",
+            "stat_search_restart": (
+                "Number of conntrack table lookups which had to be restarted due to hashtable "
+                "resizes."
+            ),
+        },
+    ),
 )
 
-#: Families that node_exporter has with its default collectors and Pombo has not, and why.
+#: What node_exporter shows with its default collectors and Pombo does not, and why.
 UNSUPPORTED = {
-    "node_exporter_build_info": "Says which node_exporter this is; see `pombo_host_info`.",
-    "node_os_version": "The label `version_id` of `node_os_info` has it, also where it is text.",
-    "node_textfile_scrape_error": "No text files are read; send `gauges` instead.",
+    "node_exporter_build_info": "It describes node_exporter itself; see `pombo_host_info`.",
+    "node_os_version": "See the label `version_id` of `node_os_info`, which may also be text.",
+    "node_textfile_scrape_error": "The agent does not read text files; send `gauges` instead.",
 }

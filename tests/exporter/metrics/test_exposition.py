@@ -236,8 +236,8 @@ class Oracle(Collector):
         for open_family in TABLE.open_families:
             for name, _ in self._samples:
                 if open_family.prefix and name.startswith(open_family.prefix):
-                    text = open_family.help.format(name.removeprefix(open_family.prefix))
-                    yield from self._family(name, text, open_family.type)
+                    family = open_family.named(name.removeprefix(open_family.prefix))
+                    yield from self._family(family.name, family.help, family.type)
 
     def _family(self, name: str, text: str, kind: MetricType) -> Iterator[Metric]:
         found = [(labels, value) for (key, labels), value in self._samples.items() if key == name]
