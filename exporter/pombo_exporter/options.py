@@ -43,7 +43,7 @@ def command(
         type=AddressType(),
         default="[::]:5005",
         show_default=True,
-        help="Where reports arrive.",
+        help="UDP address to listen on.",
     )
     @flag(
         "udp.receive-buffer",
@@ -51,46 +51,46 @@ def command(
         default=4 * 2**20,
         show_default=True,
         metavar="BYTES",
-        help="Receive buffer to ask of the kernel.",
+        help="Receive buffer of the UDP socket.",
     )
     @flag(
         "web.listen-address",
         type=AddressType(),
         default="[::]:5005",
         show_default=True,
-        help="Where metrics, pages and the API are served.",
+        help="TCP address to listen on for metrics, status page and API.",
     )
     @flag(
         "host.forget-after",
         type=Duration(),
         default="1h",
         show_default=True,
-        help="How long a host that is down stays on the page, as down.",
+        help="How long a host may be down before it is forgotten.",
     )
     @flag(
         "limit.hosts",
         type=click.IntRange(1, _MOST),
         default=10_000,
         show_default=True,
-        help="Most hosts to hold; reports of further ones are refused.",
+        help="Maximum number of hosts. Reports of more hosts are refused.",
     )
     @flag(
         "limit.series-per-host",
         type=click.IntRange(1, _MOST),
         default=10_000,
         show_default=True,
-        help="Most series of one host; reports that would add more are refused.",
+        help="Maximum number of series per host. Reports that would add more are refused.",
     )
     @flag(
         "web.node-families/--no-web.node-families",
         default=True,
         show_default=True,
-        help="Whether to serve node_exporter's families, node_*, beside host_*.",
+        help="Serve the families of node_exporter (node_*) in addition to host_*.",
     )
     @flag(
         "web.enable-admin-api",
         is_flag=True,
-        help="Let DELETE /api/v1/hosts/HOST forget a host, for whoever can reach the web address.",
+        help="Enable DELETE /api/v1/hosts/HOST, which forgets a host, without authentication.",
     )
     @log_flags
     @click.version_option(__version__, prog_name="pombo-exporter")
@@ -103,7 +103,7 @@ def command(
         web_enable_admin_api: bool,
         **rest: Any,
     ) -> None:
-        """Take the reports of Pombo's agents and serve them to Prometheus."""
+        """Receive the reports of Pombo's agents and serve them to Prometheus."""
         if click.get_current_context().invoked_subcommand:
             return
         limits = Limits(limit_hosts, limit_series_per_host, host_forget_after)

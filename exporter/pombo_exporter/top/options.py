@@ -27,7 +27,7 @@ def top_command(run: Callable[[TopOptions], None]) -> click.Command:
 
     @click.command("top", context_settings={"auto_envvar_prefix": "POMBO_TOP"})
     @click.argument("url", default="http://localhost:5005", callback=_url)
-    @click.option("--once", is_flag=True, show_envvar=True, help="Print one plain table, and end.")
+    @click.option("--once", is_flag=True, show_envvar=True, help="Print one plain table and exit.")
     @click.option(
         "--interval",
         type=Duration(0.1, 3600),
@@ -49,12 +49,12 @@ def top_command(run: Callable[[TopOptions], None]) -> click.Command:
         default="",
         show_envvar=True,
         metavar="TEXT",
-        help="Show only hosts that have TEXT in their name or in a label, as in rack=7.",
+        help="Show only hosts with TEXT in their name or in a label, such as rack=7.",
     )
     def top(*, sort: str, **rest: Any) -> None:
-        """Show every host of the exporter at URL, live.
+        """Show a live table of all hosts of the exporter at URL.
 
-        URL is http://localhost:5005 unless given.
+        The default URL is http://localhost:5005.
         """
         run(TopOptions(sort=SortKey(sort), **rest))
 
