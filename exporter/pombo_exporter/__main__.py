@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from time import monotonic, time
+from time import monotonic
 
 from aiohttp import web as aiohttp_web
 from pombo_cli import logs
@@ -21,6 +21,7 @@ from pombo_exporter.hosts.roster import Event, Roster
 from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.host_families import family_table
+from pombo_exporter.moment import moment
 from pombo_exporter.options import Options, command
 from pombo_exporter.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
@@ -76,10 +77,10 @@ async def serve(options: Options) -> None:
         udp = receiver.bind(options.udp_listen_address, options.udp_receive_buffer)
     sizes = ReceiveBuffer(options.udp_receive_buffer, receiver.buffer_bytes(udp))
     drops = receiver.KernelDrops(udp)
-    counters = Counters(roster, intake, drops.read, sizes, monotonic(), time())
+    counters = Counters(roster, intake, drops.read, sizes, *moment())
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
-        intake.take(datagram, address, monotonic(), time())
+        intake.take(datagram, address, *moment())
 
     loop = asyncio.get_running_loop()
     drain = receiver.Drain(loop, udp, take)

@@ -55,12 +55,11 @@ def refused(page: Page) -> dict[str, int]:
 
 
 def wait_for_datagrams(exporter: Exporter, count: int) -> Page:
-    wait_until(
+    return wait_until(
         exporter.page,
         lambda page: page.value("pombo_exporter_datagrams_received_total") == count,
         f"{count} datagrams received",
     )
-    return exporter.page()  # that one may have counted at its end what its start had not seen
 
 
 @pytest.fixture(scope="module")

@@ -65,12 +65,11 @@ def test_prometheus_takes_every_sample_under_its_hosts_name(start: Launcher) -> 
         with Sender(name, exporter.port) as sender:
             for moment in (1, 2):
                 sent += len(sender.report(moment, *steady(moment)))
-    wait_until(
+    page = wait_until(
         exporter.page,
         lambda page: page.value("pombo_exporter_datagrams_received_total") == sent,
         "every datagram",
     )
-    page = exporter.page()  # that one may have counted at its end what its start had not seen
     prometheus = start.prometheus(exporter)
     wait_until(
         lambda: prometheus.instant(f"scrape_samples_scraped == {len(page.samples)}"),

@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
-from time import monotonic, time
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from msgspec import Struct
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.moment import moment
 from pombo_exporter.pacing import Pacer, Steps, rest_after
 from pombo_exporter.views import describe
 
@@ -121,9 +121,9 @@ class HistorySampler:
     async def run(self) -> None:
         """Sample until cancelled."""
         while True:
-            started = monotonic()
-            await self.sample(started, time())
-            took = monotonic() - started
+            started = moment()
+            await self.sample(*started)
+            took = moment().now - started.now
             await asyncio.sleep(max(STEP_SECONDS - took, rest_after(took)))
 
     async def sample(self, now: float, wall: float) -> None:

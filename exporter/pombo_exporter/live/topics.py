@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from time import monotonic, time
 from typing import Final
 
 import msgspec
@@ -19,6 +18,7 @@ from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, KEEPALIVE, Event, Frame, frame, joined
 from pombo_exporter.live.subscriber import Subscriber
+from pombo_exporter.moment import Moment, moment
 from pombo_exporter.pacing import Pacer, Steps
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe
@@ -48,14 +48,13 @@ def version(host: Host, now: float) -> Version:
 
 @dataclass(frozen=True)
 class Sources:
-    """What topics read, and their clocks in seconds: a monotonic one and the time of day."""
+    """What topics read, and their clock."""
 
     roster: Roster
     counters: Counters
     histories: Histories
     pacer: Pacer
-    clock: Callable[[], float] = monotonic
-    wall_clock: Callable[[], float] = time
+    clock: Callable[[], Moment] = moment
 
 
 class Topic(ABC):
@@ -65,7 +64,7 @@ class Topic(ABC):
         self.subscribers: set[Subscriber] = set()
         self._roster, self._counters = sources.roster, sources.counters
         self._histories, self._pacer = sources.histories, sources.pacer
-        self._clock, self._wall_clock = sources.clock, sources.wall_clock
+        self._clock = sources.clock
         self._last_event = 0.0
 
     @abstractmethod
@@ -79,7 +78,7 @@ class Topic(ABC):
     async def publish(self) -> None:
         """Send the subscribers what is new, and those that need it a snapshot."""
         event = await self.delta()
-        now = self._clock()
+        now = self._clock().now
         if event is None and now - self._last_event >= _KEEPALIVE_INTERVAL:
             event = KEEPALIVE
         if event is not None:
@@ -106,13 +105,13 @@ class HostTopic(Topic):
 
     async def delta(self) -> Event | None:
         """Return the fields that changed."""
-        now, host = self._clock(), self._roster.find(self._name)
+        (now, wall), host = self._clock(), self._roster.find(self._name)
         if host is None:
             was_known, self._version, self._fields = bool(self._fields), None, {}
             return GONE if was_known else None
         if version(host, now) == self._version:
             return None
-        self._version, self._wall = version(host, now), self._wall_clock()
+        self._version, self._wall = version(host, now), wall
         copy = host.copy()
         fields = dict(await self._pacer.collect(lambda steps: describe.detail(copy, now, steps)))
         changed = {key: json for key, json in fields.items() if self._fields.get(key) != json}
@@ -146,7 +145,7 @@ class FleetTopic(Topic):
 
     async def delta(self) -> Event | None:
         """Return the rows that are due, and the names of hosts that are gone."""
-        now, wall = self._clock(), self._wall_clock()
+        now, wall = self._clock()
         changed = await self._pacer.collect(lambda steps: self._changed_states(now, steps))
         gone = await self._pacer.collect(self._gone)
         hosts = self._due(changed)
@@ -163,7 +162,7 @@ class FleetTopic(Topic):
 
         It does not count as a row: what other subscribers have still to receive stays as it is.
         """
-        wall = self._wall_clock()
+        wall = self._clock().wall
         rows = await self._pacer.collect(lambda steps: self._all_rows(wall, steps))
         return _fleet_event(b"snapshot", wall, rows, status=await self._status())
 
@@ -200,7 +199,7 @@ class FleetTopic(Topic):
         """Yield the rows of these hosts; those of new ones have a history."""
         comma = b""
         for batch in steps.size().batches(hosts, describe.weight):
-            now = self._clock()
+            now = self._clock().now
             new = {host.name for host in batch if host.name not in self._versions}
             for host in batch:
                 self._versions[host.name] = version(host, now)
@@ -211,7 +210,7 @@ class FleetTopic(Topic):
 
     def _all_rows(self, wall: float, steps: Steps) -> Iterator[Frame | None]:
         comma = b""
-        with self._roster.snapshot(self._clock(), wall) as snapshot:
+        with self._roster.snapshot(*self._clock()) as snapshot:
             for batch in steps.size().batches(snapshot, describe.weight):
                 found = describe.summaries(batch, snapshot.now)
                 rows = (self._row(row, wall, history=True) for row in found)
@@ -225,7 +224,7 @@ class FleetTopic(Topic):
         return text[:-1] + b',"history":' + self._histories.of(row.name, wall).json() + b"}"
 
     async def _status(self) -> ExporterStatus:
-        now, wall = self._clock(), self._wall_clock()
+        now, wall = self._clock()
         stats, totals = self._counters.read(now, wall), HostTotals()
         snapshot, series = self._roster.snapshot(now, wall), self._roster.series
         await self._pacer.collect(lambda steps: totals.count(snapshot, series, steps))

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from time import monotonic, time
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -14,6 +13,7 @@ from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.moment import moment
 from pombo_exporter.pacing import Steps
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe, schema
@@ -120,7 +120,7 @@ class Api:
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
         """Answer with the summaries of all hosts."""
-        with self._roster.snapshot(monotonic(), time()) as snapshot:
+        with self._roster.snapshot(*moment()) as snapshot:
 
             def work(steps: Steps) -> Iterator[bytes | None]:
                 comma = b""
@@ -135,7 +135,7 @@ class Api:
 
     async def host(self, request: web.Request) -> web.StreamResponse:
         """Answer with all fields of one host."""
-        host, now = known_host(self._roster, host_name(request, _HOSTS)).copy(), monotonic()
+        host, now = known_host(self._roster, host_name(request, _HOSTS)).copy(), moment().now
 
         def work(steps: Steps) -> Iterator[bytes | None]:
             before = b"{"
@@ -153,7 +153,7 @@ class Api:
     async def families(self, request: web.Request) -> web.StreamResponse:
         """Answer with every family of one host."""
         host = known_host(self._roster, host_name(request, _HOSTS, _FAMILIES)).copy()
-        snapshot = Snapshot([host], monotonic(), time())
+        snapshot = Snapshot([host], *moment())
         capture = Capture(self._table.measured)
 
         def work(steps: Steps) -> Iterator[bytes | None]:
@@ -167,13 +167,13 @@ class Api:
         if not self._admin:
             raise web.HTTPForbidden(text="start the exporter with --web.enable-admin-api for this")
         name = host_name(request, _HOSTS)
-        if not self._roster.forget(name, monotonic()):
+        if not self._roster.forget(name, moment().now):
             raise not_found(name)
         return web.Response(status=204)
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """Answer with the exporter's status."""
-        now, wall = monotonic(), time()
+        now, wall = moment()
         stats, totals = self._counters.read(now, wall), HostTotals()
         snapshot, series = self._roster.snapshot(now, wall), self._roster.series
         await request.app[PACER].collect(lambda steps: totals.count(snapshot, series, steps))

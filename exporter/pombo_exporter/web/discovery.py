@@ -1,7 +1,6 @@
 """Service discovery: every host as a target of its own."""
 
 from collections.abc import Iterator
-from time import monotonic, time
 from typing import Final
 
 import msgspec
@@ -10,6 +9,7 @@ from msgspec.structs import asdict
 
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.moment import moment
 from pombo_exporter.pacing import Steps
 from pombo_exporter.web.responses import stream
 from pombo_exporter.web.scrape import AFTER, BEFORE
@@ -41,7 +41,7 @@ def routes(roster: Roster) -> list[web.RouteDef]:
 
     async def discovery(request: web.Request) -> web.StreamResponse:
         """Answer with every host's target."""
-        with roster.snapshot(monotonic(), time()) as snapshot:
+        with roster.snapshot(*moment()) as snapshot:
 
             def work(steps: Steps) -> Iterator[bytes | None]:
                 groups: list[TargetGroup] = []

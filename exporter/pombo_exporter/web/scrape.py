@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from time import monotonic, perf_counter, time
+from time import perf_counter
 from typing import Final
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from pombo_exporter.metrics.exposition import render, render_host
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.formats import format_for
 from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.moment import moment
 from pombo_exporter.pacing import Steps
 from pombo_exporter.stats import Counters
 from pombo_exporter.web.paths import HOST, host_name, known_host
@@ -64,7 +65,7 @@ class Scrapes:
         self, request: web.Request, capture: Capture
     ) -> web.StreamResponse:
         wanted = format_for(request.headers.get("Accept", ""))
-        now, wall = monotonic(), time()
+        now, wall = moment()
         stats, process = self.counters.read(now, wall), self.metrics.capture()
         snapshot = self.roster.snapshot(now, wall)
 
@@ -80,7 +81,7 @@ class Scrapes:
         """Answer with one host; 503 while it is down, 404 when there is none."""
         host = known_host(self.roster, host_name(request, BEFORE, AFTER)).copy()
         wanted = format_for(request.headers.get("Accept", ""))
-        now = monotonic()
+        now, wall = moment()
         if host.state_at(now) is State.DOWN:
             silence, every = now - host.last_seen, host.interval
             text = (
@@ -88,7 +89,7 @@ class Scrapes:
             )
             raise web.HTTPServiceUnavailable(text=f"{text}\n")
         capture = Capture(self.table)
-        snapshot = Snapshot([host], now, time())
+        snapshot = Snapshot([host], now, wall)
 
         def work(steps: Steps) -> Iterator[bytes | None]:
             yield from capture.read(snapshot, steps)

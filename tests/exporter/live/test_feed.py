@@ -12,6 +12,7 @@ from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, Event, frame
 from pombo_exporter.live.subscriber import MAX_QUEUED, Subscriber
 from pombo_exporter.live.topics import MAX_ROWS, Sources, Topic
+from pombo_exporter.moment import Moment
 from pombo_exporter.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_wire import Memory, Report
@@ -50,8 +51,11 @@ def sources(exporter: Exporter) -> Sources:
     """Return the sources of topics, with the clocks of an exporter in a test."""
     intake, buffer = Intake(exporter.roster, lambda: exporter.now), ReceiveBuffer(2, 1)
     counters = Counters(exporter.roster, intake, lambda: 7, buffer, UP, WALL)
-    clocks = (lambda: exporter.now), (lambda: exporter.wall)
-    return Sources(exporter.roster, counters, Histories(), Pacer(), *clocks)
+
+    def clock() -> Moment:
+        return Moment(exporter.now, exporter.wall)
+
+    return Sources(exporter.roster, counters, Histories(), Pacer(), clock)
 
 
 def run(use: Callable[[], Awaitable[None]]) -> None:
