@@ -1,4 +1,4 @@
-"""The exporter: the hosts that report, held in memory and served to Prometheus."""
+"""The exporter: keeps the hosts that report in memory and serves them to Prometheus."""
 
 import os
 

@@ -16,7 +16,7 @@ _MOST = 2**31 - 1
 
 @dataclass(frozen=True)
 class Options:
-    """What the flags say."""
+    """The values of the flags."""
 
     udp_listen_address: Address
     udp_receive_buffer: int  # bytes

@@ -151,7 +151,7 @@ class Host(Struct, gc=False, eq=False):
         return ACCEPT if fresh and not self.said_bye else IGNORE
 
     def update(self, report: Report, address: Address, now: float, wall: float) -> None:
-        """Take over what a report says of the host itself, and when it arrived.
+        """Store what a report says of the host itself, and when it arrived.
 
         A host with an agent is live by its agent's reports: other programs may send gauges in
         its name, without a session, and go on when the agent is dead.

@@ -50,7 +50,7 @@ class AdmissionError(Exception):
 
 
 class Event(StrEnum):
-    """What happens to a host, as the log says it."""
+    """What happens to a host; the value is the message of the log."""
 
     NEW = "host reports for the first time"
     LIVE = "host reports again"

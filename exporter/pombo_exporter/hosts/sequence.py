@@ -34,7 +34,7 @@ class SequenceTracker(Struct, gc=False, eq=False):
 
     @property
     def has_gaps(self) -> bool:
-        """Whether there are numbers that may still turn out to be lost."""
+        """Whether there are numbers that are neither received nor lost yet."""
         return bool(self._gaps)
 
     def start_session(self, expected: int) -> None:
@@ -59,7 +59,7 @@ class SequenceTracker(Struct, gc=False, eq=False):
             self.reordered += 1
             return True
         elif number < max(self._first, self._next - WINDOW):
-            self.reordered += 1  # outside the window nobody remembers whether it was counted
+            self.reordered += 1  # outside the window: whether it was counted is not known
             return True
         else:
             self.duplicate += 1

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from pombo_cli.logs import Limiter
+from pombo_cli.logs import LimitedLogger
 from pombo_wire import DecodeError, Reason, decode
 
 from pombo_exporter.hosts.host import Address
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 REASONS = (*Reason, *AdmissionReason)
 
 _EXCERPT = 120  # bytes of a refused datagram in the log
+_LOG_INTERVAL = 60.0  # seconds between two lines of one reason
 
 
 class Intake:
@@ -24,7 +25,7 @@ class Intake:
 
     def __init__(self, roster: Roster, clock: Callable[[], float]) -> None:
         self._roster = roster
-        self._limiter = Limiter(every=60.0, clock=clock)
+        self._log = LimitedLogger(log, _LOG_INTERVAL, clock)
         self.received = 0
         self.recent = RefusalLog()
         self.refused: Counter[str] = Counter({str(reason): 0 for reason in REASONS})
@@ -40,16 +41,11 @@ class Intake:
         except (DecodeError, AdmissionError) as error:
             self.refused[error.reason] += 1
             self.recent.add(error.reason, str(error), str(address[0]), datagram, wall)
-            self._log(error, datagram, address)
-
-    def _log(self, error: DecodeError | AdmissionError, datagram: bytes, address: Address) -> None:
-        suppressed = self._limiter.allows(error.reason)
-        if suppressed is not None:
-            fields = {
-                "reason": error.reason,
-                "detail": error,
-                "address": address[0],
-                "datagram": repr(datagram[:_EXCERPT]),
-                "suppressed": suppressed,
-            }
-            log.warning("datagram refused", extra={"fields": fields})
+            self._log.warning(
+                "datagram refused",
+                key=error.reason,
+                reason=error.reason,
+                detail=error,
+                address=address[0],
+                datagram=datagram[:_EXCERPT],
+            )

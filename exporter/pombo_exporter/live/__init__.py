@@ -1,1 +1,1 @@
-"""Changes, for whoever subscribes to them; nothing here knows HTTP."""
+"""Changes of hosts for subscribers; nothing here knows HTTP."""

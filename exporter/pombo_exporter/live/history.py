@@ -36,7 +36,7 @@ _Points = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 _UNKNOWN = (nan,) * len(CURVES)
 
-#: Seconds for which a value stands although no sample came, as on a busy machine.
+#: Seconds without a sample, as on a busy machine, that are filled with the next one.
 _MAX_GAP: Final = 12.0 * STEP_SECONDS
 
 

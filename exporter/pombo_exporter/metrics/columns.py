@@ -124,16 +124,16 @@ class Columns:
     def _unpacked(self, packed: Iterable[bytes]) -> Column:
         """Return the packed values of all blocks as one array of shape (f, n).
 
-        The packed values stand block by block, and within a block field by field. With two fields
+        The packed values are ordered by block, and within a block by field. With two fields
         a and b, a block of two rows and a block of one::
 
             stored    a0 a1 b0 b1 | a2 b2
             result    a0 a1 a2
                       b0 b1 b2
 
-        So a value of row r in a block with m rows stands m places behind the same row's value of
-        the field before, and the first field of row r stands where the rows before r in its block
-        and all values of the blocks before end.
+        In a block with m rows, a value is m places behind the same row's value of the field before.
+        The first field of row r comes after all values of the blocks before, and after the first
+        fields of the rows before r in its block.
         """
         ends = np.cumsum(self._rows_of)
         before = np.repeat(ends - self._rows_of, self._rows_of)  # rows of the blocks before

@@ -1,7 +1,7 @@
 """Samples to text: text format 0.0.4 or OpenMetrics 1.0, in pieces.
 
 One family after the other is rendered over all hosts. Numbers become text in one call for
-thousands of samples, and stand between the family's name and label texts that are ready before.
+thousands of samples; the family's name and the label texts are ready before.
 """
 
 from collections.abc import Iterator, Sequence

@@ -32,6 +32,6 @@ _OPEN = Format(
 def format_for(accept: str) -> Format:
     """Return the format to answer in, by the request header ``Accept``.
 
-    OpenMetrics if the client says that it takes it, or else the text format.
+    OpenMetrics if the client accepts it, or else the text format.
     """
     return _OPEN if _OPENMETRICS in accept else _PLAIN

@@ -13,7 +13,7 @@ from pombo_exporter.top.table import SortKey
 
 @dataclass(frozen=True)
 class TopOptions:
-    """What the flags of ``top`` say; ``interval`` is in seconds."""
+    """The values of the flags of ``top``; ``interval`` is in seconds."""
 
     url: str
     once: bool

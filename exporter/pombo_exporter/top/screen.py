@@ -59,11 +59,11 @@ _KEY = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)
 
 
 class UnreachableError(Exception):
-    """The exporter did not answer as it should. ``str()`` says how."""
+    """The exporter did not answer, or not as an exporter does; ``str()`` is the reason."""
 
 
 def show(options: TopOptions) -> int:
-    """Show the table until told to stop, or once; return the exit code."""
+    """Show the table until the user quits, or once; return the exit code."""
     try:
         if options.once:
             asyncio.run(_once(options))
@@ -131,7 +131,7 @@ class Top:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Show, ask and listen to keys until one of them says to quit."""
+        """Refresh the table and read keys until the user quits."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
@@ -176,7 +176,7 @@ class Top:
         self._draw()
 
     def press(self, key: str) -> None:
-        """Do what a key says."""
+        """Handle one key."""
         if self._typing:
             self._type(key)
         elif key in ("q", "Q", "\x03"):
@@ -247,7 +247,7 @@ def _table(hosts: list[HostSummary], width: int | None = None) -> Table:
 
 
 def _fitting(lines: list[list[str]], width: int) -> Sequence[Column]:
-    """Return the first columns, as many as stand side by side in ``width`` cells."""
+    """Return the first columns, as many as fit into ``width`` cells."""
     used = -_GAP
     for number, column in enumerate(COLUMNS):
         longest = max(map(cell_len, (column.title, *(line[number] for line in lines))))

@@ -24,7 +24,7 @@ class SortKey(StrEnum):
 
 
 class Column(NamedTuple):
-    """A column: its title, a host's text in it, and whether numbers stand in it."""
+    """A column: its title, a host's text in it, and whether the texts are numbers."""
 
     title: str
     text: Callable[[HostSummary], str]
@@ -66,7 +66,7 @@ COLUMNS: Final = (
 
 _RANKS: Final = {State.DOWN: 0, State.LATE: 1, State.LIVE: 2}
 
-#: The greatest come first; whoever lacks the value comes last.
+#: The greatest value comes first, a host without the value last.
 _VALUES: Final[dict[SortKey, Callable[[HostSummary], float | None]]] = {
     SortKey.CPU: lambda host: host.cpu_usage_ratio,
     SortKey.MEMORY: lambda host: host.memory_used_ratio,
@@ -92,7 +92,7 @@ def rows(hosts: Sequence[HostSummary], sort: SortKey, wanted: str) -> list[HostS
 
 def _has(host: HostSummary, text: str) -> bool:
     labels = (f"{name}={value}" for name, value in host.labels.items())
-    return any(text in said.casefold() for said in (host.name, *labels))
+    return any(text in each.casefold() for each in (host.name, *labels))
 
 
 def _key(sort: SortKey) -> Callable[[HostSummary], tuple[Any, ...]]:
