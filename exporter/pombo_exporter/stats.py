@@ -21,8 +21,8 @@ class ReceiveBuffer(Struct, frozen=True):
 class Stats:
     """What the exporter has counted at one moment; ``now`` and ``wall`` are in seconds.
 
-    ``stored_hosts`` includes hosts that said bye a moment ago. ``recent_refusals`` are newest
-    first.
+    ``stored_hosts`` includes hosts that said bye a moment ago, ``recent_refusals`` are newest
+    first, and ``longest_step`` is that of long work since the start, in seconds.
     """
 
     now: float
@@ -37,6 +37,7 @@ class Stats:
     kernel_drops: int
     receive_buffer: ReceiveBuffer
     subscribers: int
+    longest_step: float
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Counters:
     started: float
     started_wall: float
     subscribers: Callable[[], int] = lambda: 0
+    longest_step: Callable[[], float] = lambda: 0.0
 
     def read(self, now: float, wall: float) -> Stats:
         """Return all counters of this moment."""
@@ -66,4 +68,5 @@ class Counters:
             kernel_drops=self.kernel_drops(),
             receive_buffer=self.receive_buffer,
             subscribers=self.subscribers(),
+            longest_step=self.longest_step(),
         )

@@ -65,6 +65,9 @@ class _Captured(Collector):
         )
         name, text = "pombo_exporter_open_pages", "Open status pages."
         yield GaugeMetricFamily(name, text, value=stats.subscribers)
+        name = "pombo_exporter_longest_step_seconds"
+        text = "Longest uninterrupted step of long work, such as a scrape, since the start."
+        yield GaugeMetricFamily(name, text, value=stats.longest_step)
         yield from self._process
 
 

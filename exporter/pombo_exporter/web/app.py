@@ -36,6 +36,7 @@ def application(
     histories = Histories()
     feed = Feed(topics_of(Sources(roster, counters, histories, pacer)))
     counters.subscribers = lambda: feed.subscribers
+    counters.longest_step = lambda: pacer.longest_step
     live = Live(feed, HistorySampler(roster, histories, pacer), max_subscribers)
     app = web.Application(middlewares=[api.errors_as_json])
     app[PACER] = pacer
