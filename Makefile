@@ -67,7 +67,7 @@ peers:
 
 # What the live page costs a browser, with 2,000 hosts; nothing else should run meanwhile.
 measure-page: install
-	PYTHONPATH=tests $(BIN)/python -m bench.cases.browser
+	$(BIN)/python -m bench.cases.browser
 
 docs: install
 	$(BIN)/python docs/generate/metrics.py > docs/metrics.md

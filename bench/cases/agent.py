@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from threading import Thread
 from time import monotonic, sleep
 
+from support.processes import BIN, free_port
+
 from bench.harness import processes
 from bench.harness.inside import Inside
 from bench.report.results import Row
@@ -67,7 +69,7 @@ def measure(*, full: bool) -> Iterator[Row]:
 def _ours(turns: int) -> tuple[float, float, float, float]:
     """Return CPU seconds a report, resident bytes, bytes an hour, samples."""
     sink = _Sink()
-    command = (str(processes.BIN / "pombo-agent"), f"--server=127.0.0.1:{sink.port}")
+    command = (str(BIN / "pombo-agent"), f"--server=127.0.0.1:{sink.port}")
     with processes.Process(*command, f"--interval={_INTERVAL:g}s", "--name=bench") as process:
         sleep(3 * _INTERVAL)  # what it does once
         before, first = process.usage(), len(sink.datagrams)
@@ -88,7 +90,7 @@ def _samples(datagrams: list[bytes]) -> int:
 
 def _theirs(turns: int) -> tuple[float, float, float, float]:
     """Return the same of node_exporter, scraped as Prometheus does: gzip, one connection."""
-    port = processes.free_port()
+    port = free_port()
     listen = f"--web.listen-address=127.0.0.1:{port}"
     with processes.Process(_PEER, listen) as process:
         processes.wait_until_served(port, "/metrics")

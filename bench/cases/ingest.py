@@ -8,6 +8,7 @@ from functools import partial
 from time import process_time, sleep
 
 from pombo_wire import decode
+from support.processes import free_port
 
 from bench.harness import processes
 from bench.harness.fleet import fleet
@@ -128,10 +129,10 @@ def _pombo(rate: int, seconds: float, flags: Sequence[str] = ()) -> _Run:
 
 
 def _bare(rate: int, seconds: float) -> _Run:
-    port = processes.free_port()
+    port = free_port()
     with bare.loop(port) as process:
         result = _run(process, port, rate, seconds)
-        return _judged(result, int(result["sent"] - bare.received(process)))
+        return _judged(result, int(result["sent"] - process.stop()["received"]))
 
 
 def _judged(result: dict[str, float], lost: int) -> _Run:

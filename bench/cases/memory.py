@@ -1,6 +1,5 @@
 """Memory: bytes a series after an hour's reports, growth, and the pauses that it costs."""
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def _pauses(hosts: int) -> Row:
                 sleep(5)
                 processes.get(port, gzip=True)
             load.result()
-        found = json.loads(process.stop())
+        found = process.stop()
     return Row(
         f"pauses of the cyclic collector, {hosts:,} hosts every 5 s, scraped",
         f"longest {found['longest_collection_seconds'] * 1e3:.1f} ms, "

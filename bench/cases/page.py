@@ -1,5 +1,6 @@
 """The status page: what open pages cost the exporter, beside what it spends on ingest."""
 
+import json
 import signal
 import socket
 import sys
@@ -42,7 +43,7 @@ def _run(pages: int, turns: int) -> tuple[float, int, int, float]:
         with processes.load(port, _HOSTS, turns, first_turn=1) as load:
             sent = int(load.result()["sent"])
         cores = (process.usage().cpu - before) / (monotonic() - began)
-        received = float(looking.stop() or 0) / max(1, pages) / (turns * INTERVAL)
+        received = looking.stop()["received"] / max(1, pages) / (turns * INTERVAL)
         taken = processes.total(processes.get(port), "pombo_host_datagrams_received_total")
         return cores, round(sent * (turns + 1) / turns - taken), sent, received
 
@@ -65,7 +66,7 @@ def look(port: int, pages: int) -> None:
                 with suppress(BlockingIOError):
                     while data := reader.recv(2**16):
                         received += len(data)
-    sys.stdout.write(str(received))
+    json.dump({"received": received}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from time import monotonic, time
 from urllib.parse import urlencode
 from zlib import decompressobj
 
+from support.processes import free_port
+
 from bench.harness import processes
 from bench.harness.fleet import INTERVAL
 from bench.programs import bare
@@ -119,11 +121,11 @@ def _run(
 
 def _bare(hosts: int, seconds: float) -> str:
     """Return what a process loses that only receives, at the same pace, and of how many."""
-    port = processes.free_port()
+    port = free_port()
     with bare.loop(port) as process:
         with processes.load(port, hosts, round(seconds / INTERVAL)) as load:
             sent = int(load.result()["sent"])
-        return f"{sent - bare.received(process):,} of {sent:,}"
+        return f"{sent - int(process.stop()['received']):,} of {sent:,}"
 
 
 def _received(port: int) -> float:
@@ -160,7 +162,7 @@ def _plain(port: int, every: float) -> Iterator[_Scrapes]:
 @contextmanager
 def _prometheus(port: int, every: float) -> Iterator[_Scrapes]:
     """Let a real Prometheus scrape, and ask it what it saw."""
-    scrapes, own, started = _Scrapes(), processes.free_port(), monotonic()
+    scrapes, own, started = _Scrapes(), free_port(), monotonic()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "prometheus.yml"
         config.write_text(_CONFIG.format(every=every, port=port), encoding="utf-8")

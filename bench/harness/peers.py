@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
+from support.processes import free_port
+
 from bench.harness import processes
 from bench.harness.processes import Process
 
@@ -42,7 +44,7 @@ def pushgateway(page: bytes) -> Iterator[tuple[Process, int]]:
 
     Each host is a group of its own, as it is where each pushes for itself.
     """
-    port = processes.free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         flags = (f"--web.listen-address=127.0.0.1:{port}", "--push.disable-consistency-check")
         store = f"--persistence.file={Path(folder) / 'store'}"
@@ -74,7 +76,7 @@ def _by_host(page: bytes) -> dict[str, list[bytes]]:
 @contextmanager
 def collectd(page: bytes) -> Iterator[tuple[Process, int]]:
     """Run Debian's collectd with the samples of a page, one series each; yield it and its port."""
-    port = processes.free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "collectd.conf"
         config.write_text(_CONFIG.format(folder=folder, port=port), encoding="utf-8")

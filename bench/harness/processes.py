@@ -1,21 +1,20 @@
-"""Starts what is measured, each as a process of its own, and reads the kernel's account of it."""
+"""Starts what is measured, each program in a process of its own, and reads its CPU and memory."""
 
 import json
 import os
 import re
-import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from tempfile import NamedTemporaryFile
 from typing import Self
-from urllib.request import Request, urlopen
 
-BIN = Path(sys.executable).parent
+from support import processes
+from support.pages import fetch_bytes, wait_until
+from support.processes import BIN, free_port
+
 DEFAULT_BUFFER = 106_496  # bytes to ask for: Linux doubles them to its default of 212,992
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -28,26 +27,20 @@ class Usage:
     resident: int
 
 
-class Process:
-    """A child that is stopped by its id, at the end of a ``with`` block."""
+class Process(processes.Process):
+    """A program, on one core if one is given, that ends with the ``with`` block."""
 
     def __init__(self, *command: str, core: int | None = None) -> None:
-        self._command = command
         pin = ["taskset", "-c", str(core)] if core is not None else []
-        self._child = subprocess.Popen(  # noqa: S603 - the benchmark's own commands
-            [*pin, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        # Open until the process object goes, and removed with it.
+        self._file = NamedTemporaryFile(prefix="pombo-bench-")  # noqa: SIM115
+        super().__init__([*pin, *command], Path(self._file.name))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._child.pid
+        self.end()
 
     def usage(self) -> Usage:
         """Return what it has used so far.
@@ -55,71 +48,40 @@ class Process:
         Raises:
             RuntimeError: when it has ended.
         """
-        if self._child.poll() is not None:
-            raise RuntimeError(f"{' '.join(self._command)} has ended")
+        if not self.runs:
+            raise RuntimeError(f"{self.command} has ended:\n{self.log}")
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        resident = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert resident is not None
-        return Usage((int(fields[11]) + int(fields[12])) / _TICK, int(resident[1]) * 1024)
+        return Usage((int(fields[11]) + int(fields[12])) / _TICK, self.resident_bytes)
 
-    def stop(self) -> str:
-        """End it, and return what it printed."""
-        if self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
-        return self._child.communicate(timeout=30)[0]
+    def stop(self) -> dict[str, float]:
+        """End it, and return the JSON of the last line that it wrote."""
+        self.end()
+        return self._result()
 
     def result(self, within: float = 600) -> dict[str, float]:
-        """Wait until it ends by itself, and return the JSON that it printed."""
-        output, _ = self._child.communicate(timeout=within)
-        found: dict[str, float] = json.loads(output)
+        """Wait ``within`` seconds until it ends by itself, and return the JSON of its last line.
+
+        Raises:
+            RuntimeError: when it failed.
+        """
+        if self.ended(within):
+            raise RuntimeError(f"{self.command} failed:\n{self.log}")
+        return self._result()
+
+    def _result(self) -> dict[str, float]:
+        found: dict[str, float] = json.loads(self.log.splitlines()[-1])
         return found
-
-
-def free_port() -> int:
-    """Return a port that is free for UDP and TCP just now.
-
-    Raises:
-        OSError: when none is found.
-    """
-    for last in (False,) * 9 + (True,):
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                if last:
-                    raise
-            else:
-                return port
-    raise AssertionError
 
 
 def get(port: int, path: str = "/metrics", *, gzip: bool = False) -> bytes:
     """Return what is served there."""
     headers = {"Accept-Encoding": "gzip"} if gzip else {}
-    request = Request(f"http://127.0.0.1:{port}{path}", headers=headers)
-    with urlopen(request, timeout=120) as answer:  # noqa: S310 - as above
-        body: bytes = answer.read()
-        return body
+    return fetch_bytes(f"http://127.0.0.1:{port}{path}", headers, timeout=120)
 
 
 def wait_until_served(port: int, path: str = "/-/ready") -> None:
-    """Return as soon as something answers there.
-
-    Raises:
-        TimeoutError: when nothing has after ten seconds.
-    """
-    deadline = monotonic() + 10
-    while monotonic() < deadline:
-        try:
-            get(port, path)
-        except OSError:
-            sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"nothing serves {path} on port {port}")
+    """Return as soon as a server answers there."""
+    wait_until(lambda: [get(port, path)], bool, f"a server of {path} on port {port}")
 
 
 def cpu_of_scrapes(process: Process, port: int, runs: int, *, gzip: bool = False) -> float:

@@ -1,13 +1,14 @@
 """The reference for ingest: a process that receives datagrams and does nothing with them.
 
-Prints how many it received, as JSON, when it is asked to stop.
+When it is stopped, it prints JSON: how many it received.
 """
 
 import json
 import signal
 import socket
 import sys
-from time import sleep
+
+from support.pages import wait_until
 
 from bench.harness.processes import Process
 
@@ -15,13 +16,8 @@ from bench.harness.processes import Process
 def loop(port: int) -> Process:
     """Start one that receives on a port, where an exporter would run."""
     process = Process(sys.executable, "-m", "bench.programs.bare", str(port), core=0)
-    sleep(0.5)  # until it listens
+    wait_until(lambda: process.log, bool, "a receive loop that listens")
     return process
-
-
-def received(process: Process) -> int:
-    """Stop it, and return how many datagrams came."""
-    return int(json.loads(process.stop())["received"])
 
 
 def main() -> None:
@@ -36,6 +32,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", int(sys.argv[1])))
+        sys.stdout.write("listening\n")
+        sys.stdout.flush()
         while True:
             sock.recvfrom(2048)
             received += 1

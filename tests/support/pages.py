@@ -1,4 +1,4 @@
-"""Pages of metrics: fetched, read into samples, and waited for."""
+"""Metrics over HTTP: fetched, parsed into samples, waited for. The benchmark uses it, too."""
 
 import time
 import urllib.request
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TypeVar
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 T = TypeVar("T")
@@ -53,15 +52,24 @@ class Page:
 
 
 def fetch(url: str, **headers: str) -> str:
-    """Return what a server answers.
+    """Return the text that a server answers with.
 
     Raises:
-        OSError: when it does not, or answers with an error.
+        OSError: when it does not answer, or answers with an error.
     """
-    request = urllib.request.Request(url, headers=headers)
-    with urllib.request.urlopen(request, timeout=15) as response:
+    return fetch_bytes(url, headers).decode()
+
+
+def fetch_bytes(url: str, headers: Mapping[str, str], timeout: float = 15.0) -> bytes:
+    """Return the body that a server answers with; ``timeout`` is in seconds.
+
+    Raises:
+        OSError: when it does not answer, or answers with an error.
+    """
+    request = urllib.request.Request(url, headers=dict(headers))
+    with urllib.request.urlopen(request, timeout=timeout) as response:
         body: bytes = response.read()
-    return body.decode()
+    return body
 
 
 def fetch_page(url: str) -> Page:
@@ -79,27 +87,29 @@ def fetch_page(url: str) -> Page:
 
 
 def wait_until(
-    look: Callable[[], T],
-    holds: Callable[[T], object],
+    read: Callable[[], T],
+    accept: Callable[[T], object],
     what: str,
     within: float = 15.0,
     every: float = 0.05,
 ) -> T:
-    """Look ``every`` few seconds until what is seen holds, and return it.
+    """Call ``read`` every ``every`` seconds until its value is accepted, and return that value.
 
-    A server that does not answer yet is looked at again. After ``within`` seconds the test
-    fails, and says ``what`` was waited for and what was seen last.
+    A server that does not answer yet is asked again. ``what`` names the awaited event.
+
+    Raises:
+        AssertionError: when no value was accepted ``within`` seconds; it shows the last one.
     """
     deadline = time.monotonic() + within
     while True:
-        seen: object
+        last: object
         try:
-            seen = found = look()
+            last = value = read()
         except (OSError, HTTPException) as error:
-            seen = repr(error)
+            last = repr(error)
         else:
-            if holds(found):
-                return found
+            if accept(value):
+                return value
         if time.monotonic() >= deadline:
-            pytest.fail(f"waited {within:g} s for {what}; last seen:\n{seen}")
+            raise AssertionError(f"waited {within:g} s for {what}; last value:\n{last}")
         time.sleep(every)

@@ -1,9 +1,13 @@
-"""Real exporters, agents and Prometheus servers: started, looked at, ended by their id."""
+"""Real exporters, agents and Prometheus servers: started, read, ended by their process id.
+
+The benchmark builds on ``Process``, so nothing here needs pytest: what fails raises AssertionError.
+"""
 
 import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -14,18 +18,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
-
 from support.pages import Labels, Page, fetch, fetch_page, wait_until
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
-_PATIENCE = 20.0  # seconds for a process to end
+_END_TIMEOUT = 20.0  # seconds
 
 
 class Process:
-    """A program that runs until the test is over, and what it wrote."""
+    """A program that runs in the repository's root, and what it wrote to ``log``."""
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class Process:
         env: Mapping[str, str] | None = None,
         leads_session: bool = False,
     ) -> None:
+        self.command = shlex.join(command)
         self._log = log
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
@@ -60,7 +63,7 @@ class Process:
 
     @property
     def resident_bytes(self) -> int:
-        """Memory that it holds at present."""
+        """Resident memory at present."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -68,21 +71,26 @@ class Process:
         """Send it a signal and go on."""
         self._popen.send_signal(number)
 
-    def ended(self) -> int:
-        """Return its exit code once it has ended by itself or by a signal."""
+    def ended(self, within: float = _END_TIMEOUT) -> int:
+        """Return its exit code once it has ended by itself or by a signal.
+
+        Raises:
+            AssertionError: when it still runs after ``within`` seconds; it is killed.
+        """
         try:
-            return self._popen.wait(_PATIENCE)
+            return self._popen.wait(within)
         except subprocess.TimeoutExpired:
             self.kill()
-            pytest.fail(f"waited {_PATIENCE:g} s for {self._popen.args!r} to end:\n{self.log}")
+            waited = f"waited {within:g} s for {self.command} to end"
+            raise AssertionError(f"{waited}:\n{self.log}") from None
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end and return its exit code."""
+        """Send a signal, unless it has ended, and return its exit code."""
         self.send_signal(number)
         return self.ended()
 
     def kill(self) -> None:
-        """End it without a word."""
+        """End it by SIGKILL."""
         self._popen.kill()
         self._popen.wait()
 
@@ -243,34 +251,35 @@ class Launcher:
         for process in self._processes:
             log = process.log
             if "Traceback" in log:
-                pytest.fail(f"a process met an error that it did not expect:\n{log}")
+                raise AssertionError(f"a process logged an unexpected error:\n{log}")
 
     def _new_log(self) -> Path:
         return self._directory / f"{len(self._processes)}.log"
 
 
 def free_port() -> int:
-    """Return a port that nobody has, for UDP and TCP, IPv4 and IPv6.
+    """Return a port that is free for UDP and TCP, IPv4 and IPv6.
 
-    Below those that the kernel hands out, so that no connection takes it meanwhile.
+    It is below the kernel's ephemeral ports, so that no connection takes it meanwhile.
     """
+    both = socket.has_dualstack_ipv6()
     for port in random.sample(range(10_000, 30_000), 100):
         try:
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                with socket.socket(socket.AF_INET6, kind) as sock:
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-                    sock.bind(("::", port))
+                with socket.socket(socket.AF_INET6 if both else socket.AF_INET, kind) as sock:
+                    if both:
+                        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                    sock.bind(("", port))
         except OSError:
             continue
         return port
-    pytest.fail("none of 100 ports is free")
+    raise AssertionError("none of 100 ports is free")
 
 
 def found(program: str) -> str:
-    """Return where a program is; the test fails when it is not installed."""
+    """Return the path of a program, which has to be installed."""
     path = shutil.which(program)
-    if path is None:
-        pytest.fail(f"{program} is not on PATH: install it")
+    assert path is not None, f"{program} is not on PATH: install it"
     return path
 
 
