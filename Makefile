@@ -55,7 +55,7 @@ bench: install peers
 bench-full: install peers
 	$(BIN)/python -m bench --full
 
-# What the benchmark puts beside Pombo.
+# The servers that the benchmark compares Pombo with.
 peers:
 	tools/need prometheus prometheus prometheus --version
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version

@@ -1,6 +1,6 @@
-"""Runs the benchmark and writes its table: ``python -m bench [--full] [PART…]``.
+"""Runs the benchmark and writes its table: ``python -m bench [--full] [CASE…]``.
 
-Parts that are not asked for keep the rows that they have.
+The other cases keep the rows that they have.
 """
 
 import argparse
@@ -8,13 +8,14 @@ import os
 import sys
 from pathlib import Path
 
-from bench.cases import agent, ingest, memory, page, scrape, together
+from bench.cases import agent, ingest, memory, page, scrape, under_load
 from bench.report.results import Results
 
-_PARTS = {
+#: The benchmark's cases, in the order of the table.
+CASES = {
     "ingest": ingest.measure,
     "scrape": scrape.measure,
-    "together": together.measure,
+    "under_load": under_load.measure,
     "memory": memory.measure,
     "agent": agent.measure,
     "page": page.measure,
@@ -22,28 +23,28 @@ _PARTS = {
 
 
 def main() -> None:
-    """Run the parts that the command line asks for, print their rows, and write the table."""
+    """Run the cases that the command line names, print their rows, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="default: all")
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="default: all")
     parser.add_argument(
         "--full", action="store_true", help="three quarters of an hour, not minutes"
     )
     parser.add_argument(
         "--folder", type=Path, default=Path(__file__).parent / "report", help="of the table"
     )
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {1})  # with the load, and off the core of what is measured
-    full = " --full" if asked.full else ""
-    for name in asked.parts or _PARTS:
+    full = " --full" if arguments.full else ""
+    for name in arguments.cases or CASES:
         rows = []
-        for row in _PARTS[name](full=asked.full):
+        for row in CASES[name](full=arguments.full):
             rows.append(row)
-            sys.stdout.write(f"{name}: {row.what}: {row.figure}; {row.beside}\n")
+            sys.stdout.write(f"{name}: {row.what}: {row.figure}; {row.reference}\n")
             sys.stdout.flush()
-        results = Results(asked.folder)  # read anew: another part may have been written
+        results = Results(arguments.folder)  # read again: another run may have written
         results.put(name, f"python -m bench{full} {name}", rows)
-        results.write(list(_PARTS))
+        results.write(list(CASES))
 
 
 if __name__ == "__main__":

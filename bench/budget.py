@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from bench.harness.fleet import fleet
-from bench.harness.inside import Inside
+from bench.harness.in_process import InProcessExporter
 
 FIGURES = Path(__file__).with_name("budget.json")
 HOSTS = 256
@@ -28,7 +28,7 @@ class Exporter:
     """Hosts in memory, and what they report next."""
 
     def __init__(self) -> None:
-        self._inside = Inside()
+        self._inside = InProcessExporter()
         self._templates = list(fleet(HOSTS))
         self._turn = 0
 
@@ -41,11 +41,11 @@ class Exporter:
     def take(self, datagrams: list[bytes]) -> None:
         """Take them in."""
         self._inside.take(datagrams, self._turn)
-        assert not self._inside.intake.refused.total()
+        assert not self._inside.refused
 
     def page(self) -> bytes:
         """Return the page."""
-        return b"".join(self._inside.page(self._turn))
+        return b"".join(self._inside.exposition(self._turn))
 
     def samples(self) -> int:
         """Return how many the page has."""

@@ -1,4 +1,4 @@
-"""The agent beside Debian's node_exporter, on this machine: CPU, memory, bytes on the network."""
+"""The agent and Debian's node_exporter on this machine: CPU, memory, bytes on the network."""
 
 import http.client
 import shutil
@@ -10,10 +10,10 @@ from time import monotonic, sleep
 from support.processes import BIN, free_port
 
 from bench.harness import processes
-from bench.harness.inside import Inside
+from bench.harness.in_process import InProcessExporter
 from bench.report.results import Row
 
-_INTERVAL = 1.0  # seconds, for both alike: five times the default's pace, the same work each time
+_INTERVAL = 1.0  # seconds, for both: five times the default's pace, the same work each time
 _HOURLY = 720  # reports or scrapes in an hour at 5 s, the default
 _UDP, _TCP = 28, 40  # bytes of IPv4 and UDP headers a datagram; of IPv4 and TCP a segment
 _SEGMENT = 1460  # bytes
@@ -43,52 +43,52 @@ class _Sink:
 
 
 def measure(*, full: bool) -> Iterator[Row]:
-    """Yield the rows of this measurement."""
+    """Yield the rows of this case."""
     if not shutil.which(_PEER):
         yield Row("an agent", "not measured", f"not installed: apt-get install {_PEER}")
         return
-    turns = 60 if full else 15
-    ours, theirs = _ours(turns), _theirs(turns)
-    names = ("CPU a report", "resident memory", "network an hour at 5 s", "samples")
+    reports = 60 if full else 15
+    ours, theirs = _ours(reports), _theirs(reports)
+    names = ("CPU per report", "resident memory", "network per hour at 5 s", "samples")
     units = ((1e-3, "ms"), (2**20, "MiB"), (1e6, "MB"), (1, ""))
     for name, (unit, letters), mine, peer in zip(names, units, ours, theirs, strict=True):
         yield Row(
-            f"{name}, {turns} of them at {_INTERVAL:.0f} s" if name == names[0] else name,
+            f"{name}, {reports} of them at {_INTERVAL:.0f} s" if name == names[0] else name,
             f"{mine / unit:,.1f} {letters}".removesuffix(".0 ").strip(),
             f"{mine / peer:.2f} times node_exporter's "
             + f"{peer / unit:,.1f} {letters}".removesuffix(".0 ").strip(),
         )
-    each, beside = ours[0] / ours[3], theirs[0] / theirs[3]
+    each, reference = ours[0] / ours[3], theirs[0] / theirs[3]
     yield Row(
-        "CPU a sample",
+        "CPU per sample",
         f"{each * 1e6:.1f} µs",
-        f"{each / beside:.2f} times node_exporter's {beside * 1e6:.1f} µs",
+        f"{each / reference:.2f} times node_exporter's {reference * 1e6:.1f} µs",
     )
 
 
-def _ours(turns: int) -> tuple[float, float, float, float]:
-    """Return CPU seconds a report, resident bytes, bytes an hour, samples."""
+def _ours(reports: int) -> tuple[float, float, float, float]:
+    """Return CPU seconds per report, resident bytes, bytes per hour, samples."""
     sink = _Sink()
     command = (str(BIN / "pombo-agent"), f"--server=127.0.0.1:{sink.port}")
     with processes.Process(*command, f"--interval={_INTERVAL:g}s", "--name=bench") as process:
         sleep(3 * _INTERVAL)  # what it does once
         before, first = process.usage(), len(sink.datagrams)
-        sleep(turns * _INTERVAL)
+        sleep(reports * _INTERVAL)
         after, sent = process.usage(), sink.datagrams[first:]
     sink.close()
-    size = sum(len(datagram) + _UDP for datagram in sent) / turns * _HOURLY
-    return (after.cpu - before.cpu) / turns, after.resident, size, _samples(sink.datagrams)
+    size = sum(len(datagram) + _UDP for datagram in sent) / reports * _HOURLY
+    return (after.cpu - before.cpu) / reports, after.resident, size, _samples(sink.datagrams)
 
 
 def _samples(datagrams: list[bytes]) -> int:
-    """Return how many samples of the host's own an exporter makes of these reports."""
-    inside = Inside()
-    inside.take(datagrams[:-3])  # the last are the farewell
-    page = b"".join(inside.page())
-    return sum(line.startswith((b"host_", b"node_")) for line in page.splitlines())
+    """Return how many samples an exporter renders of these reports."""
+    exporter = InProcessExporter()
+    exporter.take(datagrams[:-3])  # not the bye, which is sent three times
+    text = b"".join(exporter.exposition())
+    return sum(line.startswith((b"host_", b"node_")) for line in text.splitlines())
 
 
-def _theirs(turns: int) -> tuple[float, float, float, float]:
+def _theirs(reports: int) -> tuple[float, float, float, float]:
     """Return the same of node_exporter, scraped as Prometheus does: gzip, one connection."""
     port = free_port()
     listen = f"--web.listen-address=127.0.0.1:{port}"
@@ -99,22 +99,22 @@ def _theirs(turns: int) -> tuple[float, float, float, float]:
         for _ in range(3):
             _scrape(connection)
         before, size, due = process.usage(), 0, monotonic()
-        for _ in range(turns):
+        for _ in range(reports):
             size += _scrape(connection)
             due += _INTERVAL
             sleep(max(0, due - monotonic()))
         after = process.usage()
         connection.close()
-    return (after.cpu - before.cpu) / turns, after.resident, size / turns * _HOURLY, samples
+    return (after.cpu - before.cpu) / reports, after.resident, size / reports * _HOURLY, samples
 
 
 def _scrape(connection: http.client.HTTPConnection) -> int:
-    """Return the bytes that it takes on the network, acknowledgements aside."""
+    """Return the bytes of a scrape on the network, without acknowledgements."""
     request = {"Accept-Encoding": "gzip", "User-Agent": "Prometheus/2.42.0"}
     connection.request("GET", "/metrics", headers=request)
     answer = connection.getresponse()
     body = len(answer.read())
     head = sum(len(name) + len(value) + 4 for name, value in answer.getheaders()) + 19
-    asked = sum(len(name) + len(value) + 4 for name, value in request.items()) + 45
+    request_size = sum(len(name) + len(value) + 4 for name, value in request.items()) + 45
     segments = 1 + -(-(body + head) // _SEGMENT)
-    return asked + head + body + segments * _TCP
+    return request_size + head + body + segments * _TCP

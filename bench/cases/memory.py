@@ -1,4 +1,4 @@
-"""Memory: bytes a series after an hour's reports, growth, and the pauses that it costs."""
+"""Memory: bytes per series after an hour's reports, growth, and pauses of the collector."""
 
 import sys
 from collections.abc import Iterator
@@ -9,50 +9,50 @@ from bench.harness import processes
 from bench.report.results import Row
 
 _HOUR = 720  # reports of a host at 5 s
-_RATE = 15_000  # datagrams a second: hosts' clocks run faster than ours
-_WATCHED = (sys.executable, "-m", "bench.programs.watched")
+_RATE = 15_000  # datagrams per second: the clocks in the reports run faster than this
+_INSTRUMENTED = (sys.executable, "-m", "bench.programs.instrumented")
 
 
 @dataclass(frozen=True)
-class _Held:
-    """What an exporter holds at a moment: resident bytes, and samples on its page."""
+class _Size:
+    """An exporter's size at a moment: resident bytes, and samples in its exposition."""
 
     resident: int
     series: int
 
 
 def measure(*, full: bool) -> Iterator[Row]:
-    """Yield the rows of this measurement."""
+    """Yield the rows of this case."""
     for hosts, reports in ((1_000, _HOUR), (10_000, 12)) if full else ((50, _HOUR), (1_000, 12)):
-        yield _a_series(hosts, reports)
+        yield _per_series(hosts, reports)
     yield _growth(5 if full else 2)
     yield _pauses(10_000 if full else 1_000)
 
 
-def _play(port: int, hosts: int, reports: int, first: int = 0) -> None:
-    with processes.load(port, hosts, reports, rate=_RATE, first_turn=first) as load:
+def _send(port: int, hosts: int, reports: int, first: int = 0) -> None:
+    with processes.load(port, hosts, reports, rate=_RATE, first_report=first) as load:
         load.result()
 
 
-def _held(process: processes.Process, port: int) -> _Held:
+def _size(process: processes.Process, port: int) -> _Size:
     page = processes.get(port)
     series = page.count(b"\n") - page.count(b"\n#") - 1
-    sleep(1.5)  # the exporter's own look at its hosts
-    return _Held(process.usage().resident, series)
+    sleep(1.5)  # longer than between two sweeps of the exporter over its hosts
+    return _Size(process.usage().resident, series)
 
 
-def _a_series(hosts: int, reports: int) -> Row:
+def _per_series(hosts: int, reports: int) -> Row:
     with processes.exporter() as (process, port):
-        empty = _held(process, port)
-        _play(port, hosts, 2)
-        early = _held(process, port)
-        _play(port, hosts, reports - 2, first=2)
-        late = _held(process, port)
-    a_series = (late.resident - empty.resident) / late.series
+        empty = _size(process, port)
+        _send(port, hosts, 2)
+        early = _size(process, port)
+        _send(port, hosts, reports - 2, first=2)
+        late = _size(process, port)
+    per_series = (late.resident - empty.resident) / late.series
     mib = (late.resident - empty.resident) / 2**20
     return Row(
         f"{hosts:,} hosts after {reports} reports each, scraped",
-        f"{a_series:.0f} bytes a series: {mib:,.0f} MiB, {late.series:,} series",
+        f"{per_series:.0f} bytes per series: {mib:,.0f} MiB, {late.series:,} series",
         f"after 2 reports: {(early.resident - empty.resident) / early.series:.0f} bytes; "
         f"the exporter alone: {empty.resident / 2**20:.0f} MiB",
     )
@@ -60,10 +60,10 @@ def _a_series(hosts: int, reports: int) -> Row:
 
 def _growth(hosts: int) -> Row:
     with processes.exporter() as (process, port):
-        _play(port, hosts, _HOUR)
-        early = _held(process, port)
-        _play(port, hosts, 20_000 - _HOUR, first=_HOUR)
-        late = _held(process, port)
+        _send(port, hosts, _HOUR)
+        early = _size(process, port)
+        _send(port, hosts, 20_000 - _HOUR, first=_HOUR)
+        late = _size(process, port)
     grown = late.resident - early.resident
     return Row(
         f"growth over 20,000 reports of each of {hosts} hosts",
@@ -73,8 +73,8 @@ def _growth(hosts: int) -> Row:
 
 
 def _pauses(hosts: int) -> Row:
-    """Play a fleet at its own pace, scrape, and see what kept the exporter from its socket."""
-    with processes.exporter(command=_WATCHED) as (process, port):
+    """Send and scrape at the usual pace, and time what delays the exporter's drain."""
+    with processes.exporter(command=_INSTRUMENTED) as (process, port):
         with processes.load(port, hosts, 4) as load:
             for _ in range(3):
                 sleep(5)
@@ -85,6 +85,6 @@ def _pauses(hosts: int) -> Row:
         f"pauses of the cyclic collector, {hosts:,} hosts every 5 s, scraped",
         f"longest {found['longest_collection_seconds'] * 1e3:.1f} ms, "
         f"{found['collections']} in {found['collection_seconds'] * 1e3:.0f} ms",
-        f"longest work of any kind between two looks at the socket: "
-        f"{found['longest_away_seconds'] * 1e3:.1f} ms",
+        "longest work of any kind between two drains of the socket: "
+        f"{found['longest_undrained_seconds'] * 1e3:.1f} ms",
     )

@@ -1,4 +1,4 @@
-"""The status page: what open pages cost the exporter, beside what it spends on ingest."""
+"""The status page: what open pages cost the exporter, relative to its cost without any."""
 
 import json
 import signal
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from time import monotonic, sleep
+
+from support.pages import wait_until
 
 from bench.harness import processes
 from bench.harness.fleet import INTERVAL
@@ -17,39 +19,40 @@ _REQUEST = b"GET /live HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
 
 
 def measure(*, full: bool) -> Iterator[Row]:
-    """Yield the rows of this measurement."""
-    turns = 8 if full else 4
+    """Yield the rows of this case."""
+    reports = 8 if full else 4
     none = 0.0
     for pages in (0, 1, 50):
-        cores, lost, sent, received = _run(pages, turns)
+        cores, lost, sent, received = _run(pages, reports)
         none = none or cores
         more = f"{cores / none - 1:+.1%} of the CPU without a page"
         yield Row(
-            what=f"{_HOSTS:,} hosts every 5 s, {pages} pages open",
+            what=f"{_HOSTS:,} hosts every 5 s, {pages} status pages open",
             figure=f"{cores:.1%} of a core; {lost} of {sent:,} datagrams lost",
-            beside=f"{more}; {received / 1e3:,.1f} kB/s to each" if pages else "the reference",
+            reference=f"{more}; {received / 1e3:,.1f} kB/s to each" if pages else "the reference",
         )
 
 
-def _run(pages: int, turns: int) -> tuple[float, int, int, float]:
-    """Return CPU seconds a second, datagrams lost and sent, and bytes a second to a page."""
+def _run(pages: int, reports: int) -> tuple[float, int, int, float]:
+    """Return CPU seconds per second, datagrams lost and sent, and bytes per second to a page."""
     with processes.exporter() as (process, port), ExitStack() as stack:
         with processes.load(port, _HOSTS, 1) as first:
             first.result()
         command = (sys.executable, "-m", "bench.cases.page", str(port), str(pages))
-        looking = stack.enter_context(processes.Process(*command, core=1))
-        sleep(3)  # until each has been told everything
+        readers = stack.enter_context(processes.Process(*command, core=1))
+        wait_until(lambda: readers.log, bool, "every page to be connected")
+        sleep(3)  # until each has the snapshot of all hosts
         before, began = process.usage().cpu, monotonic()
-        with processes.load(port, _HOSTS, turns, first_turn=1) as load:
+        with processes.load(port, _HOSTS, reports, first_report=1) as load:
             sent = int(load.result()["sent"])
         cores = (process.usage().cpu - before) / (monotonic() - began)
-        received = looking.stop()["received"] / max(1, pages) / (turns * INTERVAL)
+        received = readers.stop()["received"] / max(1, pages) / (reports * INTERVAL)
         taken = processes.total(processes.get(port), "pombo_host_datagrams_received_total")
-        return cores, round(sent * (turns + 1) / turns - taken), sent, received
+        return cores, round(sent * (reports + 1) / reports - taken), sent, received
 
 
-def look(port: int, pages: int) -> None:
-    """Read as many streams as they come, until told to stop; print how many bytes came."""
+def read(port: int, pages: int) -> None:
+    """Read so many streams until SIGTERM; print a line when all are connected, then JSON: bytes."""
     with ExitStack() as stack:
         readers = []
         for _ in range(pages):
@@ -57,6 +60,8 @@ def look(port: int, pages: int) -> None:
             reader.sendall(_REQUEST)
             reader.setblocking(False)  # noqa: FBT003 - the socket's own way
             readers.append(reader)
+        sys.stdout.write("connected\n")
+        sys.stdout.flush()
         received = 0
         stop: list[int] = []
         signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
@@ -70,4 +75,4 @@ def look(port: int, pages: int) -> None:
 
 
 if __name__ == "__main__":
-    look(int(sys.argv[1]), int(sys.argv[2]))
+    read(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""Scrape: CPU a sample of a page, beside prometheus_client's and beside real peers."""
+"""Scrape: CPU per sample, relative to prometheus_client and to other servers."""
 
 import gc
 import zlib
@@ -16,18 +16,18 @@ from prometheus_client.registry import Collector
 
 from bench.harness import processes
 from bench.harness.fleet import fleet
-from bench.harness.inside import Inside
+from bench.harness.in_process import InProcessExporter
 from bench.harness.peers import PEERS
 from bench.harness.processes import Process
 from bench.report.results import Row
 
 _AT_ONCE = 1_000  # samples
-_SERVED = 500  # hosts: as much as the peers bear
-_RUNS = 10  # enough for ticks of 10 ms, in which the kernel accounts, to matter little
+_SERVED = 500  # hosts: as many as the peers can serve
+_RUNS = 10  # enough for the kernel's ticks of 10 ms to matter little
 
 
 class _Ready(Collector):
-    """Metrics that are made already, so that rendering alone is measured."""
+    """Metrics that exist already, so that only rendering is measured."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -38,52 +38,52 @@ class _Ready(Collector):
 
 
 def measure(*, full: bool) -> Iterator[Row]:
-    """Yield the rows of this measurement."""
+    """Yield the rows of this case."""
     hosts = 6_500 if full else 500  # 1.5 million samples
-    inside = Inside()
+    exporter = InProcessExporter()
     templates = list(fleet(hosts))
-    for turn in range(2):
-        inside.take((template.datagram(turn) for template in templates), turn)
+    for report in range(2):
+        exporter.take((template.datagram(report) for template in templates), report)
 
     def plain() -> None:
-        deque(inside.page(1), maxlen=0)  # a page is written piece by piece, and never held
+        deque(exporter.exposition(1), maxlen=0)  # piece by piece, as it is served
 
     def packed() -> None:
         packer = isal_zlib.compressobj(level=1, wbits=31)
-        deque(map(packer.compress, inside.page(1)), maxlen=0)
+        deque(map(packer.compress, exporter.exposition(1)), maxlen=0)
         packer.flush()
 
-    text = b"".join(inside.page(1))
+    text = b"".join(exporter.exposition(1))
     count = _count(text, b"")
     registry = CollectorRegistry()
     registry.register(_Ready(list(text_string_to_metric_families(text.decode()))))
     gc.freeze()  # as the exporter does with hosts
-    ours, gzipped, theirs = _in_turn([plain, packed, lambda: generate_latest(registry)], 3)
+    ours, gzipped, theirs = _least_cpu([plain, packed, lambda: generate_latest(registry)], 3)
     theirs, ours, gzipped = theirs / count, ours / count, gzipped / count
     what = f"{count:,} samples"
-    beside = f"1/{theirs / ours:.1f} of prometheus_client ({theirs * 1e9:,.0f} ns)"
-    yield Row(f"CPU a sample, {what}", f"{ours * 1e9:.0f} ns", beside)
+    reference = f"1/{theirs / ours:.1f} of prometheus_client ({theirs * 1e9:,.0f} ns)"
+    yield Row(f"CPU per sample, {what}", f"{ours * 1e9:.0f} ns", reference)
     yield _stages(text)
-    beside = f"1/{theirs / gzipped:.1f} of prometheus_client without gzip"
-    yield Row(f"the same with gzip, {what}", f"{gzipped * 1e9:.0f} ns", beside)
+    reference = f"1/{theirs / gzipped:.1f} of prometheus_client without gzip"
+    yield Row(f"the same with gzip, {what}", f"{gzipped * 1e9:.0f} ns", reference)
     squeezed, small = process_time(), zlib.compress(text[: 10**7], 1)
     slow = process_time() - squeezed
     squeezed = process_time()
     isal_zlib.compress(text[: 10**7], 1)
     fast = process_time() - squeezed
-    beside = f"{slow / fast:.1f} times zlib's speed at level 1"
-    yield Row("igzip on such a page", f"{len(small) / 1e6:.1f} MB of 10", beside)
-    yield from _served(min(hosts, _SERVED), b"".join(inside.page(1, _SERVED)))
+    reference = f"{slow / fast:.1f} times zlib's speed at level 1"
+    yield Row("igzip on such an exposition", f"{len(small) / 1e6:.1f} MB of 10", reference)
+    yield from _served(min(hosts, _SERVED), b"".join(exporter.exposition(1, _SERVED)))
 
 
 def _stages(text: bytes) -> Row:
-    """Time what no page of text can do without, on the samples of one."""
+    """Time what no text exposition can do without, on the samples of one."""
     samples = [line.rsplit(b" ", 1) for line in text.splitlines() if line and line[:1] != b"#"]
     values = np.array([float(value) for _, value in samples])
-    held: dict[bytes, bytes] = {}  # label texts, each of them once, as in an exporter
+    texts: dict[bytes, bytes] = {}  # each text once, as in an exporter
     names = [name.partition(b"{") for name, _ in samples]
-    labels = [held.setdefault(label, label + b" ") for _, _, label in names]
-    heads = [held.setdefault(name, b"\n" + name + b"{") for name, _, _ in names]
+    labels = [texts.setdefault(label, label + b" ") for _, _, label in names]
+    heads = [texts.setdefault(name, b"\n" + name + b"{") for name, _, _ in names]
     number = b"1234567.25"
 
     def convert() -> None:
@@ -98,17 +98,17 @@ def _stages(text: bytes) -> Row:
             parts[1::3] = some
             b"".join(parts)
 
-    converted, joined = (each / len(values) for each in _in_turn([convert, join], 3))
+    converted, joined = (each / len(values) for each in _least_cpu([convert, join], 3))
     return Row(
-        "of which the least that any page takes, here",
-        f"{converted * 1e9:.0f} ns to make a number text, {joined * 1e9:.0f} ns to join it with "
-        "text that is ready",
-        "the rest is what gathers values and labels, and makes rates of them",
+        "of which any text exposition takes at least",
+        f"{converted * 1e9:.0f} ns to format a number, {joined * 1e9:.0f} ns to join it with "
+        "the text before it",
+        "the rest gathers values and labels, and derives rates",
     )
 
 
-def _in_turn(calls: list[Callable[[], object]], runs: int) -> list[float]:
-    """Return the least CPU seconds of each call, tried one after the other, run by run."""
+def _least_cpu(calls: list[Callable[[], object]], runs: int) -> list[float]:
+    """Return the least CPU seconds of each call; the calls alternate, run by run."""
     best = [float("inf")] * len(calls)
     for _ in range(runs):
         for number, call in enumerate(calls):
@@ -119,17 +119,17 @@ def _in_turn(calls: list[Callable[[], object]], runs: int) -> list[float]:
 
 
 def _served(hosts: int, text: bytes) -> Iterator[Row]:
-    """Scrape Pombo and its peers, each a process that holds as much, by the kernel's account."""
+    """Scrape Pombo and its peers, each a process with the same samples; CPU is the kernel's."""
     with processes.exporter() as (process, port):
-        for turn in range(2):
-            with processes.load(port, hosts, 1, rate=4_000, first_turn=turn) as load:
+        for report in range(2):
+            with processes.load(port, hosts, 1, rate=4_000, first_report=report) as load:
                 load.result()
         count = _count(processes.get(port), b"")
-        plain, packed = _cpu_a_sample(process, port, count)
+        plain, packed = _cpu_per_sample(process, port, count)
     yield Row(
         f"a scrape of pombo-exporter, {count:,} samples, HTTP and all",
-        f"{plain * 1e9:,.0f} ns of CPU a sample, {packed * 1e9:,.0f} ns with gzip",
-        "what the rows below compare with",
+        f"{plain * 1e9:,.0f} ns of CPU per sample, {packed * 1e9:,.0f} ns with gzip",
+        "the reference of the rows below",
     )
     for peer in PEERS:
         what = f"a scrape of {peer.name}"
@@ -138,23 +138,23 @@ def _served(hosts: int, text: bytes) -> Iterator[Row]:
             continue
         with peer.run(text) as (process, port):
             count = _count(processes.get(port), peer.prefix)
-            their_plain, their_packed = _cpu_a_sample(process, port, count)
+            their_plain, their_packed = _cpu_per_sample(process, port, count)
         yield Row(
             f"{what}, {count:,} samples",
-            f"{their_plain * 1e9:,.0f} ns of CPU a sample, {their_packed * 1e9:,.0f} ns where the "
-            "scraper takes gzip",
+            f"{their_plain * 1e9:,.0f} ns of CPU per sample, {their_packed * 1e9:,.0f} ns for a "
+            "scraper that accepts gzip",
             f"Pombo takes 1/{their_plain / plain:.1f} of it, and 1/{their_packed / packed:.1f}",
         )
 
 
-def _cpu_a_sample(process: Process, port: int, count: int) -> tuple[float, float]:
-    """Return the CPU seconds of a scrape, a sample: without gzip, and with it if there is any."""
+def _cpu_per_sample(process: Process, port: int, count: int) -> tuple[float, float]:
+    """Return CPU seconds per sample: of a scrape without gzip, and of one that accepts it."""
     plain = processes.cpu_of_scrapes(process, port, _RUNS) / count
     return plain, processes.cpu_of_scrapes(process, port, _RUNS, gzip=True) / count
 
 
 def _count(page: bytes, prefix: bytes) -> int:
-    """Return how many samples of such names are on a page."""
+    """Return how many samples of an exposition have names with this prefix."""
     return sum(
         line.startswith(prefix) and not line.startswith(b"#") for line in page.splitlines() if line
     )

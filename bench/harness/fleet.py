@@ -1,4 +1,4 @@
-"""What a fleet of hosts sends: ready datagrams, in which only a few digits change by round."""
+"""What a fleet of hosts sends: prepared datagrams, in which a few digits change by report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,33 +22,33 @@ INTERVAL = 5.0  # seconds
 CORES, MOUNTS, DISKS, INTERFACES = 8, 3, 2, 3
 
 _SESSION = 1_700_000_000_000_000_000
-_SLOT = b"0000.5"  # the end of each value: the round's number goes here
+_SLOT = b"0000.5"  # the end of each value: replaced by the report's number
 _SEQ, _TIME, _MONOTONIC = 987_654_321, 1_234_567_890.25, 987_654.125
 
 
 @dataclass(frozen=True)
 class Template:
-    """One datagram of a host's report, as bytes around what changes with each report."""
+    """One datagram of a host's report, as the bytes around what changes with each report."""
 
     before_seq: bytes
-    number: int  # among the report's datagrams
-    of: int  # how many there are
-    rest: tuple[bytes, ...]  # between any two belong the last digits of a value
+    index: int  # of the datagram in its report
+    count: int  # datagrams in a report
+    rest: tuple[bytes, ...]  # the last digits of a value go between any two
 
     @property
     def values(self) -> int:
-        """How many values it brings."""
+        """How many values it has."""
         return len(self.rest) - 1
 
-    def datagram(self, turn: int) -> bytes:
-        """Return the datagram of the report number ``turn``; every value in it is new."""
-        seq, now = turn * self.of + self.number, turn * INTERVAL
+    def datagram(self, report: int) -> bytes:
+        """Return the datagram for the report of this number; every value in it is new."""
+        seq, now = report * self.count + self.index, report * INTERVAL
         clock = b'%d,"time":%.3f,"monotonic":%.3f' % (seq, 1.8e9 + now, 1e5 + now)
-        return self.before_seq + clock + (b"%04d.5" % (turn % 10_000)).join(self.rest)
+        return self.before_seq + clock + (b"%04d.5" % (report % 10_000)).join(self.rest)
 
 
 def fleet(hosts: int) -> Iterator[Template]:
-    """Yield the datagrams of as many hosts, the hosts one after the other."""
+    """Yield the datagrams of so many hosts, host by host."""
     for number in range(hosts):
         header = Report(
             host=f"host-{number:05}.example.net",

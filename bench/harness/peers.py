@@ -1,4 +1,4 @@
-"""Other servers that hold as many series as a page has, to be scraped beside Pombo."""
+"""Other servers with as many series as an exposition has, to compare scrapes with."""
 
 import re
 import shutil
@@ -61,7 +61,7 @@ def pushgateway(page: bytes) -> Iterator[tuple[Process, int]]:
 
 
 def _by_host(page: bytes) -> dict[str, list[bytes]]:
-    """Return the samples of each host on a page, each family's type before them."""
+    """Return the samples of each host on a page, each family's type first."""
     hosts: dict[str, list[bytes]] = defaultdict(list)
     for family in page.split(b"# HELP ")[1:]:
         kind = b"# TYPE" + family.partition(b"# TYPE")[2].partition(b"\n")[0]
@@ -107,7 +107,7 @@ def _put(path: Path, page: bytes) -> None:
 
 
 def _wait_until_written(port: int) -> None:
-    """Return once the page grows no more: collectd takes values first and writes them later."""
+    """Return once the exposition stops growing: collectd takes values and writes them later."""
     lines = -1
     while lines < (lines := processes.get(port).count(b"\n")):
         sleep(1)

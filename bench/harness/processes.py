@@ -107,10 +107,10 @@ def exporter(*flags: str, command: tuple[str, ...] = EXPORTER) -> Iterator[tuple
         yield process, port
 
 
-def load(port: int, hosts: int, turns: int, *, rate: float = 0, first_turn: int = 0) -> Process:
-    """Start to play a fleet to a port, on the core that is not the exporter's."""
-    flags = (f"--port={port}", f"--hosts={hosts}", f"--turns={turns}", f"--rate={rate}")
-    first = f"--first-turn={first_turn}"
+def load(port: int, hosts: int, reports: int, *, rate: float = 0, first_report: int = 0) -> Process:
+    """Start to send a fleet's reports to a port, on the core that is not the exporter's."""
+    flags = (f"--port={port}", f"--hosts={hosts}", f"--reports={reports}", f"--rate={rate}")
+    first = f"--first-report={first_report}"
     return Process(sys.executable, "-m", "bench.programs.load", *flags, first, core=1)
 
 

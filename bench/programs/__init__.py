@@ -1,1 +1,1 @@
-"""The programs that cases start beside the exporter."""
+"""The programs that cases start with the exporter or instead of it."""

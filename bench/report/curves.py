@@ -1,16 +1,16 @@
-"""Points to a curve over the number of hosts, as SVG that is read in dark and in light."""
+"""Draws curves over the number of hosts, as SVG for light and dark backgrounds."""
 
 from collections.abc import Sequence
 from html import escape
 from math import log10
 
-#: The curves there are: file name, title, unit.
+#: Title and unit of each curve, by the name of its file.
 CURVES = {
     "cpu": ("Exporter's CPU, reports every 5 s and scrapes", "cores"),
-    "cpu-per-host": ("Exporter's CPU per host, beside that at the fewest hosts", "times"),
+    "cpu-per-host": ("Exporter's CPU per host, relative to the fewest hosts", "times"),
     "scrape-seconds": ("Time of a scrape with gzip, under load", "seconds"),
     "resident": ("Exporter's resident memory", "MiB"),
-    "lost": ("Datagrams lost with the default receive buffer", "of a million"),
+    "lost": ("Datagrams lost with the default receive buffer", "per million"),
 }
 
 _WIDTH, _HEIGHT, _MARGIN = 480, 260, 56
@@ -23,7 +23,7 @@ _STYLE = (
 
 
 def draw(title: str, unit: str, points: Sequence[tuple[float, float]]) -> str:
-    """Return the picture: hosts on a logarithmic axis, the figures from zero up."""
+    """Return the SVG: hosts on a logarithmic axis, figures on a linear one from zero."""
     least, most = log10(points[0][0]), log10(points[-1][0])
     top = max(figure for _, figure in points) or 1
     across, up = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN

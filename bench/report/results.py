@@ -1,4 +1,4 @@
-"""Rows of figures to a table that anyone can read; what came of which command is kept as JSON."""
+"""Writes the rows of all cases as a Markdown table, and keeps them as JSON."""
 
 import json
 import os
@@ -14,31 +14,31 @@ from bench.report.curves import CURVES, draw
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what was measured, and beside which reference of the same run.
+    """One figure: what was measured, and its reference in the same run.
 
-    ``hosts`` and ``points`` are for the curves: the number of hosts, and figures by the
-    curve that they stand on.
+    ``hosts`` and ``points`` are for the curves: the number of hosts, and one figure for
+    each curve, by the curve's name.
     """
 
     what: str
     figure: str
-    beside: str
+    reference: str
     hosts: int = 0
     points: Mapping[str, float] = field(default_factory=dict)
 
 
 class Results:
-    """The rows of each part of the benchmark, as they came last, in a folder."""
+    """The latest rows of each case, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "results.json"
         text = self._file.read_text(encoding="utf-8") if self._file.exists() else "{}"
-        self._parts: dict[str, dict[str, object]] = json.loads(text)
+        self._cases: dict[str, dict[str, object]] = json.loads(text)
 
-    def put(self, part: str, command: str, rows: Sequence[Row]) -> None:
-        """Replace the rows of a part."""
-        self._parts[part] = {
+    def put(self, case: str, command: str, rows: Sequence[Row]) -> None:
+        """Replace the rows of a case."""
+        self._cases[case] = {
             "command": command,
             "day": time.strftime("%Y-%m-%d"),
             "machine": f"{os.cpu_count()} cores ({_processor()}), "
@@ -47,21 +47,24 @@ class Results:
         }
 
     def write(self, order: Sequence[str]) -> None:
-        """Write the table, the curves, and what they are made of; the parts in this order."""
-        self._parts = {name: self._parts[name] for name in order if name in self._parts}
-        self._file.write_text(json.dumps(self._parts, indent=1) + "\n", encoding="utf-8")
-        parts = {
-            name: [Row(**row) for row in part["rows"]]  # type: ignore[attr-defined]
-            for name, part in self._parts.items()
+        """Write the table, the curves and the JSON, with the cases in this order."""
+        self._cases = {name: self._cases[name] for name in order if name in self._cases}
+        self._file.write_text(json.dumps(self._cases, indent=1) + "\n", encoding="utf-8")
+        cases = {
+            name: [Row(**row) for row in case["rows"]]  # type: ignore[attr-defined]
+            for name, case in self._cases.items()
         }
-        drawn = self._curves([row for rows in parts.values() for row in rows])
+        drawn = self._curves([row for rows in cases.values() for row in rows])
         lines = [*_HEAD]
-        for name, rows in parts.items():
-            part = self._parts[name]
-            lines += ["", f"## {name.capitalize()}", "", f"{part['day']}: {part['machine']}.", ""]
-            lines += ["| what | figure | beside | command |", "|---|---|---|---|"]
-            command = f"`{part['command']}`"
-            lines += [f"| {row.what} | {row.figure} | {row.beside} | {command} |" for row in rows]
+        for name, rows in cases.items():
+            case = self._cases[name]
+            title = name.replace("_", " ").capitalize()
+            lines += ["", f"## {title}", "", f"{case['day']}: {case['machine']}.", ""]
+            lines += ["| what | figure | reference | command |", "|---|---|---|---|"]
+            command = f"`{case['command']}`"
+            lines += [
+                f"| {row.what} | {row.figure} | {row.reference} | {command} |" for row in rows
+            ]
         if drawn:
             lines += ["", "## Cost against hosts", ""]
             lines += [f"![{title}]({file})" for file, title in drawn]
@@ -69,7 +72,7 @@ class Results:
         table.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _curves(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
-        """Draw the curves that have two points or more; return their files and titles."""
+        """Draw the curves with two points or more; return their files and titles."""
         drawn = []
         for name, (title, unit) in CURVES.items():
             found = {row.hosts: row.points[name] for row in rows if name in row.points}
@@ -82,7 +85,7 @@ class Results:
 
 
 def _processor() -> str:
-    """Return what the kernel calls the processor."""
+    """Return the processor's name, as the kernel has it."""
     path = Path("/proc/cpuinfo")
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
@@ -92,7 +95,7 @@ def _processor() -> str:
 _HEAD = (
     "# What Pombo costs",
     "",
-    "Each figure stands beside a reference that was measured in the same run, on the same machine.",
-    "Machines differ and are noisy: the ratios say more than the figures. What the rows mean is",
-    "in [sizing](../../docs/sizing.md); `make bench` and `make bench-full` write this page anew.",
+    "Each figure has a reference that was measured in the same run, on the same machine. Machines",
+    "differ and are noisy: the ratios say more than the figures. [Sizing](../../docs/sizing.md)",
+    "explains the rows. `make bench` and `make bench-full` write this file.",
 )

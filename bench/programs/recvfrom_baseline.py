@@ -1,4 +1,4 @@
-"""The reference for ingest: a process that receives datagrams and does nothing with them.
+"""The reference for ingest: a process that receives datagrams and discards them.
 
 When it is stopped, it prints JSON: how many it received.
 """
@@ -12,10 +12,12 @@ from support.pages import wait_until
 
 from bench.harness.processes import Process
 
+_PROGRAM = "bench.programs.recvfrom_baseline"
 
-def loop(port: int) -> Process:
-    """Start one that receives on a port, where an exporter would run."""
-    process = Process(sys.executable, "-m", "bench.programs.bare", str(port), core=0)
+
+def start(port: int) -> Process:
+    """Start it on a port and on the exporter's core; return it once it listens."""
+    process = Process(sys.executable, "-m", _PROGRAM, str(port), core=0)
     wait_until(lambda: process.log, bool, "a receive loop that listens")
     return process
 

@@ -1,4 +1,4 @@
-"""Both together: a fleet reports every five seconds while the page is scraped."""
+"""Ingest and scrapes at the same time: a fleet reports every five seconds."""
 
 import json
 import shutil
@@ -17,58 +17,58 @@ from support.processes import free_port
 
 from bench.harness import processes
 from bench.harness.fleet import INTERVAL
-from bench.programs import bare
+from bench.programs import recvfrom_baseline
 from bench.report.results import Row
 
-_BEARABLE = 1_000  # hosts: for more, two cores do not bear Prometheus beside the load
+_MAX_FOR_PROMETHEUS = 1_000  # hosts; with more, it takes too much of the load generator's core
 _GZIP = 31  # zlib's window bits for a gzip container
 _LAST = "pombo_host_last_report_timestamp_seconds"
-_START = 8 * 2**20  # bytes of a page: the families of the exporter's own knowledge come first
+_START = 8 * 2**20  # bytes of an exposition: enough for its first families, _LAST among them
 
 
 @dataclass
 class _Scrapes:
-    """What a scraper saw: seconds that each took, and how old the newest value was at its start."""
+    """Scrapes: seconds that each took, and the age of its newest value, in seconds."""
 
     took: list[float] = field(default_factory=list)
-    missed: list[float] = field(default_factory=list)
+    ages: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run showed."""
+    """The figures of one run."""
 
     hosts: int
     every: float  # seconds between scrapes
     sent: int
     lost: int
     late: float  # seconds: the latest datagram of the load
-    cores: float  # CPU seconds a second
+    cores: float  # CPU seconds per second
     scrapes: _Scrapes
     resident: int  # bytes
     series: int
 
 
 def measure(*, full: bool) -> Iterator[Row]:
-    """Yield the rows of this measurement."""
+    """Yield the rows of this case."""
     sizes = (100, 1_000, 10_000) if full else (100, 1_000)
     seconds = 60 if full else 20
-    bare_lost = {hosts: _bare(hosts, seconds) for hosts in sizes}
+    baseline_lost = {hosts: _baseline(hosts, seconds) for hosts in sizes}
     least: Run | None = None
     for every in (15.0, 5.0) if full else (5.0,):
         for hosts in sizes:
-            real = hosts <= _BEARABLE and shutil.which("prometheus") is not None
+            real = hosts <= _MAX_FOR_PROMETHEUS and shutil.which("prometheus") is not None
             run = _run(hosts, seconds, every, _prometheus if real else _plain)
             if hosts == sizes[0]:
                 least = run
             assert least is not None
             by = "Prometheus" if real else "a plain scraper"
-            yield _row(run, least, by, bare_lost[hosts], curves=every == INTERVAL)
+            yield _row(run, least, by, baseline_lost[hosts], curves=every == INTERVAL)
 
 
-def _row(run: Run, least: Run, by: str, bare_lost: str, *, curves: bool) -> Row:
+def _row(run: Run, least: Run, by: str, baseline_lost: str, *, curves: bool) -> Row:
     per_host = (run.cores / run.hosts) / (least.cores / least.hosts)
-    took, missed = median(run.scrapes.took), max(run.scrapes.missed)
+    took, age = median(run.scrapes.took), max(run.scrapes.ages)
     points = {
         "cpu": run.cores,
         "cpu-per-host": per_host,
@@ -80,8 +80,8 @@ def _row(run: Run, least: Run, by: str, bare_lost: str, *, curves: bool) -> Row:
         f"{run.hosts:,} hosts every 5 s, scraped with gzip every {run.every:.0f} s by {by}",
         f"**{run.lost:,} of {run.sent:,} datagrams lost**, {run.cores:.1%} of a core, "
         f"scrape {took:.2f} s, {run.resident / 2**20:,.0f} MiB, {run.series:,} samples",
-        f"a bare recvfrom loop loses {bare_lost}; CPU a host {per_host:.2f} times that at "
-        f"{least.hosts} hosts; the page lacks at most the last {missed * 1e3:.0f} ms; the load's "
+        f"the recvfrom baseline loses {baseline_lost}; CPU per host {per_host:.2f} times that at "
+        f"{least.hosts} hosts; the newest value is at most {age * 1e3:.0f} ms old; the load's "
         f"latest datagram {run.late * 1e3:.1f} ms late",
         hosts=run.hosts,
         points=points if curves else {},
@@ -98,13 +98,13 @@ def _run(
         with processes.load(port, hosts, 2, rate=min(8_000, hosts * 20)) as warm:
             warm.result()
         with scraper(port, every) as scrapes:
-            was = _received(port)
+            received_before = _received(port)
             before, started = process.usage().cpu, monotonic()
-            with processes.load(port, hosts, round(seconds / INTERVAL), first_turn=2) as load:
+            with processes.load(port, hosts, round(seconds / INTERVAL), first_report=2) as load:
                 result = load.result()
             cores = (process.usage().cpu - before) / (monotonic() - started)
             resident = process.usage().resident
-            received = _received(port) - was
+            received = _received(port) - received_before
         series = processes.get(port).count(b"\n")
     return Run(
         hosts=hosts,
@@ -119,36 +119,36 @@ def _run(
     )
 
 
-def _bare(hosts: int, seconds: float) -> str:
-    """Return what a process loses that only receives, at the same pace, and of how many."""
+def _baseline(hosts: int, seconds: float) -> str:
+    """Return how many datagrams the baseline loses at the same pace, and of how many."""
     port = free_port()
-    with bare.loop(port) as process:
+    with recvfrom_baseline.start(port) as process:
         with processes.load(port, hosts, round(seconds / INTERVAL)) as load:
             sent = int(load.result()["sent"])
         return f"{sent - int(process.stop()['received']):,} of {sent:,}"
 
 
 def _received(port: int) -> float:
-    """Return how many datagrams came; the page of all hosts would take too long to read."""
+    """Return how many datagrams came; the exposition of all hosts would take too long."""
     own = processes.get(port, "/exporter/metrics")
     return processes.total(own, "pombo_exporter_datagrams_received_total")
 
 
 @contextmanager
 def _plain(port: int, every: float) -> Iterator[_Scrapes]:
-    """Scrape, and read what is newest on the page."""
+    """Scrape, and read the time of the newest report."""
     scrapes, done = _Scrapes(), Event()
 
     def scrape() -> None:
         due = monotonic() + every
         while not done.wait(max(0.0, due - monotonic())):
             due += every
-            asked, began = time(), monotonic()
+            asked_at, began = time(), monotonic()
             packed = processes.get(port, gzip=True)
             scrapes.took.append(monotonic() - began)
             start = decompressobj(_GZIP).decompress(packed, _START)
             newest = max(processes.samples(start, _LAST).values())
-            scrapes.missed.append(max(0.0, asked - newest))
+            scrapes.ages.append(max(0.0, asked_at - newest))
 
     thread = Thread(target=scrape)
     thread.start()
@@ -161,7 +161,7 @@ def _plain(port: int, every: float) -> Iterator[_Scrapes]:
 
 @contextmanager
 def _prometheus(port: int, every: float) -> Iterator[_Scrapes]:
-    """Let a real Prometheus scrape, and ask it what it saw."""
+    """Let a real Prometheus scrape, and query its figures."""
     scrapes, own, started = _Scrapes(), free_port(), monotonic()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "prometheus.yml"
@@ -172,12 +172,12 @@ def _prometheus(port: int, every: float) -> Iterator[_Scrapes]:
             processes.wait_until_served(own)
             yield scrapes
             during = f"[{monotonic() - started:.0f}s:{every:.0f}s]"
-            up = _asked(own, f"min_over_time(up{during})")
+            up = _query(own, f"min_over_time(up{during})")
             if up < 1:
                 raise RuntimeError(f"Prometheus could not scrape port {port}")
-            scrapes.took.append(_asked(own, f"avg_over_time(scrape_duration_seconds{during})"))
+            scrapes.took.append(_query(own, f"avg_over_time(scrape_duration_seconds{during})"))
             newest = f"min(timestamp({_LAST}) - {_LAST})"
-            scrapes.missed.append(max(0.0, _asked(own, f"max_over_time(({newest}){during})")))
+            scrapes.ages.append(max(0.0, _query(own, f"max_over_time(({newest}){during})")))
 
 
 _CONFIG = """
@@ -190,7 +190,7 @@ scrape_configs:
 """
 
 
-def _asked(port: int, expression: str) -> float:
+def _query(port: int, expression: str) -> float:
     """Return the one value that a Prometheus answers with."""
     query = urlencode({"query": expression})
     [found] = json.loads(processes.get(port, f"/api/v1/query?{query}"))["data"]["result"]

@@ -1,0 +1,67 @@
+"""All that the benchmark imports of the exporter: its parts in this process, without its sockets.
+
+Cases that time these parts, and the budget, go through here, so that a change inside the
+exporter has one place to be followed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from socket import socket
+
+from pombo_exporter.hosts.roster import Limits, Roster
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.metrics.exposition import render
+from pombo_exporter.metrics.host_families import family_table
+from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.pacing import Steps
+
+from bench.harness.fleet import INTERVAL
+
+_ADDRESS = ("127.0.0.1", 1)
+
+#: What reads all that waits in a socket, gives each datagram to a function, and returns how many.
+Drain = Callable[[socket, Callable[..., None]], int]
+
+
+class InProcessExporter:
+    """Hosts in memory, and their exposition; the report's number sets the clock."""
+
+    def __init__(self) -> None:
+        self._table = family_table(node=True)
+        self._roster = Roster(Limits(), self._table.series_of(), lambda *_: None, 0.0)
+        self._intake = Intake(self._roster, lambda: 0.0)
+
+    def take(self, datagrams: Iterable[bytes], report: int = 0) -> None:
+        """Take the datagrams of the report of this number."""
+        for datagram in datagrams:
+            self._intake.take(datagram, _ADDRESS, report * INTERVAL, 0.0)
+
+    @property
+    def refused(self) -> int:
+        """How many datagrams were refused so far."""
+        return self._intake.refused.total()
+
+    def exposition(self, report: int = 0, hosts: int | None = None) -> Iterator[bytes]:
+        """Yield the exposition of all hosts, or of the first ``hosts``, in pieces."""
+        snapshot = Snapshot(self._roster.listed()[:hosts], report * INTERVAL, 0.0)
+        capture, steps = Capture(self._table), Steps()
+        work = chain(
+            capture.read(snapshot, steps), render(self._table, capture, steps, openmetrics=False)
+        )
+        return filter(None, work)
+
+
+def run_command(instrument: Callable[[Drain], Drain]) -> None:
+    """Run ``pombo-exporter`` in this process with its drain of the socket replaced."""
+    # They need the web server, which nothing else here does.
+    from pombo_exporter import __main__ as command  # noqa: PLC0415
+    from pombo_exporter.ingest import receiver  # noqa: PLC0415
+
+    drain = instrument(receiver.drain)
+
+    def instrumented(sock: socket, take: Callable[..., None]) -> int:
+        return drain(sock, take)
+
+    receiver.drain = instrumented
+    command.main(standalone_mode=False)

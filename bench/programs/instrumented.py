@@ -1,0 +1,69 @@
+"""An exporter that times the pauses of its cyclic collector, and how long its socket waits.
+
+``python -m bench.programs.instrumented FLAGS…`` is ``pombo-exporter FLAGS…``. When it is
+stopped, it prints one line of JSON. Timing costs a little, so no CPU is measured here. Spans
+are in the exporter's own CPU time, without what other programs take of the core.
+"""
+
+import gc
+import json
+import sys
+from collections.abc import Callable
+from socket import socket
+from time import thread_time
+
+from bench.harness.in_process import Drain, run_command
+
+
+class _Spans:
+    """The longest of some spans, in CPU seconds, their sum, and how many there were."""
+
+    def __init__(self) -> None:
+        self.longest, self.count, self.sum = 0.0, 0, 0.0
+        self._began = 0.0
+
+    def begin(self) -> None:
+        self._began = thread_time()
+
+    def end(self) -> None:
+        if self._began:
+            took = thread_time() - self._began
+            self.longest = max(self.longest, took)
+            self.count += 1
+            self.sum += took
+            self._began = 0.0
+
+
+def main() -> None:
+    """Run the exporter, and print what was timed."""
+    collections, undrained = _Spans(), _Spans()
+
+    def collecting(phase: str, _: object) -> None:
+        collections.begin() if phase == "start" else collections.end()
+
+    def instrument(drain: Drain) -> Drain:
+        def timed(sock: socket, take: Callable[..., None]) -> int:
+            if collecting not in gc.callbacks:  # collections while it starts delay no datagram
+                gc.callbacks.append(collecting)
+            undrained.end()
+            count = drain(sock, take)
+            if count:  # an idle socket is drained when it becomes readable
+                undrained.begin()
+            return count
+
+        return timed
+
+    try:
+        run_command(instrument)
+    finally:
+        found = {
+            "collections": collections.count,
+            "collection_seconds": collections.sum,
+            "longest_collection_seconds": collections.longest,
+            "longest_undrained_seconds": undrained.longest,
+        }
+        json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
