@@ -13,7 +13,7 @@ export PROMETHEUS_PORT ?= 9090
 PACKAGES := wire cli agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench
 
-.PHONY: install run bench bench-full peers measure-page test lint format docs pictures lock clean
+.PHONY: install run bench bench-full peers measure-page test test-all programs lint format docs pictures lock clean
 
 install: $(VENV)/installed
 
@@ -27,16 +27,21 @@ $(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
 run: install
 	@exec tools/run
 
-# The integration tests start real Prometheus servers, a node_exporter to compare with, a browser,
-# and nc as the smallest agent.
-test: install
+test: programs lint
+	$(BIN)/pytest -m 'not slow'
+
+# With the tests that are marked slow.
+test-all: programs lint
+	$(BIN)/pytest
+
+# The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
+# the smallest agent.
+programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
 	tools/need chromium chromium chromium --version
 	tools/need nc netcat-openbsd sh -c 'command -v nc'
-	$(MAKE) lint
-	$(BIN)/pytest
 
 lint: install
 	$(BIN)/ruff format --check $(CHECKED)
