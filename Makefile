@@ -35,13 +35,14 @@ test-all: programs lint
 	$(BIN)/pytest
 
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
-# the smallest agent.
+# the smallest agent. Valgrind counts the instructions that the budget bounds.
 programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
 	tools/need chromium chromium chromium --version
 	tools/need nc netcat-openbsd sh -c 'command -v nc'
+	tools/need valgrind valgrind valgrind --version
 
 lint: install
 	$(BIN)/ruff format --check $(CHECKED)

@@ -1,44 +1,76 @@
-"""The exporter does no more work a datagram and a sample than when it was last looked at."""
-
-import json
-from functools import partial
+"""The exporter spends no more on a datagram and on a sample than its budget allows."""
 
 import pytest
 
-from bench.budget import FIGURES, SLACK, measured, steps
-
-KEPT: dict[str, float] = json.loads(FIGURES.read_text(encoding="utf-8"))
+from bench.budget import CEILINGS, MEMORY, PER_DATAGRAM, PER_SAMPLE, spent, stored
+from bench.harness.callgrind import instructions
 
 
 @pytest.fixture(scope="module")
-def now() -> dict[str, float]:
-    return measured()
+def figures() -> dict[str, float]:
+    return spent() | stored()
 
 
-@pytest.mark.parametrize("figure", KEPT)
-def test_work_has_not_grown(figure: str, now: dict[str, float]) -> None:
-    assert now[figure] <= KEPT[figure] * SLACK, (
-        f"{figure} was {KEPT[figure]}; if that is worth it, "
-        "`python -m bench.budget` keeps the new figures"
-    )
+@pytest.mark.parametrize("name", [PER_DATAGRAM, PER_SAMPLE, MEMORY])
+def test_exporter_stays_within_its_budget(name: str, figures: dict[str, float]) -> None:
+    assert figures[name] <= CEILINGS[name]
 
 
-def test_every_figure_is_kept(now: dict[str, float]) -> None:
-    assert now.keys() == KEPT.keys()
+_EXTRA = """
+import numpy as np, orjson
+from bench.harness.in_process import InProcessExporter
+from bench.programs.workload import run
+
+class Extra(InProcessExporter):
+    def take(self, datagrams, report=0):
+        super().take(datagrams := list(datagrams), report)
+        for datagram in datagrams:
+            {call}
+
+run(Extra())
+"""
 
 
-def test_count_sees_loops_and_calls_of_c() -> None:
-    def loop(times: int) -> None:
-        for _ in range(times):
-            pass
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "call",
+    [
+        "np.sort(np.frombuffer(datagram * 8, np.uint8))",
+        "orjson.loads(b'[' + b','.join([datagram] * 8) + b']')",
+    ],
+    ids=["numpy", "orjson"],
+)
+def test_one_more_call_of_c_per_datagram_exceeds_the_budget(call: str) -> None:
+    figures = spent(("-c", _EXTRA.format(call=call)))
+    assert figures[PER_DATAGRAM] > CEILINGS[PER_DATAGRAM]
+    assert figures[PER_SAMPLE] <= CEILINGS[PER_SAMPLE]
 
-    def calls(times: int) -> None:
-        for _ in range(times):
-            abs(1)
 
-    for work in (loop, calls):
-        steps(partial(work, 1))
-    looped = steps(lambda: loop(200)) - steps(lambda: loop(100))
-    called = steps(lambda: calls(200)) - steps(lambda: calls(100))
-    assert looped >= 200
-    assert called >= looped + 300
+_PARTS = """
+from bench.harness.callgrind import mark
+def loop(times):
+    for _ in range(times):
+        pass
+mark()
+loop(1_000)
+mark()
+loop(11_000)
+mark()
+sum(range(1_000))
+mark()
+sum(range(11_000))
+mark()
+print("done")
+"""
+
+
+def test_count_includes_bytecode_and_the_inside_of_c() -> None:
+    (short_loop, long_loop, short_sum, long_sum), output = instructions("-c", _PARTS)
+    assert output == "done\n"
+    assert long_loop - short_loop > 10_000 * 10  # a turn of a loop is several bytecodes
+    assert long_sum - short_sum > 10_000 * 5  # one call in either case
+
+
+def test_program_that_fails_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        instructions("-c", "1 / 0")
