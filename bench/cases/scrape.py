@@ -46,7 +46,7 @@ def measure(*, full: bool) -> Iterator[Row]:
         exporter.take((template.datagram(report) for template in templates), report)
 
     def plain() -> None:
-        deque(exporter.exposition(1), maxlen=0)  # piece by piece, as it is served
+        deque(exporter.exposition(1), maxlen=0)  # never as a whole, like an answer
 
     def packed() -> None:
         packer = isal_zlib.compressobj(level=1, wbits=31)

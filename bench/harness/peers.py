@@ -42,7 +42,7 @@ LoadPlugin write_prometheus
 def pushgateway(page: bytes) -> Iterator[tuple[Process, int]]:
     """Run Debian's Pushgateway with the samples of a page; yield it and its port.
 
-    Each host is a group of its own, as it is where each pushes for itself.
+    Each host is a group of its own, like hosts that push.
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:

@@ -67,7 +67,7 @@ print("done")
 def test_count_includes_bytecode_and_the_inside_of_c() -> None:
     (short_loop, long_loop, short_sum, long_sum), output = instructions("-c", _PARTS)
     assert output == "done\n"
-    assert long_loop - short_loop > 10_000 * 10  # a turn of a loop is several bytecodes
+    assert long_loop - short_loop > 10_000 * 10  # each round is several bytecodes
     assert long_sum - short_sum > 10_000 * 5  # one call in either case
 
 

@@ -1,6 +1,6 @@
 """Every query of both dashboards, as Grafana asks it, to a Prometheus with a fleet in trouble.
 
-The fleet: agents on a bad road and on a good one, two agents of one name, one that was killed,
+The fleet: an agent on a lossy network and others, two agents of one name, one that was killed,
 one that is late, a disk that fills, a clock that is wrong, garbage, a receive buffer that
 overflows, and a thousand more hosts.
 """
@@ -158,9 +158,11 @@ class Scene:
 def scene(start_once: Launcher) -> Iterator[Scene]:
     exporter = start_once.exporter("--udp.receive-buffer=65536")
     prometheus = start_once.prometheus(exporter)
-    road = Relay(exporter.port, seed=4)
-    road.start()
-    start_once.agent("bad road", f"127.0.0.1:{road.port}", interval="2s", flags=["--label=rack=7"])
+    relay = Relay(exporter.port, seed=4)
+    relay.start()
+    start_once.agent(
+        "lossy network", f"127.0.0.1:{relay.port}", interval="2s", flags=["--label=rack=7"]
+    )
     for _ in range(2):
         start_once.agent("twin", exporter, interval="2s")
     victim = start_once.agent("gone", exporter)
@@ -175,7 +177,7 @@ def scene(start_once: Launcher) -> Iterator[Scene]:
         Sender("slow", exporter.port, interval=SLOW) as slow,
     ):
         troubles = Troubles(exporter, filling, slow, victim)
-        stack.callback(road.close)
+        stack.callback(relay.close)
         stack.callback(troubles.close)
 
         def on_record() -> set[str]:
@@ -190,7 +192,7 @@ def scene(start_once: Launcher) -> Iterator[Scene]:
 TROUBLES = {
     "late": 'pombo_host_late{instance="slow"} == 1',
     "down": 'pombo_host_up{instance="gone"} == 0',
-    "lost": 'pombo_host_datagrams_lost_total{instance="bad road"} > 0',
+    "lost": 'pombo_host_datagrams_lost_total{instance="lossy network"} > 0',
     "twice": "sum(pombo_host_datagrams_duplicate_total) > 0",
     "reordered": "sum(pombo_host_datagrams_reordered_total) > 0",
     "conflict": 'increase(pombo_host_conflicts_total{instance="twin"}[5m:15s]) > 0',
@@ -281,7 +283,7 @@ def fleet(scene: Scene) -> Viewer:
 
 @pytest.fixture(scope="module")
 def host(scene: Scene) -> Viewer:
-    return Viewer(scene, "host", {"instance": "bad road"})
+    return Viewer(scene, "host", {"instance": "lossy network"})
 
 
 def check(panel: JSON, target: JSON, rows: list[tuple[JSON, list[float]]]) -> None:
@@ -321,7 +323,7 @@ def test_every_variable_offers_what_there_is(fleet: Viewer, host: Viewer, scene:
     }
     assert offered["job"] == ["pombo"]
     assert offered["exporter"] == [scene.exporter.target]
-    assert {"bad road", "twin", "gone", "slow", "filling"} < set(offered["instance"])
+    assert {"lossy network", "twin", "gone", "slow", "filling"} < set(offered["instance"])
     assert len(offered["instance"]) == CROWD + 6
     assert fleet.variables["top"] in offered["top"]
     [instances] = [v for v in host.dashboard["templating"]["list"] if v["name"] == "instance"]
@@ -343,7 +345,7 @@ def test_every_query_of_a_host_returns_what_its_panel_shows(host: Viewer) -> Non
 
 
 def test_a_fleet_of_one_host_has_its_panels_filled_too(scene: Scene) -> None:
-    fleet = Viewer(scene, "fleet", {"instance": "bad road"})
+    fleet = Viewer(scene, "fleet", {"instance": "lossy network"})
     for panel in fleet.panels():
         for target in panel["targets"]:
             rows = fleet.rows(panel, target)
@@ -414,7 +416,7 @@ def test_refused_datagrams_are_shown_by_reason(fleet: Viewer) -> None:
 
 
 def test_a_host_shows_its_state_its_agent_and_its_labels(host: Viewer) -> None:
-    for name, state in {"bad road": 0, "slow": 1, "gone": 2}.items():
+    for name, state in {"lossy network": 0, "slow": 1, "gone": 2}.items():
         [[(_, [value])]] = host.named("State", instance=name)
         assert value == state, name
     [[(metric, _)]] = host.named("About")

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, and what its pages complained of."""
+"""A real headless Chromium, and the errors that its pages log."""
 
 import os
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ PHONE: ViewportSize = {"width": 360, "height": 740}
 
 expect.set_options(timeout=30_000)  # ms
 
-#: Runs in every page before anything else does.
-_WITNESS = """
+#: Runs in every page before its own scripts.
+_LOG_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
 """
@@ -24,8 +24,8 @@ addEventListener("securitypolicyviolation", (event) =>
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run the browser that the system has; the test fails when there is none."""
-    # Chromium refuses its sandbox to root; what it is shown here is our own.
+    """Run the system's browser."""
+    # Chromium has no sandbox for root, and needs none for pages of our own.
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found("chromium"), args=flags)
@@ -34,36 +34,36 @@ def chromium() -> Iterator[Browser]:
 
 
 class Tab:
-    """A page of its own, and what went wrong in it."""
+    """A page in its own browser context, the errors it logs and the dialogs it opens."""
 
     def __init__(self, browser: Browser, **settings: Any) -> None:
         self._context = browser.new_context(**{"viewport": DESKTOP, **settings})
-        self._context.add_init_script(_WITNESS)
+        self._context.add_init_script(_LOG_VIOLATIONS)
         self.page: Page = self._context.new_page()
         self.complaints: list[str] = []
         self.dialogs: list[str] = []
-        self.page.on("console", lambda message: self._heard(message.type, message.text))
+        self.page.on("console", lambda message: self._on_console(message.type, message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", self._asked)
+        self.page.on("dialog", self._on_dialog)
 
-    def _heard(self, kind: str, text: str) -> None:
+    def _on_console(self, kind: str, text: str) -> None:
         if kind == "error":
             self.complaints.append(text)
 
-    def _asked(self, dialog: Any) -> None:
+    def _on_dialog(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)
         dialog.dismiss()
 
     def close(self) -> None:
-        """Leave the page."""
+        """Close the page and its context."""
         self._context.close()
 
 
 def accessibility_faults(page: Page) -> list[str]:
-    """Return what axe-core holds against a page: the rule, and where it is broken."""
+    """Return the violations that axe-core finds in a page: the rule, and where."""
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
     result = page.evaluate("axe.run({resultTypes: ['violations']})")
-    assert result["passes"], "axe-core looked at nothing"
+    assert result["passes"], "axe-core checked nothing"
     return [
         f"{fault['id']}: {node['html']} {node['failureSummary']}"
         for fault in result["violations"]

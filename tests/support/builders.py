@@ -23,34 +23,34 @@ THERE: Address = ("192.0.2.2", 40_000)
 
 INTERVAL = 5.0
 
-#: The exporter's clocks where a test begins: it has been up for a minute, and agents of the
-#: session BORN started then as well.
+#: The exporter's clocks when a test begins, in seconds: it has been up for a minute, as long as
+#: the agents of the session BORN.
 UP, WALL = 60.0, 1_800_000_000.0
 BORN = int((WALL - UP) * 1e9)
 
-#: A sample: the family's name and the labels beside ``instance``.
+#: A sample: the family's name, and its labels without ``instance``.
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass
 class Exporter:
-    """A roster with clocks that only a test moves, and all that the roster told."""
+    """A roster whose clocks only a test moves, and the events of the roster."""
 
     limits: Limits = field(default_factory=Limits)
     now: float = UP
     wall: float = WALL
-    told: list[tuple[Event, str]] = field(default_factory=list)
+    _events: list[tuple[Event, str]] = field(default_factory=list)
     shows: tuple[str, ...] = ()  # sections of one series a row, besides those of the table
 
     def __post_init__(self) -> None:
         series_of = {**dict.fromkeys(self.shows, 1), **TABLE.series_of()}
-        self.roster = Roster(self.limits, series_of, self._tell, started_at=0.0)
+        self.roster = Roster(self.limits, series_of, self._record, started_at=0.0)
 
-    def _tell(self, event: Event, host: Host) -> None:
-        self.told.append((event, host.name))
+    def _record(self, event: Event, host: Host) -> None:
+        self._events.append((event, host.name))
 
     def events(self) -> list[Event]:
-        return [event for event, _ in self.told]
+        return [event for event, _ in self._events]
 
     def take(self, report: Report, address: Address = HERE) -> None:
         self.roster.admit(report, address, self.now, self.wall)
@@ -80,7 +80,7 @@ class Exporter:
         return b"".join(filter(None, exposition(snapshot, openmetrics=openmetrics))).decode()
 
     def samples_of_all(self) -> dict[str, dict[Sample, float]]:
-        """Return what the page says of each host; both parsers and both formats agree on it."""
+        """Return the samples of each host; both parsers and both formats agree on them."""
         found = parsed(self.page(), text)
         assert found == parsed(self.page(openmetrics=True) + "# EOF\n", openmetrics)
         hosts: dict[str, dict[Sample, float]] = defaultdict(dict)
@@ -89,7 +89,7 @@ class Exporter:
         return hosts
 
     def samples(self, name: str = "pi") -> dict[Sample, float]:
-        """Return what the page says of a host."""
+        """Return the samples of a host."""
         return self.samples_of_all()[name]
 
     def value(self, family: str, **labels: str) -> float | None:
@@ -125,7 +125,7 @@ def parsed(
 
 @dataclass
 class Agent:
-    """What one agent process sends: it numbers its datagrams and tells its clock."""
+    """One agent process: it numbers its datagrams and states its clock."""
 
     exporter: Exporter = field(default_factory=Exporter)
     host: str = "pi"

@@ -17,7 +17,7 @@ Labels = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Page:
-    """The samples of one answer, which is of a moment between two times of day."""
+    """The samples of one exposition, and the Unix times of the request and the answer."""
 
     text: str
     samples: Mapping[tuple[str, Labels], float]
@@ -32,21 +32,21 @@ class Page:
         return self.samples.get((name, frozenset(labels.items())))
 
     def rows(self, name: str, **labels: str) -> dict[Labels, float]:
-        """Return what remains of the labels, and the value, of each sample that has these."""
+        """Return the other labels and the value of each sample that has these labels."""
         wanted = frozenset(labels.items())
         return {
-            held - wanted: value
-            for (sample, held), value in self.samples.items()
-            if sample == name and wanted <= held
+            found - wanted: value
+            for (sample, found), value in self.samples.items()
+            if sample == name and wanted <= found
         }
 
     def names(self, **labels: str) -> set[str]:
         """Return the names of the samples that have these labels."""
         wanted = frozenset(labels.items())
-        return {name for name, held in self.samples if wanted <= held}
+        return {name for name, found in self.samples if wanted <= found}
 
     def measured(self, instance: str) -> set[str]:
-        """Return the names of what a host measured, without what the exporter knows of it."""
+        """Return the names of a host's own samples, without those of the exporter about it."""
         names = self.names(instance=instance)
         return {name for name in names if not name.startswith("pombo_")}
 
@@ -73,7 +73,7 @@ def fetch_bytes(url: str, headers: Mapping[str, str], timeout: float = 15.0) -> 
 
 
 def fetch_page(url: str) -> Page:
-    """Return the samples of the page at ``url``; none may stand there twice."""
+    """Return the samples of the exposition at ``url``; each has to be there once."""
     asked_at = time.time()
     text = fetch(url)
     answered_at = time.time()
@@ -81,7 +81,7 @@ def fetch_page(url: str) -> Page:
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             key = sample.name, frozenset(sample.labels.items())
-            assert key not in samples, f"{sample.name}{sample.labels} stands twice on the page"
+            assert key not in samples, f"{sample.name}{sample.labels} is there twice"
             samples[key] = sample.value
     return Page(text, samples, asked_at, answered_at)
 

@@ -107,7 +107,7 @@ class Exporter(Process):
         self.url = f"http://{self.target}/metrics"
 
     def page(self) -> Page:
-        """Return what it serves now."""
+        """Return its exposition."""
         return fetch_page(self.url)
 
     def counted(self, name: str, **labels: str) -> int:
@@ -127,10 +127,10 @@ class Prometheus(Process):
             ("localhost:5005", exporter.target),
             ("_interval: 5s", "_interval: 1s"),
         ):
-            assert old in text, f"{shipped} says {old!r} no more"
+            assert old in text, f"{shipped} has no {old!r}"
             text = text.replace(old, new)
         text, count = re.subn(r"[\w/]*rules/\*\.yml", f"{directory}/rules/*.yml", text)
-        assert count == 1, f"{shipped} names its rules otherwise"
+        assert count == 1, f"{shipped} has {count} lines with rules"
         config.write_text(text)
         (directory / "rules").mkdir()
         for path in (ROOT / "prometheus" / "rules").iterdir():
@@ -164,12 +164,12 @@ class Prometheus(Process):
         }
 
     def targets(self) -> list[dict[str, Any]]:
-        """Return what it says of each target: its labels, health and last error."""
+        """Return its targets: labels, health and last error of each."""
         targets: list[dict[str, Any]] = self.ask("targets")["activeTargets"]
         return targets
 
     def ask(self, what: str, **parameters: object) -> Any:
-        """Return what its API says under a path, as JSON has it."""
+        """Return the data that its API answers with."""
         answer = json.loads(fetch(f"{self._api}{what}?{urllib.parse.urlencode(parameters)}"))
         assert answer["status"] == "success", answer
         return answer["data"]
@@ -188,7 +188,7 @@ class Launcher:
     def exporter(
         self, *flags: str, host: str = "127.0.0.1", port: int | None = None, ready: bool = True
     ) -> Exporter:
-        """Start an exporter and wait until it serves, unless it is not to be ``ready``."""
+        """Start an exporter; with ``ready``, wait until it serves."""
         exporter = self.kept(Exporter(self._new_log(), host, port or free_port(), flags))
         if ready:
             wait_until(exporter.page, bool, "the exporter's first page")
@@ -213,8 +213,8 @@ class Launcher:
     ) -> Prometheus:
         """Start a Prometheus that scrapes the exporter every second, and wait for its API.
 
-        ``history`` is what it knows already, as OpenMetrics with timestamps. ``config`` is which
-        of the repository's configurations it has.
+        ``history`` is put into its storage first: OpenMetrics with timestamps. ``config`` is one
+        of the repository's configurations.
         """
         directory = self._directory / f"prometheus-{len(self._processes)}"
         directory.mkdir()
@@ -237,12 +237,12 @@ class Launcher:
         return self.kept(Process(command, self._new_log(), env=env, leads_session=leads_session))
 
     def kept(self, process: P) -> P:
-        """Return a process that is to be ended with the rest."""
+        """Return a process, which ``close`` will end, too."""
         self._processes.append(process)
         return process
 
     def close(self) -> None:
-        """End what still runs, the youngest first, and fail if any of ours met a bug."""
+        """End what still runs, the youngest first; fail if any logged a traceback."""
         for process in reversed(self._processes):
             if process.runs:
                 process.send_signal(signal.SIGTERM)
@@ -283,13 +283,13 @@ def found(program: str) -> str:
     return path
 
 
-_LINTED = 3  # promtool's exit code for a page that can be read, but has names it dislikes
+_LINTED = 3  # promtool's exit code for a valid exposition with names that it warns of
 
 
 def complaints(text: str) -> str:
-    """Return what ``promtool check metrics`` says of a page; nothing when all is well.
+    """Return the complaints of ``promtool check metrics``; nothing when there are none.
 
-    What it says of ``node_*`` names is left out: they are node_exporter's, camel case and all.
+    Those about ``node_*`` names are left out: the names are node_exporter's.
     """
     check = subprocess.run(
         [found("promtool"), "check", "metrics"],

@@ -1,4 +1,4 @@
-"""Hosts that the tests control: what they report, when, and with which numbers."""
+"""Hosts that a test controls: what they report, when, and with which sequence numbers."""
 
 import socket
 import time
@@ -12,7 +12,7 @@ from support.pages import Labels
 
 
 class Sender:
-    """Reports whatever it is told, as an agent does: numbered within one session.
+    """Sends the reports of one agent session, with sequence numbers.
 
     ``interval`` is in seconds; with the default a host stays live throughout a test.
     """
@@ -20,7 +20,7 @@ class Sender:
     def __init__(self, host: str, port: int, *, interval: float = 60.0) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._header = Report(host=host, session=time.time_ns(), seq=0, interval=interval)
-        self.turn_to(port)
+        self.send_to(port)
 
     def __enter__(self) -> Self:
         return self
@@ -33,7 +33,7 @@ class Sender:
     ) -> None:
         self._socket.close()
 
-    def turn_to(self, port: int) -> None:
+    def send_to(self, port: int) -> None:
         """Send to another port from now on."""
         self._socket.connect(("127.0.0.1", port))
 
@@ -105,11 +105,11 @@ def _steady_rates() -> dict[tuple[str, Labels], float]:
     return rates | {("host_cpu_average_usage_ratio", frozenset()): 0.25}
 
 
-#: The rates of ``steady`` by name and labels beside ``instance``, whatever the moment.
+#: The rates of ``steady`` at every moment, by name and by labels without ``instance``.
 STEADY_RATES = _steady_rates()
 RATE_NAMES = {name for name, _ in STEADY_RATES}
 
-#: Names that a host may have, and that a page must survive.
+#: Names that a host may have, and that must not break an exposition.
 HOSTILE_NAMES = (
     'quo"te',
     "back\\slash",

@@ -1,4 +1,4 @@
-"""An exporter's parts behind a real web server, for the tests of what it serves."""
+"""An exporter's parts behind a real web server, for the tests of its HTTP answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

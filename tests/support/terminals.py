@@ -1,4 +1,4 @@
-"""Pseudo-terminals with the table of hosts on them: keys in, a screen out."""
+"""Pseudo-terminals in which ``top`` runs: keys in, a screen out."""
 
 import fcntl
 import os
@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from support.pages import wait_until
 from support.processes import BIN, Exporter
 
-#: What takes the screen, and what gives it back with the cursor.
-TAKEN, GIVEN_BACK = "\x1b[?1049h", ("\x1b[?1049l", "\x1b[?25h")
+#: Control sequences: enter the alternate screen; leave it and show the cursor.
+_ENTER, _LEAVE = "\x1b[?1049h", ("\x1b[?1049l", "\x1b[?25h")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HOME = "\x1b[H"
 
@@ -38,7 +38,7 @@ class Terminal:
         self._written = b""
 
     def resize(self, columns: int, lines: int) -> None:
-        """Do what a dragged window does."""
+        """Change the size, as a dragged window does."""
         fcntl.ioctl(self._line, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
 
     def type(self, keys: str) -> None:
@@ -60,11 +60,11 @@ class Terminal:
     def shows(self, *texts: str, without: str | None = None) -> str:
         """Wait until the screen has these texts, and return it."""
 
-        def holds(screen: str) -> bool:
+        def has_them(screen: str) -> bool:
             return all(text in screen for text in texts) and (not without or without not in screen)
 
         what = f"a screen with {texts}" + (f" without {without!r}" if without else "")
-        return wait_until(self.screen, holds, what)
+        return wait_until(self.screen, has_them, what)
 
     def order(self) -> list[str]:
         """Return the hosts from top to bottom."""
@@ -74,23 +74,23 @@ class Terminal:
         return [line.split()[0] for line in table[:-1]]  # below it are the keys
 
     def orders(self, *hosts: str) -> None:
-        """Wait until exactly these hosts stand there, in this order."""
+        """Wait until the table has exactly these hosts, in this order."""
         wait_until(self.order, lambda seen: seen == [*hosts], f"hosts in the order {hosts}")
 
     def left(self) -> int:
-        """Return the exit code; the terminal has to be as it was before."""
+        """Wait for the exit and return its code; the terminal has to be restored."""
         code = self.process.wait(15)
         assert self.is_as_before()
         return code
 
     def is_as_before(self) -> bool:
-        """Return whether the program took the terminal and has given all of it back."""
-        taken = self.written.rfind(TAKEN)
-        given = all(self.written.rfind(sequence) > taken for sequence in GIVEN_BACK)
-        return taken >= 0 and given and termios.tcgetattr(self._line) == self.before
+        """Return whether the program entered the alternate screen and has restored everything."""
+        entered = self.written.rfind(_ENTER)
+        left = all(self.written.rfind(sequence) > entered for sequence in _LEAVE)
+        return entered >= 0 and left and termios.tcgetattr(self._line) == self.before
 
     def close(self) -> None:
-        """End the program if it still runs, and give the terminal back."""
+        """End the program if it still runs, and close the terminal."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -1,4 +1,4 @@
-"""A road that loses, doubles and delays datagrams costs resolution, and never a byte."""
+"""A network that loses, doubles and delays datagrams costs resolution, and never a byte."""
 
 import functools
 import operator
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from support.pages import Page, wait_until
 from support.processes import Exporter, Launcher
-from support.relays import Relay, Truth, truth
+from support.relays import Counts, Relay, expected_counts
 from support.senders import CORES, DEVICES, STEADY_RATES, Sender, steady
 
 COUNTERS = ("received", "lost", "duplicate", "reordered")
@@ -22,17 +22,17 @@ TOTALS = {
 }
 
 
-def counts(page: Page, instance: str) -> Truth | None:
+def counts(page: Page, instance: str) -> Counts | None:
     """Return what the exporter counts of a host's datagrams, None before the first."""
     values = [
         page.value(f"pombo_host_datagrams_{name}_total", instance=instance) for name in COUNTERS
     ]
     known = [int(value) for value in values if value is not None]
-    return Truth(*known) if known else None
+    return Counts(*known) if known else None
 
 
 @contextmanager
-def bad_road(exporter: Exporter, seed: int) -> Iterator[Relay]:
+def lossy_network(exporter: Exporter, seed: int) -> Iterator[Relay]:
     relay = Relay(exporter.port, seed)
     relay.start()
     try:
@@ -46,8 +46,8 @@ def assert_nothing_else_was_lost(exporter: Exporter, delivered: list[int]) -> No
     assert exporter.counted("pombo_exporter_datagrams_received_total") == len(delivered)
 
 
-def assert_it_was_bad_enough(relay: Relay) -> None:
-    sent, seen = len(relay.entered), truth(relay.delivered)
+def assert_it_was_lossy_enough(relay: Relay) -> None:
+    sent, seen = len(relay.entered), expected_counts(relay.delivered)
     assert relay.entered[0] not in relay.delivered
     assert seen.lost > 0.1 * sent
     assert seen.duplicate > 0.01 * sent
@@ -60,8 +60,8 @@ def test_every_rate_and_total_is_true_and_every_loss_is_counted(start: Launcher,
     exporter = start.exporter()
     before: Page | None = None
     with Sender("far away", exporter.port, interval=interval) as sender:
-        with bad_road(exporter, seed) as relay:
-            sender.turn_to(relay.port)
+        with lossy_network(exporter, seed) as relay:
+            sender.send_to(relay.port)
             for moment in range(1, reports + 1):
                 sent = sender.report(moment, *steady(moment))
                 wait_until(
@@ -74,13 +74,13 @@ def test_every_rate_and_total_is_true_and_every_loss_is_counted(start: Launcher,
                 assert_rates_are_true_and_no_total_fell(page, before)
                 before = page
         delivered = list(relay.delivered)
-        assert_it_was_bad_enough(relay)
+        assert_it_was_lossy_enough(relay)
 
         # The last report arrives whole, so that the totals of that moment can be compared.
-        sender.turn_to(exporter.port)
+        sender.send_to(exporter.port)
         last = reports + 1
         delivered += sender.report(last, *steady(last))
-        expected = truth(delivered)
+        expected = expected_counts(delivered)
         page = wait_until(
             exporter.page,
             lambda page: counts(page, "far away") == expected,
@@ -121,7 +121,7 @@ def assert_totals_are_true(page: Page, moment: float) -> None:
 
 def test_losses_of_a_real_agent_are_counted_as_they_were(start: Launcher) -> None:
     exporter = start.exporter()
-    with bad_road(exporter, seed=22) as relay:
+    with lossy_network(exporter, seed=22) as relay:
         agent = start.agent("real", f"127.0.0.1:{relay.port}", interval="100ms")
         wait_until(
             lambda: relay.entered, lambda entered: len(entered) >= 600, "600 datagrams", within=60
@@ -129,8 +129,8 @@ def test_losses_of_a_real_agent_are_counted_as_they_were(start: Launcher) -> Non
         page = exporter.page()
         assert "host_memory_total_bytes" in page.measured("real")
         agent.kill()
-    assert_it_was_bad_enough(relay)
-    expected = truth(relay.delivered)
+    assert_it_was_lossy_enough(relay)
+    expected = expected_counts(relay.delivered)
     wait_until(
         exporter.page,
         lambda page: counts(page, "real") == expected,
