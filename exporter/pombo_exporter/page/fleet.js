@@ -104,7 +104,7 @@ export class Fleet {
     host.row = row;
     host.changes += 1;
     if (row.history) host.history = History.from(row.history);
-    else host.history.add(row, now);
+    host.history.add(row, now); // the server's history may lag by a step
     row.history = null;
     if (before !== row.state) {
       if (before) this.counts[before] -= 1;

@@ -2,6 +2,7 @@
 
 import { chart, History, plot } from "./curves.js";
 import { fill, fillTable, make, meter, say, showShare, showState, stateMark } from "./dom.js";
+import { FamilyList } from "./families.js";
 import { lostRatio } from "./fleet.js";
 import { showPairs } from "./status.js";
 import { listen, ServerClock } from "./stream.js";
@@ -31,14 +32,24 @@ document.title = `${human.named(name)} · Pombo`;
 const path = encodeURIComponent(name);
 part("to-metrics").href = `/hosts/${path}/metrics`;
 part("to-api").href = `/api/v1/hosts/${path}`;
+const families = new FamilyList(part("families"), `/api/v1/hosts/${path}/families`);
 part("state").append(stateMark());
 part("state").hidden = true;
 
-function take(said) {
+function takeSnapshot(said) {
+  take(said, said.host);
+}
+
+function takeDelta(said) {
+  take(said, { ...host, ...said.host });
+}
+
+function take(said, detail) {
   clock.set(said.now_timestamp_seconds);
   const before = host?.state;
-  host = said.host;
+  host = detail;
   history = History.from(said.history);
+  history.add(host, said.now_timestamp_seconds); // the server's history may lag by a step
   if (before !== host.state) say(part("news"), `${human.named(name)} is ${host.state}.`);
   part("unknown").hidden = true;
   part("all").classList.remove("is-gone");
@@ -70,7 +81,7 @@ function show() {
   showTiles();
   showAbout();
   showDevices();
-  showFamilies();
+  families.update(`${host.last_seen_timestamp_seconds} ${host.state}`);
 }
 
 function showTiles() {
@@ -189,63 +200,24 @@ function makeFilesystem() {
   return make("tr", "", mount, ...numbers, full, make("td"));
 }
 
-function showFamilies() {
-  if (!host) return;
-  const wanted = filter.value.toLowerCase();
-  const found = host.families.filter(
-    (family) => !wanted || `${family.name} ${family.help}`.toLowerCase().includes(wanted),
-  );
-  const all = human.number(host.families.length);
-  const count = found.length === host.families.length ? all : `${human.number(found.length)} of ${all}`;
-  say(part("families-count"), `${count} families`);
-  fill(part("families"), found, makeFamily, showFamily);
-}
-
-function makeFamily() {
-  const head = make("summary", "", make("code"), make("span", "value"), make("span", "help"));
-  const details = make("details", "", head, make("ul"));
-  details.addEventListener("toggle", () => details.open && showSamples(details));
-  return details;
-}
-
-function showFamily(details, family) {
-  if (details.family?.name !== family.name) details.open = false;
-  details.family = family;
-  const [code, value, help] = details.firstChild.children;
-  say(code, human.printable(family.name));
-  const { samples } = family;
-  const single = samples.length === 1;
-  say(value, single ? human.measured(family.name, samples[0].value) : `${samples.length} values`);
-  say(help, human.printable(family.help));
-  if (details.open) showSamples(details);
-}
-
-/** Shows the samples of a family that is open. */
-function showSamples({ family, lastChild: list }) {
-  fill(list, family.samples, () => make("li", "", make("bdi"), make("span", "value")), (item, sample) => {
-    const labels = Object.entries(sample.labels).map(([key, value]) => `${key}="${value}"`);
-    say(item.firstChild, human.printable(labels.join(", ")) || "value");
-    say(item.lastChild, human.measured(family.name, sample.value));
-  });
-}
-
-filter.addEventListener("input", showFamilies);
+filter.addEventListener("input", () => families.show());
 filter.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (!filter.value) filter.blur();
   filter.value = "";
-  showFamilies();
+  families.show();
 });
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof Element && event.target.matches("input, select");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.altKey && !event.metaKey) {
     event.preventDefault();
+    part("families").open = true;
     filter.focus();
   }
 });
 setInterval(showAbout, 1000);
 
-listen(`/live?host=${path}`, { host: take, gone }, (there) => {
+listen(`/live?host=${path}`, { snapshot: takeSnapshot, delta: takeDelta, gone }, (there) => {
   const away = part("away");
   document.body.classList.toggle("is-away", !there);
   away.hidden = there;

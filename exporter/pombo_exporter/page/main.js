@@ -35,10 +35,10 @@ const news = new Map(); // host's name → state, since the last announcement
 
 // --- what the server says ---
 
-function takeAll(said) {
+function takeSnapshot(said) {
   clock.set(said.now_timestamp_seconds);
   const names = new Set(said.hosts.map((row) => row.name));
-  queue = queue.slice(taken);
+  queue = [];
   taken = 0;
   for (const row of said.hosts) queue.push(() => takeRow(row, said.now_timestamp_seconds));
   queue.push(() => {
@@ -50,7 +50,7 @@ function takeAll(said) {
   takeStatus(said.status);
 }
 
-function takeSome(said) {
+function takeDelta(said) {
   clock.set(said.now_timestamp_seconds);
   for (const row of said.hosts) queue.push(() => takeRow(row, said.now_timestamp_seconds));
   for (const name of said.gone) queue.push(() => drop(name));
@@ -259,7 +259,7 @@ setInterval(announce, SAY_EVERY);
 
 showNumbers();
 readAddress();
-listen("/live", { all: takeAll, some: takeSome }, (there) => {
+listen("/live", { snapshot: takeSnapshot, delta: takeDelta }, (there) => {
   awaySince = there ? null : performance.now();
   showAway();
 });
