@@ -64,6 +64,19 @@ export function fillTable(body, rows, classes = []) {
   );
 }
 
+/** Pairs of a fact and its value, as a list of definitions. */
+export function showPairs(list, pairs) {
+  fill(
+    list,
+    pairs,
+    () => make("div", "", make("dt"), make("dd")),
+    (row, [title, text]) => {
+      say(row.firstChild, title);
+      say(row.lastChild, text);
+    },
+  );
+}
+
 const SHAPES = { live: "state live", late: "state late", down: "state down" };
 
 /** The mark and the word for a state. */

@@ -1,6 +1,6 @@
 // Every host that the page knows, their order and who of them is wanted. Knows nothing of the page.
 
-import { History } from "./curves.js";
+import { History } from "./history.js";
 
 const RANKS = { down: 0, late: 1, live: 2 };
 

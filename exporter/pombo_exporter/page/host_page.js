@@ -1,17 +1,17 @@
 // The page of one host: all its values in words and units, with their curves.
 
-import { chart, History, plot } from "./curves.js";
-import { fill, fillTable, make, meter, say, showShare, showState, stateMark } from "./dom.js";
+import { chart, plot } from "./curves.js";
+import { fill, fillTable, make, meter, say, showPairs, showShare, showState, stateMark } from "./dom.js";
+import { listen, ServerClock } from "./events.js";
 import { FamilyList } from "./families.js";
 import { lostRatio } from "./fleet.js";
-import { showPairs } from "./status.js";
-import { listen, ServerClock } from "./stream.js";
+import { History } from "./history.js";
 import * as human from "./human.js";
+import { connectFilter, showConnection } from "./shell.js";
 
 const part = (id) => document.getElementById(id);
 const name = new URL(location).searchParams.get("name") ?? "";
 const clock = new ServerClock();
-const filter = part("filter");
 const TILES = [
   { title: "CPU", measures: [0], most: () => 1, scale: () => "100 %" },
   { title: "Memory", measures: [1], most: () => 1, scale: () => "100 %" },
@@ -200,27 +200,8 @@ function makeFilesystem() {
   return make("tr", "", mount, ...numbers, full, make("td"));
 }
 
-filter.addEventListener("input", () => families.show());
-filter.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  if (!filter.value) filter.blur();
-  filter.value = "";
-  families.show();
-});
-document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof Element && event.target.matches("input, select");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.altKey && !event.metaKey) {
-    event.preventDefault();
-    part("families").open = true;
-    filter.focus();
-  }
-});
+connectFilter(part("filter"), () => families.show(), () => (part("families").open = true));
 setInterval(showAbout, 1000);
-
-listen(`/live?host=${path}`, { snapshot: takeSnapshot, delta: takeDelta, gone }, (there) => {
-  const away = part("away");
-  document.body.classList.toggle("is-away", !there);
-  away.hidden = there;
-  const seen = host ? " Below is what was seen last." : "";
-  if (!there) say(away, `The exporter does not answer.${seen} This page goes on trying.`);
-});
+listen(`/live?host=${path}`, { snapshot: takeSnapshot, delta: takeDelta, gone }, (there) =>
+  showConnection(there, host !== null),
+);

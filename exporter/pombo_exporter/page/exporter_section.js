@@ -1,6 +1,6 @@
 // The exporter itself: its limits and how full they are, and what it refused and why.
 
-import { fill, fillTable, make, meter, say, showShare } from "./dom.js";
+import { fill, fillTable, make, meter, say, showPairs, showShare } from "./dom.js";
 import * as human from "./human.js";
 
 const LIMITS = {
@@ -17,19 +17,6 @@ export function showStatus(status, now) {
   showFacts(status, now);
   showLimits(status.limits);
   showRefusals(status, now);
-}
-
-/** Pairs of a fact and its value, as a list of definitions. */
-export function showPairs(list, pairs) {
-  fill(
-    list,
-    pairs,
-    () => make("div", "", make("dt"), make("dd")),
-    (row, [title, text]) => {
-      say(row.firstChild, title);
-      say(row.lastChild, text);
-    },
-  );
 }
 
 function showFacts(status, now) {

@@ -1,11 +1,12 @@
 // The page of all hosts: takes the server's events, a slice of a frame at a time, and shows them.
 
 import { fill, make, mark, say } from "./dom.js";
+import { listen, ServerClock } from "./events.js";
+import { showStatus, total } from "./exporter_section.js";
 import { Fleet, ORDERS } from "./fleet.js";
-import { showStatus, total } from "./status.js";
-import { listen, ServerClock } from "./stream.js";
-import { Table } from "./table.js";
+import { Table } from "./host_table.js";
 import * as human from "./human.js";
+import { connectFilter, showConnection } from "./shell.js";
 
 const SLICE = 4; // ms of a frame for taking rows in
 const ARRANGE_EVERY = 1000; // ms; rows that jump about cannot be read
@@ -30,7 +31,6 @@ let frame = 0;
 let arranged = -Infinity;
 let pressing = true; // arrange at once: the user asked, or all is new
 let loaded = false;
-let awaySince = null;
 const news = new Map(); // host's name → state, since the last announcement
 
 // --- what the server says ---
@@ -152,15 +152,6 @@ function showSub() {
   say(part("sub"), parts.join(" · "));
 }
 
-function showAway() {
-  const away = part("away");
-  document.body.classList.toggle("is-away", awaySince !== null);
-  away.hidden = awaySince === null;
-  if (awaySince === null) return;
-  const seen = loaded ? " Below is what was seen last." : "";
-  say(away, `The exporter does not answer.${seen} This page goes on trying.`);
-}
-
 /** Tells a screen reader which hosts changed their state. */
 function announce() {
   if (!news.size) return;
@@ -212,15 +203,11 @@ function readAddress() {
   });
 }
 
-filter.addEventListener("input", () => want({ wanted: filter.value }));
+connectFilter(filter, (text) => want({ wanted: text }));
 filter.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    if (filter.value) want({ wanted: "" });
-    else filter.blur();
-  } else if (event.key === "ArrowDown" || event.key === "Enter") {
-    event.preventDefault();
-    table.enter();
-  }
+  if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+  event.preventDefault();
+  table.enter();
 });
 chooser.addEventListener("change", () => want({ order: chooser.value, reversed: false }));
 for (const button of stateButtons) {
@@ -231,14 +218,6 @@ for (const button of stateButtons) {
 }
 part("table").addEventListener("keydown", (event) => {
   if (event.target === part("table")) table.resume(event);
-});
-document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof Element && event.target.matches("input, select");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.altKey && !event.metaKey) {
-    event.preventDefault();
-    filter.select();
-    filter.focus();
-  }
 });
 addEventListener("scroll", wake, { passive: true });
 addEventListener("resize", () => {
@@ -252,14 +231,12 @@ setInterval(() => {
   table.tick(clock.now());
   if (status) showStatus(status, clock.now());
   showSub();
-  showAway();
   if (fleet.stale) wake();
 }, 1000);
 setInterval(announce, SAY_EVERY);
 
 showNumbers();
 readAddress();
-listen("/live", { snapshot: takeSnapshot, delta: takeDelta }, (there) => {
-  awaySince = there ? null : performance.now();
-  showAway();
-});
+listen("/live", { snapshot: takeSnapshot, delta: takeDelta }, (there) =>
+  showConnection(there, status !== null),
+);
