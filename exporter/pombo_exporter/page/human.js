@@ -6,17 +6,7 @@ export const UNKNOWN = "-";
 const SIZES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 const SPANS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
-/** A number with so many decimals; a tie goes to the even digit, as in Python. */
-function fixed(value, digits) {
-  const amount = Math.abs(value);
-  if (amount >= 1e21) return BigInt(value).toString() + (digits ? "." + "0".repeat(digits) : "");
-  const sign = value < 0 ? "-" : "";
-  if ((amount * 2 ** (digits + 1)) % 2 !== 1) return sign + amount.toFixed(digits);
-  const whole = Math.floor(amount);
-  if (!digits) return `${sign}${whole % 2 ? whole + 1 : whole}`;
-  const lower = Math.floor((amount - whole) * 10 ** digits);
-  return `${sign}${whole}.${String(lower % 2 ? lower + 1 : lower).padStart(digits, "0")}`;
-}
+const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
 
 /** Bytes with three digits or so: `1.5 GiB`. */
 export function size(count) {
@@ -27,7 +17,7 @@ export function size(count) {
     amount /= 1024;
     unit += 1;
   }
-  return `${fixed(amount, unit === 0 || Math.abs(amount) >= 99.95 ? 0 : 1)} ${SIZES[unit]}`;
+  return `${amount.toFixed(unit === 0 || Math.abs(amount) >= 99.95 ? 0 : 1)} ${SIZES[unit]}`;
 }
 
 /** Bytes a second: `12 KiB/s`. */
@@ -38,7 +28,7 @@ export function speed(perSecond) {
 /** A share as per cent: `25 %`; what is a little more than nothing is not 0. */
 export function ratio(share) {
   if (share == null) return UNKNOWN;
-  return `${fixed(100 * share, share >= 0.0995 || !share ? 0 : 1)} %`;
+  return `${(100 * share).toFixed(share >= 0.0995 || !share ? 0 : 1)} %`;
 }
 
 /** A time in its two greatest units: `3 d 4 h`, `12 s`, `250 ms`. */
@@ -47,16 +37,16 @@ export function span(seconds) {
   const sign = seconds < 0 ? "-" : "";
   let left = Math.abs(seconds);
   if (!left) return "0 s";
-  if (left < 0.0009995) return `${sign}${fixed(left * 1e6, 0)} µs`;
-  if (left < 0.9995) return `${sign}${fixed(left * 1000, 0)} ms`;
-  if (left < 9.95) return `${sign}${fixed(left, 1).replace(/\.0$/, "")} s`;
-  left = Number(fixed(left, 0));
+  if (left < 0.0009995) return `${sign}${(left * 1e6).toFixed()} µs`;
+  if (left < 0.9995) return `${sign}${(left * 1000).toFixed()} ms`;
+  if (left < 9.95) return `${sign}${left.toFixed(1).replace(/\.0$/, "")} s`;
+  left = Math.round(left);
   const at = SPANS.findIndex(([, length]) => left >= length);
   const said = [];
   for (const [unit, length] of SPANS.slice(at, at + 2)) {
     const count = Math.floor(left / length);
     left %= length;
-    if (count || !said.length) said.push(`${fixed(count, 0)} ${unit}`);
+    if (count || !said.length) said.push(`${count} ${unit}`);
   }
   return sign + said.join(" ");
 }
@@ -69,9 +59,7 @@ export function age(seconds) {
 /** A number without an exponent or needless digits. */
 export function number(value) {
   if (value == null) return UNKNOWN;
-  const [whole, decimals] = fixed(value, 3).split(".");
-  const kept = decimals.replace(/0+$/, "");
-  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (kept ? `.${kept}` : "");
+  return GROUPED.format(value.toFixed(3)); // as text, so that no digit of a large number is lost
 }
 
 /** A moment, by the clock and the calendar of whoever looks. */
