@@ -120,7 +120,7 @@ def test_a_host_arrives_goes_late_and_down_and_returns(start: Launcher, opened: 
     expect(page.get_by_role("button", name="1 late")).to_be_visible()
     expect(state).to_have_text("down")
     expect(page).to_have_title("1 in trouble · Pombo")
-    expect(page.locator("#news")).to_have_text("wanderer is down.")
+    expect(page.locator("#announcements")).to_have_text("wanderer is down.")
     expect(cell(page, "wanderer", "curved")).to_have_text(human.UNKNOWN)
     start.agent("wanderer", exporter, interval="2s")
     expect(state).to_have_text("live")
@@ -156,7 +156,7 @@ def test_the_page_says_that_the_exporter_is_gone_and_recovers_when_it_is_back(
     for page in (tab.page, detail.page):
         expect(page.get_by_role("alert")).to_be_hidden()
     expect(row(tab.page, "steady").locator(".state")).to_have_text("live")
-    expect(detail.page.locator("#unknown")).to_be_hidden()
+    expect(detail.page.locator("#missing")).to_be_hidden()
     assert agent.runs
     heard = tab.complaints + detail.complaints
     assert all("net::ERR_" in complaint for complaint in heard), heard  # of connections alone
@@ -240,7 +240,7 @@ def test_the_page_of_a_hostile_host_shows_its_name_and_runs_nothing(
     name = HOSTILE[number]
     page = opened(home(hostile)).page
     page.locator(f"#rows a[href='/host?name={_encoded(name)}']").click()
-    expect(page.locator("#all")).to_be_visible()
+    expect(page.locator("#detail")).to_be_visible()
     said = page.locator("#name").text_content()
     assert said == (human.printable(name) if name.strip() else f"“{name}”")
     assert page.evaluate(_ELEMENTS) == 0
@@ -341,7 +341,7 @@ def test_the_filter_finds_what_the_terminal_finds_and_is_in_the_address(
     again = opened(page.url).page
     expect(again.locator("#rows tr")).to_have_count(len(names))
     if not names:
-        expect(again.locator("#empty")).to_contain_text("No host has this")
+        expect(again.locator("#empty")).to_contain_text("No host matches the filter.")
 
 
 def test_only_the_hosts_of_one_state_are_shown_on_demand(mixed: Exporter, opened: Open) -> None:
@@ -504,7 +504,7 @@ def test_the_page_of_a_host_says_all_that_the_api_says(start: Launcher, opened: 
             ["room_temperature_celsius", "21.5 °C"],
             ["tank_bytes", "2.0 KiB"],
         ]
-        expect(page.locator("#about")).to_contain_text("Linux 6.1 x86_64")
+        expect(page.locator("#facts")).to_contain_text("Linux 6.1 x86_64")
         expect(page.locator("#tiles")).to_contain_text("2.0 GiB of 8.0 GiB available")
 
 
@@ -624,10 +624,10 @@ def test_a_host_that_is_not_known_yet_is_shown_once_it_reports(
 ) -> None:
     exporter = start.exporter()
     page = opened(host_url(exporter, "later")).page
-    expect(page.locator("#unknown")).to_contain_text("knows no host of this name")
+    expect(page.locator("#missing")).to_contain_text("has no host of this name")
     start.agent("later", exporter)
     expect(page.locator("#state")).to_have_text("live")
-    expect(page.locator("#unknown")).to_be_hidden()
+    expect(page.locator("#missing")).to_be_hidden()
 
 
 def test_refusals_and_limits_are_told_newest_first(start: Launcher, opened: Open) -> None:
@@ -673,7 +673,7 @@ def test_axe_finds_no_fault_with_any_page(
     for url in (home(mixed), host_url(mixed, "host-00"), home(hostile), home(mixed, "?q=none")):
         page = opened(url, **settings).page
         expect(
-            page.locator("#rows tr, #all:not([hidden]), #empty:not([hidden])").first
+            page.locator("#rows tr, #detail:not([hidden]), #empty:not([hidden])").first
         ).to_be_visible()
         families = page.get_by_role("heading", name="All metric families")
         if families.count():
@@ -685,7 +685,7 @@ def test_axe_finds_no_fault_with_any_page(
 @pytest.mark.parametrize("path", ["/", "/host?name=host-00"])
 def test_a_phone_has_nothing_to_scroll_sideways(mixed: Exporter, opened: Open, path: str) -> None:
     page = opened(f"http://{mixed.target}{path}", viewport=PHONE).page
-    expect(page.locator("#rows tr, #all:not([hidden])").first).to_be_visible()
+    expect(page.locator("#rows tr, #detail:not([hidden])").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     name = page.locator("#rows .name a, #name").first
     box = name.bounding_box()

@@ -1,60 +1,61 @@
-// The curves of a host's last minutes, as SVG.
+// Curves of a history, as SVG.
 
-import { draw, mark } from "./dom.js";
+import { createSvg, setAttribute } from "./dom.js";
 import { POINTS } from "./history.js";
 
-/** A drawing for the curves of so many measures, `width` by `height` units. */
-export function chart(lines, width, height) {
-  const picture = draw("svg", {
+/** Creates a chart for some curves; `width` and `height` are in units of the drawing. */
+export function createChart(curves, width, height) {
+  const chart = createSvg("svg", {
     class: "curve",
     viewBox: `0 0 ${width} ${height}`,
     preserveAspectRatio: "none",
     "aria-hidden": "true",
     focusable: "false",
   });
-  for (let line = 0; line < lines; line += 1) {
-    picture.append(draw("path", { class: `area line-${line}` }));
-    picture.append(draw("path", { class: `line line-${line}`, "vector-effect": "non-scaling-stroke" }));
+  for (let curve = 0; curve < curves; curve += 1) {
+    chart.append(createSvg("path", { class: `area line-${curve}` }));
+    chart.append(createSvg("path", { class: `line line-${curve}`, "vector-effect": "non-scaling-stroke" }));
   }
-  return picture;
+  return chart;
 }
 
-/** Draws measures of a history, by their places, up to the value `most`. */
-export function plot(picture, history, measures, most) {
-  const { width, height } = picture.viewBox.baseVal;
-  measures.forEach((which, line) => {
-    const [under, along] = paths(history.values[which], history.length, most, width, height);
-    mark(picture.children[2 * line], "d", under);
-    mark(picture.children[2 * line + 1], "d", along);
+/** Draws fields of a history, a curve each; the chart's height stands for `max`. */
+export function drawCurves(chart, history, fields, max) {
+  const { width, height } = chart.viewBox.baseVal;
+  fields.forEach((field, curve) => {
+    const { area, line } = paths(history.values[field], history.length, max, width, height);
+    setAttribute(chart.children[2 * curve], "d", area);
+    setAttribute(chart.children[2 * curve + 1], "d", line);
   });
 }
 
-function paths(points, length, most, width, height) {
+/** Returns the path of the curve and of the area below it; the newest point is at the right. */
+function paths(points, length, max, width, height) {
   const step = width / (POINTS - 1);
-  const inset = 1; // so that a line at the edge is drawn in full
-  let under = "";
-  let along = "";
-  let from = -1;
+  const inset = 1; // so that a line at the edge is not cut
+  let area = "";
+  let line = "";
+  let start = -1; // of the current run of known points
   for (let index = 0; index <= length; index += 1) {
-    const known = index < length && points[index] === points[index];
+    const known = index < length && !Number.isNaN(points[index]);
     const x = (width - (length - 1 - index) * step).toFixed(1);
     if (known) {
-      const share = Math.min(1, Math.max(0, points[index] / most));
-      const y = (height - inset - share * (height - 2 * inset)).toFixed(1);
-      if (from < 0) {
-        from = index;
-        along += `M${x} ${y}`;
-        under += `M${x} ${height}L${x} ${y}`;
+      const ratio = Math.min(1, Math.max(0, points[index] / max));
+      const y = (height - inset - ratio * (height - 2 * inset)).toFixed(1);
+      if (start < 0) {
+        start = index;
+        line += `M${x} ${y}`;
+        area += `M${x} ${height}L${x} ${y}`;
       } else {
-        along += `L${x} ${y}`;
-        under += `L${x} ${y}`;
+        line += `L${x} ${y}`;
+        area += `L${x} ${y}`;
       }
-    } else if (from >= 0) {
+    } else if (start >= 0) {
       const last = (width - (length - index) * step).toFixed(1);
-      if (index - from === 1) along += "h0.01"; // a point by itself shows as a dot
-      under += `L${last} ${height}Z`;
-      from = -1;
+      if (index - start === 1) line += "h0.01"; // a single point is drawn as a dot
+      area += `L${last} ${height}Z`;
+      start = -1;
     }
   }
-  return [under, along];
+  return { area, line };
 }

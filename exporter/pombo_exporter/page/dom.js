@@ -1,110 +1,111 @@
-// Elements made and changed by text and classes alone: whatever comes from a host stays text.
+// Creates and updates elements. Text from hosts is set as text only, never as HTML. Every update
+// first compares, so that an unchanged value costs no layout.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A new element, with a class and a text or children if given. */
-export function make(tag, className = "", ...children) {
+export const byId = (id) => document.getElementById(id);
+
+/** Creates an element with a class, texts and children. */
+export function create(tag, className = "", ...children) {
   const element = document.createElement(tag);
   if (className) element.className = className;
   element.append(...children);
   return element;
 }
 
-/** A new SVG element with these attributes. */
-export function draw(tag, attributes = {}, ...children) {
+/** Creates an SVG element with these attributes. */
+export function createSvg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
 }
 
-/** Makes an element that holds one text say another, if it does not say it already. */
-export function say(element, text) {
-  const held = element.firstChild;
-  if (held === null) {
+/** Sets the text of an element that has no other content. */
+export function setText(element, text) {
+  const node = element.firstChild;
+  if (node === null) {
     if (text) element.append(text);
-  } else if (held.data !== text) {
-    held.data = text;
+  } else if (node.data !== text) {
+    node.data = text;
   }
 }
 
-/** Sets an attribute, if it is not so already. */
-export function mark(element, name, value) {
+export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-/** Makes `parent` hold one child an item: `create` makes a child, `update(child, item)` fills it. */
-export function fill(parent, items, create, update) {
+/** Gives `parent` one child per item: `createChild()` adds one, `update(child, item)` fills it. */
+export function syncChildren(parent, items, createChild, update) {
   while (parent.childElementCount > items.length) parent.lastElementChild.remove();
   const children = parent.children;
   items.forEach((item, index) => {
-    const child = children[index] ?? parent.appendChild(create());
+    const child = children[index] ?? parent.appendChild(createChild());
     update(child, item);
   });
 }
 
-/** Makes a table's body hold these rows of texts; the first of each row is its head. */
-export function fillTable(body, rows, classes = []) {
-  fill(
+/** Gives a table's body one row per array of texts; the first cell of a row is its header. */
+export function syncRows(body, rows, classNames = []) {
+  syncChildren(
     body,
     rows,
-    () => make("tr"),
+    () => create("tr"),
     (row, texts) =>
-      fill(
+      syncChildren(
         row,
-        texts.map((text, index) => [text, index]),
+        texts,
         () => {
-          const first = !row.childElementCount;
-          const cell = make(first ? "th" : "td", classes[row.childElementCount] ?? "");
-          if (first) cell.scope = "row";
+          const index = row.childElementCount;
+          const cell = create(index ? "td" : "th", classNames[index] ?? "");
+          if (!index) cell.scope = "row";
           return cell;
         },
-        (cell, [text]) => say(cell, text),
+        setText,
       ),
   );
 }
 
-/** Pairs of a fact and its value, as a list of definitions. */
+/** Shows pairs of a term and its value in a <dl>. */
 export function showPairs(list, pairs) {
-  fill(
+  syncChildren(
     list,
     pairs,
-    () => make("div", "", make("dt"), make("dd")),
-    (row, [title, text]) => {
-      say(row.firstChild, title);
-      say(row.lastChild, text);
+    () => create("div", "", create("dt"), create("dd")),
+    (row, [term, value]) => {
+      setText(row.firstChild, term);
+      setText(row.lastChild, value);
     },
   );
 }
 
-const SHAPES = { live: "state live", late: "state late", down: "state down" };
+const STATE_CLASSES = { live: "state live", late: "state late", down: "state down" };
 
-/** The mark and the word for a state. */
-export function stateMark() {
-  const shape = make("span", "shape");
+/** Creates a badge for a host's state. It has a word and a shape: colour alone is not enough. */
+export function createStateBadge() {
+  const shape = create("span", "shape");
   shape.setAttribute("aria-hidden", "true");
-  return make("span", "state", shape, make("span", "word"));
+  return create("span", "state", shape, create("span", "word"));
 }
 
-/** Makes a mark say a state, by text, colour and shape. */
-export function showState(element, state) {
-  const wanted = SHAPES[state] ?? "state";
-  if (element.className !== wanted) element.className = wanted;
-  say(element.lastElementChild, state);
+export function showState(badge, state) {
+  const className = STATE_CLASSES[state] ?? "state";
+  if (badge.className !== className) badge.className = className;
+  setText(badge.lastElementChild, state);
 }
 
-/** A bar for a share of a whole. */
-export function meter() {
-  const bar = make("span", "meter", make("span"));
-  bar.setAttribute("aria-hidden", "true");
-  return bar;
+/** Creates a bar for a ratio. */
+export function createMeter() {
+  const meter = create("span", "meter", create("span"));
+  meter.setAttribute("aria-hidden", "true");
+  return meter;
 }
 
-/** Fills a bar; nothing is known when `share` is null. */
-export function showShare(bar, share) {
-  const level = share == null ? "unknown" : share >= 0.95 ? "full" : share >= 0.85 ? "high" : "low";
-  mark(bar, "data-level", level);
-  const filled = `${Math.round(Math.min(1, Math.max(0, share ?? 0)) * 1000) / 10}%`;
-  const inner = bar.firstElementChild;
-  if (inner.style.width !== filled) inner.style.width = filled;
+/** Shows a ratio from 0 to 1 in a meter; null when it is not known. */
+export function showRatio(meter, ratio) {
+  const level = ratio == null ? "unknown" : ratio >= 0.95 ? "full" : ratio >= 0.85 ? "high" : "low";
+  setAttribute(meter, "data-level", level);
+  const width = `${Math.round(Math.min(1, Math.max(0, ratio ?? 0)) * 1000) / 10}%`;
+  const bar = meter.firstElementChild;
+  if (bar.style.width !== width) bar.style.width = width;
 }

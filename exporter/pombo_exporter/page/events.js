@@ -1,74 +1,78 @@
-// The server's events, for as long as the page is open; opened again when they stop.
+// The exporter's server-sent events, with reconnection.
 
-const AGAIN_AFTER = 2000; // ms
-const SILENT_AFTER = 45000; // ms; a road that died without a word
-const HIDDEN_AFTER = 60000; // ms; a browser opens few connections to a server, so let others have it
+const RETRY_AFTER = 2000; // ms
+const SILENT_AFTER = 45000; // ms; the connection may be dead without an error
+const CHECK_INTERVAL = 5000; // ms
+const HIDDEN_CLOSE_AFTER = 60000; // ms; browsers allow few connections per server, other tabs need them
 
-/** Opens `url` and calls `handlers[event](data)`; `changed(there)` when the server goes or comes. */
-export function listen(url, handlers, changed) {
+/**
+ * Opens `url` and calls `handlers[event](data)` for each event. Calls
+ * `onConnection(connected)` when the connection is lost or established.
+ */
+export function listen(url, handlers, onConnection) {
   let source = null;
-  let timer = 0;
-  let hiding = 0;
-  let heard = performance.now();
-  let there = null;
+  let retryTimer = 0;
+  let hiddenTimer = 0;
+  let lastEventAt = performance.now();
+  let connected = null;
 
-  function turn(now) {
-    if (there === now) return;
-    there = now;
-    changed(now);
+  function setConnected(value) {
+    if (connected === value) return;
+    connected = value;
+    onConnection(connected);
   }
 
   function close() {
-    clearTimeout(timer);
+    clearTimeout(retryTimer);
     source?.close();
     source = null;
   }
 
   function open() {
     close();
-    heard = performance.now();
+    lastEventAt = performance.now();
     source = new EventSource(url);
     source.addEventListener("error", () => {
-      turn(false);
-      // The browser tries again by itself, unless the answer was an error.
-      if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_AFTER);
+      setConnected(false);
+      // The browser reconnects by itself, unless the server answered with an error.
+      if (source?.readyState === EventSource.CLOSED) retryTimer = setTimeout(open, RETRY_AFTER);
     });
     for (const [name, handle] of Object.entries(handlers)) {
       source.addEventListener(name, (event) => {
-        heard = performance.now();
+        lastEventAt = performance.now();
         const data = JSON.parse(event.data);
-        turn(true);
+        setConnected(true);
         handle(data);
       });
     }
   }
 
   setInterval(() => {
-    if (source && performance.now() - heard > SILENT_AFTER) open();
-  }, 5000);
+    if (source && performance.now() - lastEventAt > SILENT_AFTER) open();
+  }, CHECK_INTERVAL);
 
   document.addEventListener("visibilitychange", () => {
-    clearTimeout(hiding);
-    if (document.hidden) hiding = setTimeout(close, HIDDEN_AFTER);
+    clearTimeout(hiddenTimer);
+    if (document.hidden) hiddenTimer = setTimeout(close, HIDDEN_CLOSE_AFTER);
     else if (!source) open();
   });
 
   open();
 }
 
-/** The exporter's time of day, which goes on between its events. */
+/** The exporter's clock, estimated from the timestamps of its events. */
 export class ServerClock {
-  #said = Date.now() / 1000;
-  #at = performance.now();
+  #timestamp = Date.now() / 1000;
+  #receivedAt = performance.now();
 
-  /** Takes what the server says that the time is. */
+  /** Sets the clock to the timestamp of an event that has just arrived, in seconds. */
   set(timestamp) {
-    this.#said = timestamp;
-    this.#at = performance.now();
+    this.#timestamp = timestamp;
+    this.#receivedAt = performance.now();
   }
 
-  /** Now, in seconds. */
+  /** Returns the exporter's time in seconds since 1970. */
   now() {
-    return this.#said + (performance.now() - this.#at) / 1000;
+    return this.#timestamp + (performance.now() - this.#receivedAt) / 1000;
   }
 }

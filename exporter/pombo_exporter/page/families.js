@@ -1,7 +1,6 @@
-// All metric families of a host. They are many, so they are requested only while somebody reads
-// them.
+// All metric families of a host. They are large, so they are requested only while they are open.
 
-import { fill, make, say } from "./dom.js";
+import { create, setText, syncChildren } from "./dom.js";
 import * as human from "./human.js";
 
 const MIN_INTERVAL = 2000; // ms between two requests
@@ -16,13 +15,13 @@ export class FamilyList {
   #list;
   #url;
   #families = null;
-  #version = null; // of the host, as of its last event
+  #version = null; // identifies the host's latest report
   #requestedVersion = null;
   #requestedAt = -Infinity;
   #requesting = false;
   #timer = 0;
 
-  /** Shows in `box` what `url` answers. */
+  /** `url` answers with the families, `box` shows them. */
   constructor(box, url) {
     this.#box = box;
     this.#url = url;
@@ -31,12 +30,12 @@ export class FamilyList {
     this.#error = box.querySelector(".error");
     this.#list = box.querySelector(".list");
     box.addEventListener("toggle", () => {
-      this.#requestedVersion = null; // opened again: do not wait for a report
+      this.#requestedVersion = null; // request at once, even without a new report
       this.#refresh();
     });
   }
 
-  /** Requests the families if they are open and `version`, a text, is not that of the last request. */
+  /** Requests the families if they are open and `version` differs from that of the last request. */
   update(version) {
     this.#version = version;
     this.#refresh();
@@ -51,8 +50,8 @@ export class FamilyList {
     );
     const all = human.number(this.#families.length);
     const some = matching.length < this.#families.length ? `${human.number(matching.length)} of ` : "";
-    say(this.#count, `${some}${all} families`);
-    fill(this.#list, matching, createFamily, showFamily);
+    setText(this.#count, `${some}${all} families`);
+    syncChildren(this.#list, matching, createFamily, showFamily);
   }
 
   #refresh() {
@@ -80,19 +79,19 @@ export class FamilyList {
     } catch (error) {
       this.#error.hidden = false;
       const shown = this.#families ? " The values below are older." : "";
-      say(this.#error, `The families could not be loaded: ${error.message}.${shown}`);
+      setText(this.#error, `The families could not be loaded: ${error.message}.${shown}`);
     }
     this.#requesting = false;
     this.show();
-    this.#refresh(); // an event may have come meanwhile
+    this.#refresh(); // a report may have arrived meanwhile
   }
 }
 
 function createFamily() {
-  const head = make(
-    "summary", "", make("code"), make("span", "type"), make("span", "value"), make("span", "help"),
+  const head = create(
+    "summary", "", create("code"), create("span", "type"), create("span", "value"), create("span", "help"),
   );
-  const details = make("details", "", head, make("ul"));
+  const details = create("details", "", head, create("ul"));
   details.addEventListener("toggle", () => details.open && showSamples(details));
   return details;
 }
@@ -102,17 +101,17 @@ function showFamily(details, family) {
   details.family = family;
   const [code, type, value, help] = details.firstChild.children;
   const { samples } = family;
-  say(code, human.printable(family.name));
-  say(type, family.type);
-  say(value, samples.length === 1 ? human.measured(family.name, samples[0].value) : `${samples.length} samples`);
-  say(help, human.printable(family.help));
+  setText(code, human.printable(family.name));
+  setText(type, family.type);
+  setText(value, samples.length === 1 ? human.metricValue(family.name, samples[0].value) : `${samples.length} samples`);
+  setText(help, human.printable(family.help));
   if (details.open) showSamples(details);
 }
 
 function showSamples({ family, lastChild: list }) {
-  fill(list, family.samples, () => make("li", "", make("bdi"), make("span", "value")), (item, sample) => {
+  syncChildren(list, family.samples, () => create("li", "", create("bdi"), create("span", "value")), (item, sample) => {
     const labels = Object.entries(sample.labels).map(([name, value]) => `${name}="${value}"`);
-    say(item.firstChild, human.printable(labels.join(", ")) || "no labels");
-    say(item.lastChild, human.measured(family.name, sample.value));
+    setText(item.firstChild, human.printable(labels.join(", ")) || "no labels");
+    setText(item.lastChild, human.metricValue(family.name, sample.value));
   });
 }

@@ -1,24 +1,25 @@
-// Every host that the page knows, their order and who of them is wanted. Knows nothing of the page.
+// All hosts that the server has sent, and which of them are shown in which order. Uses no DOM.
 
 import { History } from "./history.js";
 
-const RANKS = { down: 0, late: 1, live: 2 };
+const STATE_RANKS = { down: 0, late: 1, live: 2 };
 
-/** The share of a host's datagrams that never arrived. */
+/** Returns the ratio of a host's datagrams that are lost. */
 export function lostRatio(row) {
   const sent = row.datagrams_lost + row.datagrams_received;
   return sent ? row.datagrams_lost / sent : 0;
 }
 
-function sum(...values) {
+function sumOfKnown(...values) {
   const known = values.filter((value) => value != null);
-  return known.length ? known.reduce((whole, value) => whole + value) : null;
+  return known.length ? known.reduce((sum, value) => sum + value) : null;
 }
 
-/** What each order goes by: the greatest first; `text` goes from A to Z. */
+/** The sort keys, as of `pombo-exporter top`: `values` descend, later ones decide between equal
+ *  ones; a `text` ascends. */
 export const ORDERS = {
   trouble: {
-    values: (row) => [-RANKS[row.state], row.conflicts, lostRatio(row)],
+    values: (row) => [-STATE_RANKS[row.state], row.conflicts, lostRatio(row)],
   },
   name: { text: (row) => row.name },
   seen: { values: (row) => [-row.last_seen_timestamp_seconds] },
@@ -27,7 +28,7 @@ export const ORDERS = {
   disk: { values: (row) => [row.fullest_filesystem?.used_ratio] },
   network: {
     values: (row) => [
-      sum(row.network_receive_bytes_per_second, row.network_transmit_bytes_per_second),
+      sumOfKnown(row.network_receive_bytes_per_second, row.network_transmit_bytes_per_second),
     ],
   },
   lost: { values: (row) => [lostRatio(row)] },
@@ -37,118 +38,114 @@ export const ORDERS = {
   agent: { text: (row) => row.agent_version },
 };
 
-const compareTexts = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
+const compareTexts = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-function compare(one, other, reversed) {
-  const first = one.key;
-  const second = other.key;
-  if (typeof first === "string") {
-    const found = compareTexts(first, second);
-    if (found) return reversed ? -found : found;
+function compareHosts(hostA, hostB, reversed) {
+  const keyA = hostA.sortKey;
+  const keyB = hostB.sortKey;
+  if (typeof keyA === "string") {
+    const result = compareTexts(keyA, keyB);
+    if (result) return reversed ? -result : result;
   } else {
-    for (let at = 0; at < first.length; at += 1) {
-      const a = first[at];
-      const b = second[at];
+    for (let index = 0; index < keyA.length; index += 1) {
+      const a = keyA[index];
+      const b = keyB[index];
       if (a === b) continue;
-      if (a == null) return b == null ? 0 : 1; // whoever lacks the value comes last either way
+      if (a == null) return b == null ? 0 : 1; // unknown values are last in both directions
       if (b == null) return -1;
       return reversed ? a - b : b - a;
     }
   }
-  return compareTexts(one.row.name, other.row.name);
+  return compareTexts(hostA.row.name, hostB.row.name);
 }
 
-const sameKey = (one, other) =>
-  typeof one === "string" || !one || !other
-    ? one === other
-    : one.every((value, at) => value === other[at]);
+const equalKeys = (a, b) =>
+  typeof a === "string" || !a || !b ? a === b : a.every((value, index) => value === b[index]);
 
-/** A host: its row as it came last, its history, and what it is found by. */
+/** A host: its latest row, its history, and what it is sorted and filtered by. */
 class Host {
-  constructor() {
-    this.row = null;
-    this.history = new History();
-    this.key = null;
-    this.found = "";
-    this.changes = 0; // grows with each row, so that whoever shows it knows what is new
-  }
+  row = null;
+  history = new History();
+  labelsJson = "";
+  sortKey = null;
+  searchTexts = []; // in lower case
+  version = 0; // grows with each row, so that an unchanged host is not drawn again
 }
 
-/** The hosts, who of them is wanted, and in which order. */
+/** All hosts, and those of them that are shown. */
 export class Fleet {
-  hosts = new Map();
+  hosts = new Map(); // by name
   counts = { live: 0, late: 0, down: 0 };
   order = "trouble";
-  reversed = false; // the other way round than usual
-  wanted = "";
-  state = "";
+  reversed = false;
+  filter = "";
+  state = ""; // show only hosts in this state
   shown = [];
-  stale = true; // `shown` is to be made anew
+  needsArranging = true; // `shown` is out of date
 
-  /** Takes a host's row; returns the state that it had, undefined for a new host. */
-  take(row, now) {
+  /** Takes a host's row; returns the state it had before, undefined for a new host. */
+  update(row, timestamp) {
     let host = this.hosts.get(row.name);
-    const before = host?.row.state;
+    const oldState = host?.row.state;
     if (!host) {
       host = new Host();
       this.hosts.set(row.name, host);
-      this.stale = true;
+      this.needsArranging = true;
     }
-    const labels = JSON.stringify(row.labels);
-    if (host.labels !== labels) {
-      host.labels = labels;
+    const labelsJson = JSON.stringify(row.labels);
+    if (host.labelsJson !== labelsJson) {
+      host.labelsJson = labelsJson;
       const pairs = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`);
-      host.found = [row.name, ...pairs].map((text) => text.toLowerCase());
-      this.stale = true;
+      host.searchTexts = [row.name, ...pairs].map((text) => text.toLowerCase());
+      this.needsArranging = true;
     }
     host.row = row;
-    host.changes += 1;
+    host.version += 1;
     if (row.history) host.history = History.from(row.history);
-    host.history.add(row, now); // the server's history may lag by a step
-    row.history = null;
-    if (before !== row.state) {
-      if (before) this.counts[before] -= 1;
+    host.history.add(row, timestamp); // the server's history may lag by a step
+    row.history = null; // the copy as typed arrays is smaller
+    if (oldState !== row.state) {
+      if (oldState) this.counts[oldState] -= 1;
       this.counts[row.state] += 1;
-      this.stale = true;
+      this.needsArranging = true;
     }
-    const key = this.#key(row);
-    if (!sameKey(key, host.key)) {
-      host.key = key;
-      this.stale = true;
+    const sortKey = this.#sortKey(row);
+    if (!equalKeys(sortKey, host.sortKey)) {
+      host.sortKey = sortKey;
+      this.needsArranging = true;
     }
-    return before;
+    return oldState;
   }
 
-  /** Forgets a host. */
-  drop(name) {
+  remove(name) {
     const host = this.hosts.get(name);
     if (!host) return;
     this.counts[host.row.state] -= 1;
     this.hosts.delete(name);
-    this.stale = true;
+    this.needsArranging = true;
   }
 
-  /** Changes the order and who is wanted. */
-  want({ order = this.order, reversed = this.reversed, wanted = this.wanted, state = this.state }) {
-    Object.assign(this, { order, reversed, wanted, state });
-    for (const host of this.hosts.values()) host.key = this.#key(host.row);
-    this.stale = true;
+  /** Changes what is shown and in which order. */
+  setView({ order = this.order, reversed = this.reversed, filter = this.filter, state = this.state }) {
+    Object.assign(this, { order, reversed, filter, state });
+    for (const host of this.hosts.values()) host.sortKey = this.#sortKey(host.row);
+    this.needsArranging = true;
   }
 
-  /** Makes `shown` anew, if anything has changed that it goes by. */
+  /** Filters and sorts `shown`, if it is out of date. */
   arrange() {
-    if (!this.stale) return;
-    this.stale = false;
-    const text = this.wanted.toLowerCase();
+    if (!this.needsArranging) return;
+    this.needsArranging = false;
+    const filter = this.filter.toLowerCase();
     this.shown = [...this.hosts.values()].filter(
       (host) =>
         (!this.state || host.row.state === this.state) &&
-        (!text || host.found.some((said) => said.includes(text))),
+        (!filter || host.searchTexts.some((text) => text.includes(filter))),
     );
-    this.shown.sort((one, other) => compare(one, other, this.reversed));
+    this.shown.sort((a, b) => compareHosts(a, b, this.reversed));
   }
 
-  #key(row) {
+  #sortKey(row) {
     const { values, text } = ORDERS[this.order];
     return text ? text(row) : values(row);
   }

@@ -1,242 +1,250 @@
-// The page of all hosts: takes the server's events, a slice of a frame at a time, and shows them.
+// The page of all hosts. Rows from the server are queued and applied for a few milliseconds per
+// frame, so that a large fleet does not block the page.
 
-import { fill, make, mark, say } from "./dom.js";
+import { byId, create, setAttribute, setText, syncChildren } from "./dom.js";
 import { listen, ServerClock } from "./events.js";
-import { showStatus, total } from "./exporter_section.js";
+import { refusedTotal, showStatus } from "./exporter_section.js";
 import { Fleet, ORDERS } from "./fleet.js";
-import { Table } from "./host_table.js";
+import { HostTable } from "./host_table.js";
 import * as human from "./human.js";
 import { connectFilter, showConnection } from "./shell.js";
 
-const SLICE = 4; // ms of a frame for taking rows in
-const ARRANGE_EVERY = 1000; // ms; rows that jump about cannot be read
-const SAY_EVERY = 3000; // ms between two announcements
-const NAMED = 5; // so many hosts are announced by name
+const APPLY_BUDGET = 4; // ms per frame
+const ARRANGE_INTERVAL = 1000; // ms; rows that change places more often cannot be read
+const REFRESH_INTERVAL = 1000; // ms; ages grow without events
+const ANNOUNCE_INTERVAL = 3000; // ms
+const MAX_NAMES_ANNOUNCED = 5;
 
-const part = (id) => document.getElementById(id);
-const filter = part("filter");
-const chooser = part("order");
+const filter = byId("filter");
+const orderSelect = byId("order");
 const stateButtons = [...document.querySelectorAll("[data-state]")];
 
 const clock = new ServerClock();
 const fleet = new Fleet();
-const table = new Table(part("table"), fleet, sort);
-table.now = () => clock.now();
-part("table").tabIndex = -1;
+const table = new HostTable(byId("table"), fleet, clock, sort);
 
 let status = null;
-let queue = []; // what the server said and is not taken in yet
-let taken = 0; // so much of the queue is
-let frame = 0;
-let arranged = -Infinity;
-let pressing = true; // arrange at once: the user asked, or all is new
-let loaded = false;
-const news = new Map(); // host's name → state, since the last announcement
+let queue = []; // changes that are not applied yet, as functions
+let applied = 0; // changes at the start of the queue that are applied
+let loaded = false; // a snapshot is applied
+let frame = 0; // the requested animation frame
+let arrangedAt = -Infinity;
+let arrangeAtOnce = true;
+const stateChanges = new Map(); // host's name → state, since the last announcement
 
-// --- what the server says ---
+// --- events ---
 
-function takeSnapshot(said) {
-  clock.set(said.now_timestamp_seconds);
-  const names = new Set(said.hosts.map((row) => row.name));
+function onSnapshot(data) {
+  clock.set(data.now_timestamp_seconds);
+  const names = new Set(data.hosts.map((row) => row.name));
   queue = [];
-  taken = 0;
-  for (const row of said.hosts) queue.push(() => takeRow(row, said.now_timestamp_seconds));
+  applied = 0;
+  queueRows(data);
   queue.push(() => {
-    for (const name of fleet.hosts.keys()) if (!names.has(name)) drop(name);
+    for (const name of fleet.hosts.keys()) if (!names.has(name)) removeHost(name);
     loaded = true;
-    pressing = true;
-    fleet.stale = true;
+    arrangeAtOnce = true;
+    fleet.needsArranging = true;
   });
-  takeStatus(said.status);
+  setStatus(data.status);
+  requestFrame();
 }
 
-function takeDelta(said) {
-  clock.set(said.now_timestamp_seconds);
-  for (const row of said.hosts) queue.push(() => takeRow(row, said.now_timestamp_seconds));
-  for (const name of said.gone) queue.push(() => drop(name));
-  if (said.status) takeStatus(said.status);
-  wake();
+function onDelta(data) {
+  clock.set(data.now_timestamp_seconds);
+  queueRows(data);
+  for (const name of data.gone) queue.push(() => removeHost(name));
+  if (data.status) setStatus(data.status);
+  requestFrame();
 }
 
-function takeRow(row, now) {
-  const before = fleet.take(row, now);
-  if (!loaded || before === row.state) return;
-  news.set(row.name, before ? row.state : "new");
-  pressing = true;
+function queueRows({ hosts, now_timestamp_seconds: timestamp }) {
+  for (const row of hosts) queue.push(() => updateHost(row, timestamp));
 }
 
-function drop(name) {
-  fleet.drop(name);
-  if (loaded) news.set(name, "gone");
+function updateHost(row, timestamp) {
+  const oldState = fleet.update(row, timestamp);
+  if (!loaded || oldState === row.state) return;
+  stateChanges.set(row.name, oldState ? row.state : "new");
+  arrangeAtOnce = true;
 }
 
-function takeStatus(said) {
-  status = said;
+function removeHost(name) {
+  fleet.remove(name);
+  if (loaded) stateChanges.set(name, "gone");
+}
+
+function setStatus(newStatus) {
+  status = newStatus;
   showStatus(status, clock.now());
-  wake();
 }
 
-// --- the page ---
+// --- rendering ---
 
-function wake() {
-  frame ||= requestAnimationFrame(show);
+function requestFrame() {
+  frame ||= requestAnimationFrame(render);
 }
 
-function show(started) {
+function render(startedAt) {
   frame = 0;
-  table.look();
-  while (taken < queue.length && performance.now() - started < SLICE) {
-    queue[taken]();
-    taken += 1;
+  table.measurePosition(); // before anything is written
+  while (applied < queue.length && performance.now() - startedAt < APPLY_BUDGET) {
+    queue[applied]();
+    applied += 1;
   }
-  if (taken === queue.length) {
+  if (applied === queue.length) {
     queue = [];
-    taken = 0;
+    applied = 0;
   }
-  const waited = started - arranged >= ARRANGE_EVERY;
-  if (fleet.stale && (pressing || waited) && !(queue.length && !waited)) {
-    arranged = started;
-    pressing = false;
+  const due = startedAt - arrangedAt >= ARRANGE_INTERVAL;
+  if (fleet.needsArranging && (due || (arrangeAtOnce && !queue.length))) {
+    arrangedAt = startedAt;
+    arrangeAtOnce = false;
     fleet.arrange();
-    const hidden = part("table").hidden;
-    showNumbers();
-    if (part("table").hidden !== hidden) table.look();
+    const wasHidden = byId("table").hidden;
+    showCounts();
+    if (byId("table").hidden !== wasHidden) table.measurePosition();
   }
-  table.show(clock.now());
-  if (queue.length) wake();
+  table.show();
+  if (queue.length) requestFrame();
 }
 
-function showNumbers() {
+function showCounts() {
   const { counts } = fleet;
   for (const button of stateButtons) {
     const { state } = button.dataset;
-    if (!button.firstChild) button.append(make("span", `state ${state}`, make("span", "shape"), make("b"), " ", make("span")));
+    if (!button.firstChild) {
+      const label = create("span", `state ${state}`, create("span", "shape"), create("b"), " ", create("span"));
+      button.append(label);
+    }
     const [, count, word] = button.firstChild.children;
-    say(count, human.number(counts[state]));
-    say(word, state);
-    mark(button, "aria-pressed", String(fleet.state === state));
+    setText(count, human.number(counts[state]));
+    setText(word, state);
+    setAttribute(button, "aria-pressed", String(fleet.state === state));
   }
   const all = fleet.hosts.size;
   const shown = fleet.shown.length;
-  say(part("shown"), shown === all ? "" : `${human.number(shown)} of ${human.number(all)} hosts`);
+  setText(byId("shown"), shown === all ? "" : `${human.number(shown)} of ${human.number(all)} hosts`);
   const trouble = counts.down + counts.late;
   document.title = trouble ? `${trouble} in trouble · Pombo` : "Pombo";
   showEmpty(all, shown);
 }
 
+/** Says why the table is empty, if it is. */
 function showEmpty(all, shown) {
-  const empty = part("empty");
+  const empty = byId("empty");
   empty.hidden = shown > 0 || !loaded;
-  part("table").hidden = shown === 0;
+  byId("table").hidden = shown === 0;
   if (empty.hidden) return;
   const port = location.port || "5005";
-  const said = all
-    ? [["p", "No host has this in its name or labels."]]
+  const lines = all
+    ? [["p", "No host matches the filter."]]
     : [
         ["p", "No host has reported yet. On each host, run:"],
         ["pre", `pombo-agent --server=${location.hostname}:${port}`],
       ];
-  fill(empty, said, () => make("div"), (box, [tag, text]) => {
-    if (box.firstChild?.localName !== tag) box.replaceChildren(make(tag));
-    say(box.firstChild, text);
+  syncChildren(empty, lines, () => create("div"), (box, [tag, text]) => {
+    if (box.firstChild?.localName !== tag) box.replaceChildren(create(tag));
+    setText(box.firstChild, text);
   });
 }
 
-function showSub() {
+function showTotals() {
   if (!status) return;
-  const refused = total(status);
-  const parts = [`${human.number(fleet.hosts.size)} ${fleet.hosts.size === 1 ? "host" : "hosts"}`];
-  parts.push(`${human.number(status.datagrams_received)} datagrams`);
-  if (refused) parts.push(`${human.number(refused)} refused`);
-  if (status.kernel_drops) parts.push(`${human.number(status.kernel_drops)} dropped by the kernel`);
-  say(part("sub"), parts.join(" · "));
+  const hosts = fleet.hosts.size;
+  const texts = [
+    `${human.number(hosts)} ${hosts === 1 ? "host" : "hosts"}`,
+    `${human.number(status.datagrams_received)} datagrams`,
+  ];
+  const refused = refusedTotal(status);
+  if (refused) texts.push(`${human.number(refused)} refused`);
+  if (status.kernel_drops) texts.push(`${human.number(status.kernel_drops)} dropped by the kernel`);
+  setText(byId("totals"), texts.join(" · "));
 }
 
-/** Tells a screen reader which hosts changed their state. */
+/** Lets screen readers read out which hosts changed their state. */
 function announce() {
-  if (!news.size) return;
-  const said = [...news];
-  news.clear();
-  if (said.length <= NAMED) {
-    say(part("news"), said.map(([name, state]) => `${human.named(name)} is ${state}.`).join(" "));
+  if (!stateChanges.size) return;
+  const changes = [...stateChanges];
+  stateChanges.clear();
+  if (changes.length <= MAX_NAMES_ANNOUNCED) {
+    const texts = changes.map(([name, state]) => `${human.displayName(name)} is ${state}.`);
+    setText(byId("announcements"), texts.join(" "));
     return;
   }
   const counts = new Map();
-  for (const [, state] of said) counts.set(state, (counts.get(state) ?? 0) + 1);
-  const parts = [...counts].map(([state, count]) => `${count} hosts are ${state}`);
-  say(part("news"), `${parts.join(", ")}.`);
+  for (const [, state] of changes) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const texts = [...counts].map(([state, count]) => `${count} hosts are ${state}`);
+  setText(byId("announcements"), `${texts.join(", ")}.`);
 }
 
-// --- what the user wants ---
+// --- order and filter, which are in the page's address too ---
 
-function sort(key) {
-  want({ order: key, reversed: fleet.order === key ? !fleet.reversed : false });
+function sort(order) {
+  setView({ order, reversed: fleet.order === order ? !fleet.reversed : false });
 }
 
-function want(wishes) {
-  fleet.want(wishes);
-  pressing = true;
-  table.markOrder();
-  chooser.value = fleet.order;
-  if (chooser.value !== fleet.order) chooser.value = "trouble";
-  if (filter.value !== fleet.wanted) filter.value = fleet.wanted;
+function setView(view) {
+  fleet.setView(view);
+  arrangeAtOnce = true;
+  table.showOrder();
+  orderSelect.value = fleet.order;
+  if (orderSelect.value !== fleet.order) orderSelect.value = "trouble"; // it lacks some orders
+  if (filter.value !== fleet.filter) filter.value = fleet.filter;
   const address = new URL(location);
-  const set = (name, value) =>
+  const setParameter = (name, value) =>
     value ? address.searchParams.set(name, value) : address.searchParams.delete(name);
-  set("q", fleet.wanted);
-  set("state", fleet.state);
-  set("sort", fleet.order === "trouble" ? "" : fleet.order);
-  set("reversed", fleet.reversed ? "1" : "");
+  setParameter("q", fleet.filter);
+  setParameter("state", fleet.state);
+  setParameter("sort", fleet.order === "trouble" ? "" : fleet.order);
+  setParameter("reversed", fleet.reversed ? "1" : "");
   if (address.href !== location.href) history.replaceState(null, "", address);
-  wake();
+  requestFrame();
 }
 
 function readAddress() {
-  const asked = new URL(location).searchParams;
-  const order = asked.get("sort");
-  const state = asked.get("state");
-  want({
-    wanted: asked.get("q") ?? "",
-    order: Object.hasOwn(ORDERS, order ?? "") ? order : "trouble",
-    reversed: asked.has("reversed"),
-    state: Object.hasOwn(fleet.counts, state ?? "") ? state : "",
+  const parameters = new URL(location).searchParams;
+  const order = parameters.get("sort") ?? "";
+  const state = parameters.get("state") ?? "";
+  setView({
+    filter: parameters.get("q") ?? "",
+    order: Object.hasOwn(ORDERS, order) ? order : "trouble",
+    reversed: parameters.has("reversed"),
+    state: Object.hasOwn(fleet.counts, state) ? state : "",
   });
 }
 
-connectFilter(filter, (text) => want({ wanted: text }));
+connectFilter(filter, (text) => setView({ filter: text }));
 filter.addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown" && event.key !== "Enter") return;
   event.preventDefault();
-  table.enter();
+  table.focusFirst();
 });
-chooser.addEventListener("change", () => want({ order: chooser.value, reversed: false }));
+orderSelect.addEventListener("change", () => setView({ order: orderSelect.value, reversed: false }));
 for (const button of stateButtons) {
   button.addEventListener("click", () => {
     const { state } = button.dataset;
-    want({ state: fleet.state === state ? "" : state });
+    setView({ state: fleet.state === state ? "" : state });
   });
 }
-part("table").addEventListener("keydown", (event) => {
-  if (event.target === part("table")) table.resume(event);
-});
-addEventListener("scroll", wake, { passive: true });
+addEventListener("scroll", requestFrame, { passive: true });
 addEventListener("resize", () => {
-  table.measure();
-  wake();
+  table.measureRowHeight();
+  requestFrame();
 });
 addEventListener("popstate", readAddress);
 
 setInterval(() => {
   if (document.hidden) return;
-  table.tick(clock.now());
+  table.showAges();
   if (status) showStatus(status, clock.now());
-  showSub();
-  if (fleet.stale) wake();
-}, 1000);
-setInterval(announce, SAY_EVERY);
+  showTotals();
+  if (fleet.needsArranging) requestFrame();
+}, REFRESH_INTERVAL);
+setInterval(announce, ANNOUNCE_INTERVAL);
 
-showNumbers();
+showCounts();
 readAddress();
-listen("/live", { snapshot: takeSnapshot, delta: takeDelta }, (there) =>
-  showConnection(there, status !== null),
+listen("/live", { snapshot: onSnapshot, delta: onDelta }, (connected) =>
+  showConnection(connected, status !== null),
 );

@@ -1,69 +1,74 @@
-// The last minutes of a host, in arrays of fixed size.
+// A host's last five minutes, in arrays of fixed size.
 
 export const POINTS = 60;
-export const MEASURES = [
+
+/** The fields of a host that have a curve, and their indices. */
+export const FIELDS = [
   "cpu_usage_ratio",
   "memory_used_ratio",
   "network_receive_bytes_per_second",
   "network_transmit_bytes_per_second",
 ];
+export const [CPU, MEMORY, RECEIVE, TRANSMIT] = FIELDS.keys();
 
-/** What was measured at each step of the last minutes; NaN where nothing was. */
+/** One point per field and step of time, the oldest first; NaN where the value is not known. */
 export class History {
-  constructor(step = 5) {
-    this.step = step;
-    this.length = 0;
-    this.end = null; // the newest point's number: its time in steps
-    this.values = MEASURES.map(() => new Float32Array(POINTS));
+  constructor(stepSeconds = 5) {
+    this.stepSeconds = stepSeconds;
+    this.length = 0; // points so far
+    this.lastStep = null; // of the newest point: its timestamp in steps
+    this.values = FIELDS.map(() => new Float32Array(POINTS));
   }
 
-  /** Makes a history of what the server says. */
-  static from(said) {
-    const history = new History(said.step_seconds);
-    history.end = Math.floor(said.end_timestamp_seconds / said.step_seconds);
-    history.length = Math.min(POINTS, said[MEASURES[0]].length);
-    MEASURES.forEach((name, which) => {
-      const points = said[name].slice(-POINTS);
-      points.forEach((value, at) => (history.values[which][at] = value ?? NaN));
+  /** Creates a history from the server's JSON. */
+  static from(data) {
+    const history = new History(data.step_seconds);
+    history.lastStep = Math.floor(data.end_timestamp_seconds / data.step_seconds);
+    history.length = Math.min(POINTS, data[FIELDS[0]].length);
+    FIELDS.forEach((name, field) => {
+      const points = data[name].slice(-POINTS);
+      points.forEach((value, index) => (history.values[field][index] = value ?? NaN));
     });
     return history;
   }
 
-  /** Takes a host's row of the moment `now`: a point a step, the last one said. */
-  add(row, now) {
-    const at = Math.floor(now / this.step);
-    if (this.end === null || at - this.end >= POINTS) this.length = 0;
-    else {
-      // A host that reports less often than once a step has the same value meanwhile.
-      const bridged = at - this.end <= Math.ceil((2 * row.interval_seconds) / this.step);
-      for (let missed = this.end + 1; missed < at; missed += 1) {
-        this.#push((name) => (bridged ? row[name] : null));
+  /** Adds a host's row at `timestamp`. Of several rows within a step, the last one counts. */
+  add(row, timestamp) {
+    const step = Math.floor(timestamp / this.stepSeconds);
+    if (this.lastStep === null || step - this.lastStep >= POINTS) {
+      this.length = 0;
+    } else {
+      // The interval may be longer than a step: the value then stands for the steps between.
+      const maxGap = Math.ceil((2 * row.interval_seconds) / this.stepSeconds);
+      const known = step - this.lastStep <= maxGap;
+      for (let between = this.lastStep + 1; between < step; between += 1) {
+        this.#append((name) => (known ? row[name] : null));
       }
     }
-    if (this.length && this.end >= at) this.#set(this.length - 1, (name) => row[name]);
-    else this.#push((name) => row[name]);
-    this.end = Math.max(at, this.end ?? at);
+    if (this.length && this.lastStep >= step) this.#set(this.length - 1, (name) => row[name]);
+    else this.#append((name) => row[name]);
+    this.lastStep = Math.max(step, this.lastStep ?? step);
   }
 
-  #push(value) {
+  #append(valueOf) {
     if (this.length === POINTS) for (const points of this.values) points.copyWithin(0, 1);
     else this.length += 1;
-    this.#set(this.length - 1, value);
+    this.#set(this.length - 1, valueOf);
   }
 
-  #set(index, value) {
-    MEASURES.forEach((name, which) => (this.values[which][index] = value(name) ?? NaN));
+  #set(index, valueOf) {
+    FIELDS.forEach((name, field) => (this.values[field][index] = valueOf(name) ?? NaN));
   }
 
-  /** The greatest of some measures, by their places; at least `least`. */
-  peak(measures, least) {
-    let most = least;
-    for (const which of measures) {
-      const points = this.values[which];
+  /** Returns the greatest value of some fields, at least `minimum`. */
+  max(fields, minimum) {
+    let max = minimum;
+    for (const field of fields) {
+      const points = this.values[field];
       for (let index = 0; index < this.length; index += 1) {
-        if (points[index] > most) most = points[index];
+        if (points[index] > max) max = points[index];
       }
     }
-    return most;
+    return max;
   }
 }

@@ -1,207 +1,257 @@
-// The page of one host: all its values in words and units, with their curves.
+// The page of one host: all its values, with the curves of its history.
 
-import { chart, plot } from "./curves.js";
-import { fill, fillTable, make, meter, say, showPairs, showShare, showState, stateMark } from "./dom.js";
+import { createChart, drawCurves } from "./curves.js";
+import {
+  byId, create, createMeter, createStateBadge, setText, showPairs, showRatio, showState, syncChildren, syncRows,
+} from "./dom.js";
 import { listen, ServerClock } from "./events.js";
 import { FamilyList } from "./families.js";
 import { lostRatio } from "./fleet.js";
-import { History } from "./history.js";
+import { CPU, History, MEMORY, POINTS, RECEIVE, TRANSMIT } from "./history.js";
 import * as human from "./human.js";
 import { connectFilter, showConnection } from "./shell.js";
 
-const part = (id) => document.getElementById(id);
-const name = new URL(location).searchParams.get("name") ?? "";
-const clock = new ServerClock();
+const MIN_NETWORK_SCALE = 1024; // bytes/s
+const REFRESH_INTERVAL = 1000; // ms; ages grow without events
+
+/** A tile shows a current value, a note, and curves from 0 to `max`. */
 const TILES = [
-  { title: "CPU", measures: [0], most: () => 1, scale: () => "100 %" },
-  { title: "Memory", measures: [1], most: () => 1, scale: () => "100 %" },
+  {
+    title: "CPU",
+    fields: [CPU],
+    value: () => human.ratio(host.cpu_usage_ratio),
+    note: () => `load ${[host.load1, host.load5, host.load15].map(human.number).join("  ")}`,
+    max: () => 1,
+    maxText: human.ratio,
+  },
+  {
+    title: "Memory",
+    fields: [MEMORY],
+    value: () => human.ratio(host.memory_used_ratio),
+    note: () => {
+      const { memory_total_bytes: total, memory_available_bytes: available } = host;
+      return total == null ? "" : `${human.size(available)} of ${human.size(total)} available`;
+    },
+    max: () => 1,
+    maxText: human.ratio,
+  },
   {
     title: "Network",
-    measures: [2, 3],
-    most: (history) => history.peak([2, 3], 1024),
-    scale: (most) => human.speed(most),
+    fields: [RECEIVE, TRANSMIT],
+    value: () => `↓ ${human.speed(host.network_receive_bytes_per_second)}`,
+    note: () => `↑ ${human.speed(host.network_transmit_bytes_per_second)}`,
+    max: () => history.max([RECEIVE, TRANSMIT], MIN_NETWORK_SCALE),
+    maxText: human.speed,
   },
 ];
 
-let host = null;
-let frame = 0;
-let history = new History();
-
-say(part("name"), human.named(name));
-document.title = `${human.named(name)} · Pombo`;
+const name = new URL(location).searchParams.get("name") ?? "";
 const path = encodeURIComponent(name);
-part("to-metrics").href = `/hosts/${path}/metrics`;
-part("to-api").href = `/api/v1/hosts/${path}`;
-const families = new FamilyList(part("families"), `/api/v1/hosts/${path}/families`);
-part("state").append(stateMark());
-part("state").hidden = true;
+const clock = new ServerClock();
+const families = new FamilyList(byId("families"), `/api/v1/hosts/${path}/families`);
+const state = byId("state").appendChild(createStateBadge());
 
-function takeSnapshot(said) {
-  take(said, said.host);
+let host = null; // all fields of the host, as of the latest event
+let history = new History();
+let frame = 0; // the requested animation frame
+
+setText(byId("name"), human.displayName(name));
+document.title = `${human.displayName(name)} · Pombo`;
+byId("to-metrics").href = `/hosts/${path}/metrics`;
+byId("to-api").href = `/api/v1/hosts/${path}`;
+state.hidden = true;
+
+// --- events ---
+
+function onSnapshot(data) {
+  update(data.host, data);
 }
 
-function takeDelta(said) {
-  take(said, { ...host, ...said.host });
+function onDelta(data) {
+  update({ ...host, ...data.host }, data);
 }
 
-function take(said, detail) {
-  clock.set(said.now_timestamp_seconds);
-  const before = host?.state;
-  host = detail;
-  history = History.from(said.history);
-  history.add(host, said.now_timestamp_seconds); // the server's history may lag by a step
-  if (before !== host.state) say(part("news"), `${human.named(name)} is ${host.state}.`);
-  part("unknown").hidden = true;
-  part("all").classList.remove("is-gone");
-  frame ||= requestAnimationFrame(show);
+function update(newHost, data) {
+  clock.set(data.now_timestamp_seconds);
+  const oldState = host?.state;
+  host = newHost;
+  history = History.from(data.history);
+  history.add(host, data.now_timestamp_seconds); // the server's history may lag by a step
+  if (oldState !== host.state) {
+    setText(byId("announcements"), `${human.displayName(name)} is ${host.state}.`);
+  }
+  byId("missing").hidden = true;
+  byId("detail").classList.remove("is-gone");
+  frame ||= requestAnimationFrame(render);
 }
 
-function gone() {
-  const unknown = part("unknown");
-  unknown.hidden = false;
-  say(
-    unknown,
+function onGone() {
+  const missing = byId("missing");
+  missing.hidden = false;
+  setText(
+    missing,
     host
-      ? "The exporter has forgotten this host. Below is what it said last."
-      : "The exporter knows no host of this name. Once it reports, it is shown here.",
+      ? "The exporter has forgotten this host. The values below are of its last report."
+      : "The exporter has no host of this name. It is shown here once it reports.",
   );
-  part("all").classList.add("is-gone");
-  part("state").hidden = true;
+  byId("detail").classList.add("is-gone");
+  state.hidden = true;
 }
 
-function show() {
+// --- rendering ---
+
+function render() {
   frame = 0;
-  part("all").hidden = false;
-  part("state").hidden = false;
-  showState(part("state").firstChild, host.state);
-  fill(part("labels"), Object.entries(host.labels), () => make("li", "", make("bdi")), (item, pair) =>
-    say(item.firstChild, human.printable(pair.join("="))),
-  );
-  part("labels").hidden = !Object.keys(host.labels).length;
+  byId("detail").hidden = false;
+  state.hidden = false;
+  showState(state, host.state);
+  showLabels();
   showTiles();
-  showAbout();
-  showDevices();
+  showFacts();
+  showCores();
+  showFilesystems();
+  showNetworks();
+  showDisks();
+  showGauges();
   families.update(`${host.last_seen_timestamp_seconds} ${host.state}`);
 }
 
+function showLabels() {
+  const pairs = Object.entries(host.labels);
+  byId("labels").hidden = !pairs.length;
+  syncChildren(byId("labels"), pairs, () => create("li", "", create("bdi")), (item, pair) =>
+    setText(item.firstChild, human.printable(pair.join("="))),
+  );
+}
+
 function showTiles() {
-  const texts = [
-    human.ratio(host.cpu_usage_ratio),
-    human.ratio(host.memory_used_ratio),
-    `↓ ${human.speed(host.network_receive_bytes_per_second)}`,
-  ];
-  const { memory_total_bytes: total, memory_available_bytes: available } = host;
-  const notes = [
-    `load ${[host.load1, host.load5, host.load15].map(human.number).join("  ")}`,
-    total == null ? "" : `${human.size(available)} of ${human.size(total)} available`,
-    `↑ ${human.speed(host.network_transmit_bytes_per_second)}`,
-  ];
-  const minutes = human.span(history.step * 60);
-  fill(part("tiles"), TILES, makeTile, (tile, shown) => {
-    const at = TILES.indexOf(shown);
-    const [head, box, foot] = tile.children;
-    const most = shown.most(history);
-    say(head.children[0], shown.title);
-    say(head.children[1], texts[at]);
-    say(head.children[2], notes[at]);
-    const picture = box.children[shown.measures.length - 1];
-    box.children[2 - shown.measures.length].setAttribute("hidden", "");
-    plot(picture, history, shown.measures, most);
-    say(foot.children[0], `${minutes} ago`);
-    say(foot.children[1], `full height ${shown.scale(most)}`);
-    say(foot.children[2], "now");
+  const duration = human.span(history.stepSeconds * POINTS);
+  syncChildren(byId("tiles"), TILES, createTile, (element, tile) => {
+    const [caption, plot, axis] = element.children;
+    const [title, value, note] = caption.children;
+    const [start, scale, end] = axis.children;
+    const max = tile.max();
+    setText(title, tile.title);
+    setText(value, tile.value());
+    setText(note, tile.note());
+    const [oneCurve, twoCurves] = plot.children;
+    const [chart, other] = tile.fields.length === 1 ? [oneCurve, twoCurves] : [twoCurves, oneCurve];
+    other.setAttribute("hidden", "");
+    drawCurves(chart, history, tile.fields, max);
+    setText(start, `${duration} ago`);
+    setText(scale, `scale 0 to ${tile.maxText(max)}`);
+    setText(end, "now");
   });
 }
 
-function makeTile() {
-  const head = make("figcaption", "", make("span", "title"), make("strong"), make("span", "note"));
-  const box = make("div", "plot", chart(1, 300, 80), chart(2, 300, 80));
-  return make("figure", "tile", head, box, make("p", "axis", make("span"), make("span"), make("span")));
+function createTile() {
+  const caption = create("figcaption", "", create("span", "title"), create("strong"), create("span", "note"));
+  const plot = create("div", "plot", createChart(1, 300, 80), createChart(2, 300, 80));
+  const axis = create("p", "axis", create("span"), create("span"), create("span"));
+  return create("figure", "tile", caption, plot, axis);
 }
 
-function showAbout() {
+function showFacts() {
   if (!host) return;
-  const now = clock.now();
-  const swap = host.swap_total_bytes
-    ? `${human.size(host.swap_used_bytes)} of ${human.size(host.swap_total_bytes)}`
-    : host.swap_total_bytes === 0 ? "none" : human.UNKNOWN;
+  const age = clock.now() - host.last_seen_timestamp_seconds;
   const system = [host.system, host.release, host.machine].filter(Boolean).join(" ");
-  showPairs(part("about"), [
-    ["Last seen", `${human.age(now - host.last_seen_timestamp_seconds)} ago`],
+  showPairs(byId("facts"), [
+    ["Last seen", `${human.age(age)} ago`],
     ["Address", human.printable(host.address)],
     ["System", human.printable(system) || human.UNKNOWN],
     ["Agent", human.printable(host.agent_version) || human.UNKNOWN],
-    ["Reports every", human.span(host.interval_seconds)],
-    ["Up for", human.span(host.uptime_seconds)],
-    ["Swap used", swap],
+    ["Interval", human.span(host.interval_seconds)],
+    ["Uptime", human.span(host.uptime_seconds)],
+    ["Swap used", swapText()],
     ["Clock offset", human.span(host.clock_offset_seconds)],
     ["Datagrams received", human.number(host.datagrams_received)],
-    ["Lost", `${human.number(host.datagrams_lost)} (${human.ratio(lostRatio(host))})`],
-    ["Duplicate", human.number(host.datagrams_duplicate)],
-    ["Reordered", human.number(host.datagrams_reordered)],
+    ["Datagrams lost", `${human.number(host.datagrams_lost)} (${human.ratio(lostRatio(host))})`],
+    ["Datagrams duplicate", human.number(host.datagrams_duplicate)],
+    ["Datagrams reordered", human.number(host.datagrams_reordered)],
     ["Conflicts with another agent", human.number(host.conflicts)],
   ]);
 }
 
-function showDevices() {
-  const shownIf = (id, list) => (part(id).closest("section").hidden = !list.length);
-  shownIf("cores", host.cores);
-  fill(part("cores"), host.cores, makeCore, (item, core) => {
-    const [label, bar, value] = item.children;
-    say(label, human.printable(core.cpu));
-    showShare(bar, core.usage_ratio);
-    say(value, human.ratio(core.usage_ratio));
+function swapText() {
+  const { swap_total_bytes: total, swap_used_bytes: used } = host;
+  if (total === 0) return "none";
+  return total ? `${human.size(used)} of ${human.size(total)}` : human.UNKNOWN;
+}
+
+/** Returns the element that shows a list of devices; without devices its section is hidden. */
+function deviceList(id, devices) {
+  const element = byId(id);
+  element.closest("section").hidden = !devices.length;
+  return element;
+}
+
+function showCores() {
+  syncChildren(deviceList("cores", host.cores), host.cores, createCore, (item, core) => {
+    const [label, meter, value] = item.children;
+    setText(label, human.printable(core.cpu));
+    showRatio(meter, core.usage_ratio);
+    setText(value, human.ratio(core.usage_ratio));
   });
-  shownIf("filesystems", host.filesystems);
-  const sorted = [...host.filesystems].sort((one, other) => (other.used_ratio ?? -1) - (one.used_ratio ?? -1));
-  fill(part("filesystems"), sorted, makeFilesystem, (row, found) => {
-    const [mount, used, free, size, full, device] = row.cells;
-    say(mount, human.named(found.mountpoint));
-    say(used, human.size(found.used_bytes));
-    say(free, human.size(found.available_bytes));
-    say(size, human.size(found.size_bytes));
-    say(full.firstChild, human.ratio(found.used_ratio));
-    showShare(full.lastChild, found.readonly ? null : found.used_ratio);
-    const kind = found.readonly ? `${found.fstype}, read-only` : found.fstype;
-    say(device, human.printable(`${found.device} (${kind})`));
+}
+
+function createCore() {
+  return create("li", "", create("span", "label"), createMeter(), create("span", "value"));
+}
+
+function showFilesystems() {
+  const fullestFirst = [...host.filesystems].sort((a, b) => (b.used_ratio ?? -1) - (a.used_ratio ?? -1));
+  const body = deviceList("filesystems", fullestFirst);
+  syncChildren(body, fullestFirst, createFilesystem, (row, filesystem) => {
+    const [mountpoint, used, available, size, ratio, device] = row.cells;
+    setText(mountpoint, human.displayName(filesystem.mountpoint));
+    setText(used, human.size(filesystem.used_bytes));
+    setText(available, human.size(filesystem.available_bytes));
+    setText(size, human.size(filesystem.size_bytes));
+    setText(ratio.firstChild, human.ratio(filesystem.used_ratio));
+    showRatio(ratio.lastChild, filesystem.readonly ? null : filesystem.used_ratio);
+    const mode = filesystem.readonly ? ", read-only" : "";
+    setText(device, human.printable(`${filesystem.device} (${filesystem.fstype}${mode})`));
   });
-  shownIf("networks", host.networks);
-  const lost = (value) => (value == null ? human.UNKNOWN : `${human.number(value)}/s`);
-  const networks = host.networks.map((found) => [
-    human.named(found.device),
-    human.speed(found.receive_bytes_per_second),
-    human.speed(found.transmit_bytes_per_second),
-    lost(found.receive_lost_packets_per_second),
-    lost(found.transmit_lost_packets_per_second),
+}
+
+function createFilesystem() {
+  const mountpoint = create("th");
+  mountpoint.scope = "row";
+  const sizes = [0, 1, 2].map(() => create("td", "number"));
+  const ratio = create("td", "number share", create("span", "value"), createMeter());
+  return create("tr", "", mountpoint, ...sizes, ratio, create("td"));
+}
+
+function showNetworks() {
+  const packets = (value) => (value == null ? human.UNKNOWN : `${human.number(value)}/s`);
+  const rows = host.networks.map((network) => [
+    human.displayName(network.device),
+    human.speed(network.receive_bytes_per_second),
+    human.speed(network.transmit_bytes_per_second),
+    packets(network.receive_lost_packets_per_second),
+    packets(network.transmit_lost_packets_per_second),
   ]);
-  fillTable(part("networks"), networks, ["", "number", "number", "number", "number"]);
-  shownIf("disks", host.disks);
-  const disks = host.disks.map((found) => [
-    human.named(found.device),
-    human.speed(found.read_bytes_per_second),
-    human.speed(found.write_bytes_per_second),
+  syncRows(deviceList("networks", rows), rows, ["", "number", "number", "number", "number"]);
+}
+
+function showDisks() {
+  const rows = host.disks.map((disk) => [
+    human.displayName(disk.device),
+    human.speed(disk.read_bytes_per_second),
+    human.speed(disk.write_bytes_per_second),
   ]);
-  fillTable(part("disks"), disks, ["", "number", "number"]);
-  const gauges = Object.entries(host.gauges).sort();
-  shownIf("gauges", gauges);
-  const said = gauges.map(([title, value]) => [human.named(title), human.measured(title, value)]);
-  fillTable(part("gauges"), said, ["", "number"]);
+  syncRows(deviceList("disks", rows), rows, ["", "number", "number"]);
 }
 
-function makeCore() {
-  return make("li", "", make("span", "label"), meter(), make("span", "value"));
+function showGauges() {
+  const rows = Object.entries(host.gauges)
+    .sort()
+    .map(([metric, value]) => [human.displayName(metric), human.metricValue(metric, value)]);
+  syncRows(deviceList("gauges", rows), rows, ["", "number"]);
 }
 
-function makeFilesystem() {
-  const mount = make("th");
-  mount.scope = "row";
-  const numbers = [0, 1, 2].map(() => make("td", "number"));
-  const full = make("td", "number share", make("span", "value"), meter());
-  return make("tr", "", mount, ...numbers, full, make("td"));
-}
-
-connectFilter(part("filter"), () => families.show(), () => (part("families").open = true));
-setInterval(showAbout, 1000);
-listen(`/live?host=${path}`, { snapshot: takeSnapshot, delta: takeDelta, gone }, (there) =>
-  showConnection(there, host !== null),
+connectFilter(byId("filter"), () => families.show(), () => (byId("families").open = true));
+setInterval(showFacts, REFRESH_INTERVAL);
+listen(`/live?host=${path}`, { snapshot: onSnapshot, delta: onDelta, gone: onGone }, (connected) =>
+  showConnection(connected, host !== null),
 );

@@ -1,255 +1,227 @@
-// The table of hosts: a true table in which only the rows in view exist. A row stays with its
-// host, and what a cell says is touched only when it changes.
+// The table of hosts. Only the rows in view and a few around them exist in the document. A row
+// keeps its host while it is in view, and is updated only when the host's data has changed.
 
-import { chart, plot } from "./curves.js";
-import { make, mark, meter, say, showShare, showState, stateMark } from "./dom.js";
+import { createChart, drawCurves } from "./curves.js";
+import { create, createMeter, createStateBadge, setAttribute, setText, showRatio, showState } from "./dom.js";
 import { lostRatio } from "./fleet.js";
+import { CPU, MEMORY, RECEIVE, TRANSMIT } from "./history.js";
 import * as human from "./human.js";
 
-const SPARE = 6; // rows beyond each edge of the window
-const MOST_SPARE = 60;
-const CPU = 0, MEMORY = 1, RECEIVE = 2, TRANSMIT = 3;
-const LEAST_TRAFFIC = 1024; // bytes/s; less than this is drawn near the ground
+const OVERSCAN = 6; // rows beyond each edge of the window
+const MAX_SPARE_ROWS = 60;
+const MIN_NETWORK_SCALE = 1024; // bytes/s; so that little traffic does not fill the chart
 
-/** A cell with a text alone. */
-function text(read, className = "") {
+/** A column with a text. */
+function textColumn(textOf, className = "") {
   return {
     className,
-    make: (cell) => cell.append(make("span", "value")),
-    show: (cell, host) => say(cell.firstChild, read(host.row)),
+    create: (cell) => cell.append(create("span", "value")),
+    show: (cell, host) => setText(cell.firstChild, textOf(host.row)),
   };
 }
 
-/** A cell with a share in words, and its curve. */
-function curve(name, measure) {
+/** A column with a ratio and its curve. */
+function ratioColumn(name, field) {
   return {
     className: "number curved",
-    make: (cell) => cell.append(make("span", "value"), chart(1, 96, 24)),
+    create: (cell) => cell.append(create("span", "value"), createChart(1, 96, 24)),
     show: (cell, host) => {
-      say(cell.firstChild, human.ratio(host.row[name]));
-      plot(cell.lastChild, host.history, [measure], 1);
+      setText(cell.firstChild, human.ratio(host.row[name]));
+      drawCurves(cell.lastChild, host.history, [field], 1);
     },
   };
 }
 
-const traffic = {
+const networkColumn = {
   className: "number curved network",
-  make: (cell) => {
-    const receive = make("span", "value receive");
-    const transmit = make("span", "value transmit");
-    cell.append(make("span", "both", receive, transmit), chart(2, 96, 24));
+  create: (cell) => {
+    const receive = create("span", "value receive");
+    const transmit = create("span", "value transmit");
+    cell.append(create("span", "both", receive, transmit), createChart(2, 96, 24));
   },
   show: (cell, host) => {
     const [receive, transmit] = cell.firstChild.children;
-    say(receive, `↓ ${human.speed(host.row.network_receive_bytes_per_second)}`);
-    say(transmit, `↑ ${human.speed(host.row.network_transmit_bytes_per_second)}`);
-    const most = host.history.peak([RECEIVE, TRANSMIT], LEAST_TRAFFIC);
-    plot(cell.lastChild, host.history, [RECEIVE, TRANSMIT], most);
+    setText(receive, `↓ ${human.speed(host.row.network_receive_bytes_per_second)}`);
+    setText(transmit, `↑ ${human.speed(host.row.network_transmit_bytes_per_second)}`);
+    const fields = [RECEIVE, TRANSMIT];
+    drawCurves(cell.lastChild, host.history, fields, host.history.max(fields, MIN_NETWORK_SCALE));
   },
 };
 
-const disk = {
+const filesystemColumn = {
   className: "disk",
-  make: (cell) => {
-    const said = make("span", "value");
-    cell.append(make("span", "both", said, make("bdi", "mount")), meter());
+  create: (cell) => {
+    cell.append(create("span", "both", create("span", "value"), create("bdi", "mount")), createMeter());
   },
   show: (cell, host) => {
     const fullest = host.row.fullest_filesystem;
-    say(cell.firstChild.firstChild, human.ratio(fullest?.used_ratio));
-    say(cell.firstChild.lastChild, fullest ? human.named(fullest.mountpoint) : "");
-    showShare(cell.lastChild, fullest?.used_ratio);
+    const [ratio, mountpoint] = cell.firstChild.children;
+    setText(ratio, human.ratio(fullest?.used_ratio));
+    setText(mountpoint, fullest ? human.displayName(fullest.mountpoint) : "");
+    showRatio(cell.lastChild, fullest?.used_ratio);
   },
 };
 
-const name = {
+const nameColumn = {
   className: "name",
-  make: (cell) => {
-    const link = make("a", "", make("bdi"));
-    cell.append(link, make("bdi", "labels"));
-  },
+  create: (cell) => cell.append(create("a", "", create("bdi")), create("bdi", "labels")),
   show: (cell, host) => {
+    const { name, labels } = host.row;
     const link = cell.firstChild;
-    const labels = Object.entries(host.row.labels).map((pair) => pair.join("="));
-    mark(link, "href", `/host?name=${encodeURIComponent(host.row.name)}`);
-    say(link.firstChild, human.named(host.row.name));
-    mark(link, "title", human.printable(host.row.name));
-    say(cell.lastChild, human.printable(labels.join("  ")));
+    setAttribute(link, "href", `/host?name=${encodeURIComponent(name)}`);
+    setAttribute(link, "title", human.printable(name));
+    setText(link.firstChild, human.displayName(name));
+    const pairs = Object.entries(labels).map((pair) => pair.join("="));
+    setText(cell.lastChild, human.printable(pairs.join("  ")));
   },
 };
 
-const state = {
+const stateColumn = {
   className: "state-cell",
-  make: (cell) => cell.append(stateMark()),
+  create: (cell) => cell.append(createStateBadge()),
   show: (cell, host) => showState(cell.firstChild, host.row.state),
 };
 
-/** The columns: their title, and by what they are sorted. */
+/** The columns; `order` is the sort key that a press on the column's header selects. */
 const COLUMNS = [
-  { key: "name", title: "Host", ...name },
-  { key: "trouble", title: "State", ...state },
-  { key: "seen", title: "Seen", ...text(() => "", "number seen") },
-  { key: "cpu", title: "CPU", ...curve("cpu_usage_ratio", CPU) },
-  { key: "memory", title: "Memory", ...curve("memory_used_ratio", MEMORY) },
-  { key: "disk", title: "Fullest disk", ...disk },
-  { key: "network", title: "Network", ...traffic },
-  { key: "lost", title: "Lost", ...text((row) => human.ratio(lostRatio(row)), "number lost") },
-  { key: "clock", title: "Clock", ...text((row) => human.span(row.clock_offset_seconds), "number clock") },
-  { key: "interval", title: "Every", ...text((row) => human.span(row.interval_seconds), "number interval") },
-  { key: "address", title: "Address", ...text((row) => human.printable(row.address), "address") },
-  { key: "agent", title: "Agent", ...text((row) => human.printable(row.agent_version) || human.UNKNOWN, "agent") },
+  { order: "name", title: "Host", ...nameColumn },
+  { order: "trouble", title: "State", ...stateColumn },
+  { order: "seen", title: "Seen", ...textColumn(() => "", "number seen") }, // showLastSeen fills it
+  { order: "cpu", title: "CPU", ...ratioColumn("cpu_usage_ratio", CPU) },
+  { order: "memory", title: "Memory", ...ratioColumn("memory_used_ratio", MEMORY) },
+  { order: "disk", title: "Fullest disk", ...filesystemColumn },
+  { order: "network", title: "Network", ...networkColumn },
+  { order: "lost", title: "Lost", ...textColumn((row) => human.ratio(lostRatio(row)), "number lost") },
+  { order: "clock", title: "Clock", ...textColumn((row) => human.span(row.clock_offset_seconds), "number clock") },
+  { order: "interval", title: "Interval", ...textColumn((row) => human.span(row.interval_seconds), "number interval") },
+  { order: "address", title: "Address", ...textColumn((row) => human.printable(row.address), "address") },
+  { order: "agent", title: "Agent", ...textColumn((row) => human.printable(row.agent_version) || human.UNKNOWN, "agent") },
 ];
-const SEEN = COLUMNS.findIndex((column) => column.key === "seen");
+const SEEN = COLUMNS.findIndex((column) => column.order === "seen");
+const ASCENDING = ["name", "address", "agent"]; // the columns of texts
 
-/** The rows in view of a long list of hosts. */
-export class Table {
+/** Shows the hosts of a fleet in a <table>. */
+export class HostTable {
   #table;
   #body;
   #fleet;
+  #clock;
   #rows = new Map(); // host → its row
-  #above = spacer();
-  #below = spacer();
-  #height = 0;
-  #active = null; // the host that has the keyboard
-  #spare = []; // rows that have left the view, for hosts that come into it
-  #top = 0; // where the rows begin, from the window's upper edge
+  #spareRows = []; // removed from the document, for other hosts
+  #above = createSpacer();
+  #below = createSpacer();
+  #rowHeight = 0; // px
+  #top = 0; // px from the window's upper edge to the first host
+  #activeHost = null; // has, or had last, the keyboard focus
 
-  /** Shows a fleet; `sort(key)` is called when a column's head is pressed. */
-  constructor(table, fleet, sort) {
+  /** Shows `fleet`; calls `sort(order)` when a column's header is pressed. */
+  constructor(table, fleet, clock, sort) {
     this.#table = table;
     this.#body = table.tBodies[0];
     this.#fleet = fleet;
+    this.#clock = clock;
     this.#body.before(this.#above);
     this.#body.after(this.#below);
-    const heads = table.tHead.rows[0];
+    const headers = table.tHead.rows[0];
     for (const column of COLUMNS) {
-      const button = make("button", "", column.title);
+      const button = create("button", "", column.title);
       button.type = "button";
-      button.addEventListener("click", () => sort(column.key));
-      const head = make("th", column.className, button);
-      head.scope = "col";
-      head.setAttribute("role", "columnheader");
-      heads.append(head);
+      button.addEventListener("click", () => sort(column.order));
+      const header = create("th", column.className, button);
+      header.scope = "col";
+      header.setAttribute("role", "columnheader");
+      headers.append(header);
     }
-    heads.setAttribute("aria-rowindex", "1");
-    this.#body.addEventListener("keydown", (event) => this.#key(event));
+    headers.setAttribute("aria-rowindex", "1");
+    table.tabIndex = -1;
+    table.addEventListener("keydown", (event) => this.#returnFocus(event));
+    this.#body.addEventListener("keydown", (event) => this.#moveFocus(event));
     this.#body.addEventListener("focusin", (event) => {
-      this.#active = this.#hostOf(event.target);
+      this.#activeHost = this.#hostOf(event.target);
     });
-    this.measure();
+    this.measureRowHeight();
   }
 
-  /** Takes in how tall rows are here: it depends on the window's width. */
-  measure() {
-    this.#height = parseFloat(getComputedStyle(this.#table).getPropertyValue("--row"));
+  /** Reads the height of a row, which depends on the window's width. */
+  measureRowHeight() {
+    this.#rowHeight = parseFloat(getComputedStyle(this.#table).getPropertyValue("--row"));
+  }
+
+  /** Reads where the first host is. It costs a layout, unless the document is unchanged. */
+  measurePosition() {
+    this.#top = this.#above.getBoundingClientRect().top;
   }
 
   /** Marks the column that the fleet is sorted by. */
-  markOrder() {
-    const heads = this.#table.tHead.rows[0].cells;
-    const reversed = this.#fleet.reversed;
-    COLUMNS.forEach((column, at) => {
-      const text = ["name", "address", "agent"].includes(column.key);
-      const up = text ? !reversed : reversed;
-      const found = column.key !== this.#fleet.order ? "none" : up ? "ascending" : "descending";
-      mark(heads[at], "aria-sort", found);
+  showOrder() {
+    const headers = this.#table.tHead.rows[0].cells;
+    const { order, reversed } = this.#fleet;
+    COLUMNS.forEach((column, index) => {
+      const ascending = ASCENDING.includes(column.order) !== reversed;
+      const direction = ascending ? "ascending" : "descending";
+      setAttribute(headers[index], "aria-sort", column.order === order ? direction : "none");
     });
   }
 
-  /** Shows what is in view, at `now` by the exporter's clock. */
-  show(now) {
+  /** Shows the hosts in view. */
+  show() {
+    const now = this.#clock.now();
     const hosts = this.#fleet.shown;
-    const [first, last] = this.#range(hosts.length);
-    const had = this.#hostOf(document.activeElement);
-    const wanted = new Set(hosts.slice(first, last));
+    const [first, end] = this.#rangeInView(hosts.length);
+    const inView = new Set(hosts.slice(first, end));
+    const focusedHost = this.#hostOf(document.activeElement);
     for (const [host, row] of this.#rows) {
-      if (wanted.has(host)) continue;
-      if (host === had) this.#table.focus({ preventScroll: true });
+      if (inView.has(host)) continue;
+      if (host === focusedHost) this.#table.focus({ preventScroll: true });
       row.remove();
       this.#rows.delete(host);
-      this.#spare.push(row);
+      this.#spareRows.push(row);
     }
     let next = this.#body.firstElementChild;
-    for (let at = first; at < last; at += 1) {
-      const host = hosts[at];
+    for (let index = first; index < end; index += 1) {
+      const host = hosts[index];
       let row = this.#rows.get(host);
       if (!row) {
-        row = this.#spare.pop() ?? this.#make();
+        row = this.#spareRows.pop() ?? createRow();
         row.host = host;
-        row.changes = null;
+        row.version = null;
         this.#rows.set(host, row);
         this.#body.insertBefore(row, next);
       } else if (row === next) {
         next = next.nextElementSibling;
       } else if (this.#body.moveBefore) {
-        this.#body.moveBefore(row, next); // which leaves the focus where it is
+        this.#body.moveBefore(row, next); // keeps the focus
       } else {
         this.#body.insertBefore(row, next);
       }
-      mark(row, "aria-rowindex", String(at + 2));
-      if (row.changes !== host.changes) this.#fill(row, host);
-      this.#showSeen(row, now);
+      setAttribute(row, "aria-rowindex", String(index + 2));
+      if (row.version !== host.version) showHost(row, host);
+      showLastSeen(row, now);
     }
-    if (had && wanted.has(had) && this.#hostOf(document.activeElement) !== had) this.#focus(had);
-    setHeight(this.#above, first * this.#height);
-    setHeight(this.#below, (hosts.length - last) * this.#height);
-    mark(this.#table, "aria-rowcount", String(hosts.length + 1));
-    this.#spare.length = Math.min(this.#spare.length, MOST_SPARE);
-  }
-
-  /** Looks where the rows are; to be called before anything is written, which is cheap then. */
-  look() {
-    this.#top = this.#above.getBoundingClientRect().top;
-  }
-
-  /** Shows how long ago the hosts in view were seen. */
-  tick(now) {
-    for (const row of this.#rows.values()) this.#showSeen(row, now);
-  }
-
-  /** Gives the keyboard to the first row. */
-  enter() {
-    this.#go(0);
-  }
-
-  /** Gives the keyboard back to the row that had it, or to the first one. */
-  resume(event) {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      this.#go(Math.max(0, this.#fleet.shown.indexOf(this.#active)));
+    if (inView.has(focusedHost) && this.#hostOf(document.activeElement) !== focusedHost) {
+      this.#focus(focusedHost);
     }
+    setHeight(this.#above, first * this.#rowHeight);
+    setHeight(this.#below, (hosts.length - end) * this.#rowHeight);
+    setAttribute(this.#table, "aria-rowcount", String(hosts.length + 1));
+    this.#spareRows.length = Math.min(this.#spareRows.length, MAX_SPARE_ROWS);
   }
 
-  #range(count) {
-    const top = this.#top;
-    const first = Math.floor(-top / this.#height) - SPARE;
-    const last = Math.ceil((innerHeight - top) / this.#height) + SPARE;
-    return [Math.min(count, Math.max(0, first)), Math.min(count, Math.max(0, last))];
+  /** Updates the ages of the hosts in view. */
+  showAges() {
+    const now = this.#clock.now();
+    for (const row of this.#rows.values()) showLastSeen(row, now);
   }
 
-  #make() {
-    const row = make("tr");
-    row.setAttribute("role", "row");
-    for (const column of COLUMNS) {
-      const head = column.key === "name";
-      const cell = make(head ? "th" : "td", column.className);
-      cell.setAttribute("role", head ? "rowheader" : "cell");
-      if (head) cell.scope = "row";
-      cell.dataset.title = column.title;
-      column.make(cell);
-      row.append(cell);
-    }
-    return row;
+  /** Moves the focus to the first host. */
+  focusFirst() {
+    this.#focusIndex(0);
   }
 
-  #fill(row, host) {
-    row.changes = host.changes;
-    mark(row, "data-state", host.row.state);
-    COLUMNS.forEach((column, at) => column.show(row.cells[at], host));
-  }
-
-  #showSeen(row, now) {
-    say(row.cells[SEEN].firstChild, human.age(now - row.host.row.last_seen_timestamp_seconds));
+  #rangeInView(count) {
+    const first = Math.floor(-this.#top / this.#rowHeight) - OVERSCAN;
+    const end = Math.ceil((innerHeight - this.#top) / this.#rowHeight) + OVERSCAN;
+    return [Math.min(count, Math.max(0, first)), Math.min(count, Math.max(0, end))];
   }
 
   #hostOf(element) {
@@ -260,54 +232,84 @@ export class Table {
     this.#rows.get(host)?.querySelector("a").focus({ preventScroll: true });
   }
 
-  /** Gives the keyboard to the row at `index`, and brings it into view. */
-  #go(index) {
+  /** Scrolls to the host at `index` and focuses it. */
+  #focusIndex(index) {
     const hosts = this.#fleet.shown;
     if (!hosts.length) return;
-    const at = Math.min(hosts.length - 1, Math.max(0, index));
-    const top = this.#above.getBoundingClientRect().top + at * this.#height;
-    const head = this.#table.tHead.getBoundingClientRect().height;
-    if (top < head) scrollBy({ top: top - head, behavior: "instant" });
-    else if (top + this.#height > innerHeight) {
-      scrollBy({ top: top + this.#height - innerHeight, behavior: "instant" });
-    }
-    this.#active = hosts[at];
-    this.look();
-    if (!this.#rows.has(hosts[at])) this.show(this.now());
-    this.#focus(hosts[at]);
+    const inRange = Math.min(hosts.length - 1, Math.max(0, index));
+    const host = hosts[inRange];
+    const top = this.#above.getBoundingClientRect().top + inRange * this.#rowHeight;
+    const bottom = top + this.#rowHeight;
+    const header = this.#table.tHead.getBoundingClientRect().height;
+    if (top < header) scrollBy({ top: top - header, behavior: "instant" });
+    else if (bottom > innerHeight) scrollBy({ top: bottom - innerHeight, behavior: "instant" });
+    this.#activeHost = host;
+    this.measurePosition();
+    if (!this.#rows.has(host)) this.show();
+    this.#focus(host);
   }
 
-  /** The exporter's time; whoever made the table says where it is from. */
-  now = () => Date.now() / 1000;
-
-  #key(event) {
+  #moveFocus(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const at = this.#fleet.shown.indexOf(this.#active);
-    const page = Math.max(1, Math.floor(innerHeight / this.#height) - 2);
-    const to = {
-      ArrowDown: at + 1,
-      ArrowUp: at - 1,
-      PageDown: at + page,
-      PageUp: at - page,
+    const current = this.#fleet.shown.indexOf(this.#activeHost);
+    const page = Math.max(1, Math.floor(innerHeight / this.#rowHeight) - 2);
+    const index = {
+      ArrowDown: current + 1,
+      ArrowUp: current - 1,
+      PageDown: current + page,
+      PageUp: current - page,
       Home: 0,
       End: this.#fleet.shown.length - 1,
     }[event.key];
-    if (to === undefined) return;
+    if (index === undefined) return;
     event.preventDefault();
-    this.#go(to);
+    this.#focusIndex(index);
+  }
+
+  /** The table itself has the focus after the focused row was scrolled out of view. */
+  #returnFocus(event) {
+    if (event.target !== this.#table) return;
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    event.preventDefault();
+    this.#focusIndex(Math.max(0, this.#fleet.shown.indexOf(this.#activeHost)));
   }
 }
 
-/** What stands for the rows that are out of view. */
-function spacer() {
-  const body = make("tbody", "spacer", make("tr", "", make("td")));
+function createRow() {
+  const row = create("tr");
+  row.setAttribute("role", "row");
+  for (const column of COLUMNS) {
+    const isHeader = column.order === "name";
+    const cell = create(isHeader ? "th" : "td", column.className);
+    cell.setAttribute("role", isHeader ? "rowheader" : "cell");
+    if (isHeader) cell.scope = "row";
+    cell.dataset.title = column.title;
+    column.create(cell);
+    row.append(cell);
+  }
+  return row;
+}
+
+function showHost(row, host) {
+  row.version = host.version;
+  setAttribute(row, "data-state", host.row.state);
+  COLUMNS.forEach((column, index) => column.show(row.cells[index], host));
+}
+
+function showLastSeen(row, now) {
+  const age = now - row.host.row.last_seen_timestamp_seconds;
+  setText(row.cells[SEEN].firstChild, human.age(age));
+}
+
+/** Creates a <tbody> that takes the place of the rows above or below the view. */
+function createSpacer() {
+  const body = create("tbody", "spacer", create("tr", "", create("td")));
   body.setAttribute("aria-hidden", "true");
   return body;
 }
 
-function setHeight(body, height) {
-  const wanted = `${height}px`;
-  const cell = body.rows[0].cells[0];
-  if (cell.style.height === wanted) return;
-  cell.style.height = wanted;
+function setHeight(spacer, pixels) {
+  const height = `${pixels}px`;
+  const cell = spacer.rows[0].cells[0];
+  if (cell.style.height !== height) cell.style.height = height;
 }

@@ -1,8 +1,11 @@
 // What both pages have: a filter with its keys, and a banner while the exporter does not answer.
 
-import { say } from "./dom.js";
+import { byId, setText } from "./dom.js";
 
-/** Calls `apply(text)` when the filter's text changes; "/" selects it, Escape empties it. */
+/**
+ * Calls `apply(text)` when the filter's text changes. "/" focuses the filter, after `reveal()`;
+ * Escape clears it, or leaves it when it is empty.
+ */
 export function connectFilter(input, apply, reveal = () => {}) {
   input.addEventListener("input", () => apply(input.value));
   input.addEventListener("keydown", (event) => {
@@ -21,11 +24,11 @@ export function connectFilter(input, apply, reveal = () => {}) {
   });
 }
 
-/** Shows whether the exporter answers; `hasValues` when the page has values of before. */
+/** Shows the banner unless `connected`; `hasValues` if the page shows values already. */
 export function showConnection(connected, hasValues) {
-  const banner = document.getElementById("away");
-  document.body.classList.toggle("is-away", !connected);
+  const banner = byId("disconnected");
+  document.body.classList.toggle("is-disconnected", !connected);
   banner.hidden = connected;
-  const seen = hasValues ? " Below is what was seen last." : "";
-  if (!connected) say(banner, `The exporter does not answer.${seen} This page goes on trying.`);
+  const values = hasValues ? " The values below are the last ones received." : "";
+  if (!connected) setText(banner, `The exporter does not answer.${values} Trying to reconnect.`);
 }
