@@ -40,15 +40,15 @@ class Tab:
         self._context = browser.new_context(**{"viewport": DESKTOP, **settings})
         self._context.add_init_script(_LOG_VIOLATIONS)
         self.page: Page = self._context.new_page()
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.dialogs: list[str] = []
         self.page.on("console", lambda message: self._on_console(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("dialog", self._on_dialog)
 
     def _on_console(self, kind: str, text: str) -> None:
         if kind == "error":
-            self.complaints.append(text)
+            self.errors.append(text)
 
     def _on_dialog(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)
@@ -59,13 +59,13 @@ class Tab:
         self._context.close()
 
 
-def accessibility_faults(page: Page) -> list[str]:
+def accessibility_violations(page: Page) -> list[str]:
     """Return the violations that axe-core finds in a page: the rule, and where."""
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
     result = page.evaluate("axe.run({resultTypes: ['violations']})")
     assert result["passes"], "axe-core checked nothing"
     return [
-        f"{fault['id']}: {node['html']} {node['failureSummary']}"
-        for fault in result["violations"]
-        for node in fault["nodes"]
+        f"{violation['id']}: {node['html']} {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
     ]
