@@ -1,8 +1,10 @@
-"""Take the pictures of the live page that README.md shows, of real agents on this machine.
+"""Take the screenshots of the status page for README.md, with real agents on this machine.
 
-Usage: ``make pictures``. It takes some minutes, so that the curves have something to tell.
+Usage: ``make pictures``; the script itself takes [SECONDS]. It runs for some minutes, because a
+curve covers five.
 """
 
+import json
 import signal
 import sys
 import tempfile
@@ -11,12 +13,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from support.browsers import PHONE, chromium
+from support.pages import fetch, wait_until
 from support.processes import ROOT, Exporter, Launcher, Process
 from support.senders import Sender
 
 PICTURES = ROOT / "docs" / "images"
 INTERVAL = 5  # seconds
-LIVING = 300  # seconds; the length of a curve
+HISTORY = 300  # seconds; the length of a curve
 
 HOSTS = {
     "web-1": ("site=porto", "role=web"),
@@ -33,11 +36,11 @@ HOSTS = {
 DOWN, LATE = "edge-faro", "db-2"
 
 DESKTOP: ViewportSize = {"width": 1440, "height": 720}
-TILES: ViewportSize = {"width": 1440, "height": 385}  # the upper part of a host's page
+TILES: ViewportSize = {"width": 1440, "height": 385}  # px; the top of a host's page
 
 
 def agents(launcher: Launcher, exporter: Exporter) -> dict[str, Process]:
-    """Start an agent for each of the names, a little after one another."""
+    """Start an agent for each of the names, spread over an interval."""
     started = {}
     for name, labels in HOSTS.items():
         flags = [
@@ -49,8 +52,19 @@ def agents(launcher: Launcher, exporter: Exporter) -> dict[str, Process]:
     return started
 
 
+def wait_for_state(exporter: Exporter, name: str, state: str) -> None:
+    """Wait until the exporter says that a host is in this state."""
+    url = f"http://{exporter.target}/api/v1/hosts/{name}"
+    wait_until(
+        lambda: json.loads(fetch(url))["state"],
+        lambda found: found == state,
+        f"{name} to be {state}",
+        within=6.0 * INTERVAL,
+    )
+
+
 def picture(browser: Browser, url: str, name: str, viewport: ViewportSize, ready: str) -> None:
-    """Take the picture of what is in view."""
+    """Take a screenshot of the viewport once an element for ``ready`` is visible."""
     context = browser.new_context(
         viewport=viewport,
         color_scheme="dark" if name.endswith("dark") else "light",
@@ -60,14 +74,14 @@ def picture(browser: Browser, url: str, name: str, viewport: ViewportSize, ready
     page: Page = context.new_page()
     page.goto(url)
     expect(page.locator(ready).first).to_be_visible()
-    page.wait_for_timeout(2500)  # ms: past the first second, in which the head of the page is empty
+    expect(page.locator("#totals, #facts dd").first).not_to_be_empty()  # filled a second later
     page.screenshot(path=PICTURES / f"{name}.png")
     context.close()
 
 
 def main() -> None:
-    """Run an exporter and its agents, put two of them in trouble, and take the pictures."""
-    living = float(sys.argv[1]) if len(sys.argv) > 1 else LIVING
+    """Run an exporter and its agents, make one host down and one late, and take the pictures."""
+    history = float(sys.argv[1]) if len(sys.argv) > 1 else HISTORY
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, chromium() as browser:
         launcher = Launcher(Path(directory))
@@ -76,16 +90,16 @@ def main() -> None:
             running = agents(launcher, exporter)
             with Sender("script", exporter.port) as sender:
                 sender.raw(b'{"host":"thermometer","gauges":{"room temperature":21.5}}')
-            time.sleep(living)
+            time.sleep(history)
             running[DOWN].kill()
-            time.sleep(3 * INTERVAL)
+            wait_for_state(exporter, DOWN, "down")
             home = f"http://{exporter.target}/"
             late = "#rows tr[data-state=late]"
             for name, viewport in (("light", DESKTOP), ("dark", DESKTOP), ("phone", PHONE)):
                 running[LATE].send_signal(signal.SIGSTOP)
                 picture(browser, home, f"hosts-{name}", viewport, late)
                 running[LATE].send_signal(signal.SIGCONT)
-                time.sleep(INTERVAL)
+                wait_for_state(exporter, LATE, "live")
             for name in ("light", "dark"):
                 url = f"{home}host?name=web-1"
                 picture(browser, url, f"host-{name}", TILES, "#tiles svg")
