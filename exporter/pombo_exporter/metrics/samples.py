@@ -198,14 +198,15 @@ def _of_map(family: OpenFamily, capture: Capture, form: LabelForm) -> Iterator[S
             alike[block.texts[0]].append(index)
         for names, indexes in alike.items():
             packed = b"".join(block.current for block in rows.blocks[indexes])
-            values = unpack(packed, len(names))
-            for name, column in zip(names, values.T.copy(), strict=True):
-                found[name].append((labels[indexes], column))
+            values = unpack(packed, len(names)).T.copy()
+            of_blocks = labels[indexes]
+            for name, column in zip(names, values, strict=True):
+                found[name].append((of_blocks, column))
         yield None
     for name, parts in found.items():
         named = family.named(name)
-        for labels, values in parts:
-            yield _finite(named, None, labels, values)
+        for of_blocks, values in parts:
+            yield _finite(named, None, of_blocks, values)
 
 
 def _finite(
