@@ -35,7 +35,8 @@ test-all: programs lint
 	$(BIN)/pytest
 
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
-# the smallest agent. Valgrind counts the instructions that the budget bounds.
+# the smallest agent. Valgrind counts the instructions that the budget bounds. Podman builds the
+# images and runs the services of docker-compose.yml; mmdebstrap makes the base image.
 programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
@@ -43,6 +44,11 @@ programs:
 	tools/need chromium chromium chromium --version
 	tools/need nc netcat-openbsd sh -c 'command -v nc'
 	tools/need valgrind valgrind valgrind --version
+	tools/need ip iproute2 ip -V
+	tools/need newuidmap uidmap sh -c 'command -v newuidmap'
+	tools/need runc runc runc --version
+	tools/need podman podman podman --version
+	tools/need mmdebstrap mmdebstrap mmdebstrap --version
 
 lint: install
 	$(BIN)/ruff format --check $(CHECKED)

@@ -1,283 +1,217 @@
-"""Images and containers without an engine: a Dockerfile's steps and a service's settings replayed.
+"""The images and services of the Compose file, built and run by podman and podman-compose.
 
-A root is a directory that is given the host's programs read-only, and becomes ``/`` in a mount
-namespace of its own. Services share a network namespace, so that they have the ports they want.
+Dockerfiles and Compose file are used unchanged. Only the images that they start from are made
+here, so that no image registry is needed:
+
+* The Python image has the Debian release of its tag, with Debian's Python.
+* The Prometheus image has the Prometheus of this machine.
+
+Builds have no network. Pip finds the pinned packages in a directory that the tests' own pip has
+filled, so the Python that runs the tests must have the version of the image's.
+
+Not covered: Docker Engine itself, Grafana, logging, the order in which services start, and the
+keys of the Compose file that podman-compose ignores, such as ``uts``. Health checks run when a
+test asks for them and not at their intervals.
 """
 
+import json
 import os
 import re
-import shlex
-import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ruamel.yaml import YAML
 
-from support.processes import ROOT, Process, found
+from support.pages import wait_until
+from support.processes import BIN, ROOT, Process, found
 
-#: Where the kernel's and the distribution's files are: what stands for the base image.
-_BASE = ("bin", "dev", "etc/ssl", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "usr")
+SERVICES: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
 
-_IS_ROOT = os.geteuid() == 0
+#: The services whose images are built from a Dockerfile.
+BUILT = [name for name, service in SERVICES.items() if "build" in service]
 
-#: What is copied of the host's settings, so that a service can have files of its own beside it.
-_SETTINGS = ("group", "hostname", "hosts", "ld.so.cache", "nsswitch.conf", "passwd", "pip.conf")
+#: What a build needs of its base image: a shell, Python and pip, and a library of numpy.
+_PACKAGES = "base-passwd,coreutils,dash,libstdc++6,python-is-python3,python3,python3-pip"
 
-#: What may mount: root, or anybody in a user namespace.
-_UNSHARED = [found("unshare"), "--mount", *([] if _IS_ROOT else ["--user", "--map-root-user"])]
-
-
-#: chroot and ip are where not every user looks.
-_SYSTEM_PATH = "PATH=$PATH:/usr/sbin:/sbin"
-
-
-class Step(NamedTuple):
-    """An instruction of a Dockerfile, and the rest of its line."""
-
-    name: str
-    rest: str
-
-
-def stages(dockerfile: Path) -> list[list[Step]]:
-    """Return the steps of each stage, which begins with its ``FROM``."""
-    text = re.sub(r"^#.*\n", "", dockerfile.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found: list[list[Step]] = []
-    for line in text.replace("\\\n", " ").splitlines():
-        if line.strip():
-            name, rest = line.split(maxsplit=1)
-            if name == "FROM":
-                found.append([])
-            found[-1].append(Step(name, rest))
-    return found
-
-
-def compose() -> dict[str, Any]:
-    """Return the Compose file's content."""
-    content: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
-    return content
+_SETTINGS = {
+    "containers.conf": """
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"] # podman's may exceed the hard limits
+[engine]
+cgroup_manager = "cgroupfs" # systemd need not run
+lock_type = "file" # shared with no other podman
+runtime = "runc" # crun refuses hybrid cgroups
+tmp_dir = "DIRECTORY/tmp"
+""",
+    "storage.conf": """
+[storage]
+driver = "overlay"
+graphroot = "DIRECTORY/store"
+runroot = "DIRECTORY/run"
+""",
+    # A container that is read-only has writable directories in memory by podman's default, but
+    # not by Docker's.
+    "podman": """#!/bin/sh
+[ "$1" != create ] || { shift && set -- create --read-only-tmpfs=false "$@"; }
+exec podman "$@"
+""",
+    "pip.conf": """
+[global]
+no-index = true
+find-links = /wheels
+""",
+}
 
 
-def context() -> Iterator[Path]:
-    """Yield the files that ``.dockerignore`` leaves in a build's context, from its root."""
-    rules = []
-    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            pattern = re.escape(line.removeprefix("!"))
-            pattern = pattern.replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
-            rules.append((re.compile(f"{pattern}(?:/.*)?"), line.startswith("!")))
-    for path in sorted(ROOT.rglob("*")):
-        name = str(path.relative_to(ROOT))
-        if name.split("/", maxsplit=1)[0] in {".git", ".venv"}:
-            continue  # ignored by the first rule as well, but long to walk through
-        kept = True
-        for rule, keeps in rules:
-            if rule.fullmatch(name):
-                kept = keeps
-        if kept and path.is_file():
-            yield path
+class Containers:
+    """Podman with images of its own, in a network namespace and a mount namespace of its own.
 
+    The Compose file gives its services the network of the host. Here that is the network
+    namespace, so their ports are always free.
+    """
 
-class Mount(NamedTuple):
-    """A file or a directory of the host, and where it is in a root."""
-
-    source: Path
-    target: str
-    read_only: bool
-
-
-class Root:
-    """A directory that is ``/`` for what runs in it."""
-
-    def __init__(self, directory: Path, tools: Path) -> None:
-        """Take a new directory, and the one that is to be ``/tools``."""
-        self.directory = directory
-        directory.mkdir()
-        directory.chmod(0o755)
-        (directory / "etc").mkdir()
-        for name in (*_SETTINGS, "resolv.conf"):
-            if (setting := Path("/etc") / name).is_file():
-                shutil.copyfile(setting, directory / "etc" / name)
-        (directory / "tmp").mkdir()
-        (directory / "tmp").chmod(0o1777)
-        mounts = [Mount(Path("/") / name, name, read_only=True) for name in _BASE]
-        mounts.append(Mount(tools, "tools", read_only=True))
-        if sys.base_prefix != "/usr":
-            mounts.append(Mount(Path(sys.base_prefix), "usr/local", read_only=True))
-        self._mounts = [mount for mount in mounts if mount.source.exists()]
-
-    def command(
-        self,
-        command: Sequence[str],
-        *,
-        user: str = "0:0",
-        workdir: str = "/",
-        read_only: bool = False,
-        mounts: Sequence[Mount] = (),
-    ) -> list[str]:
-        """Return the command that runs another in this root, as a user.
-
-        Whoever is not root runs everything as himself, who is unprivileged as well.
-        """
-        lines = [
-            "set -e",
-            f"cd {shlex.quote(str(self.directory))}",
-            "mount --rbind . .",
-            'cd "$PWD"',
-        ]
-        for mount in (*self._mounts, *mounts):
-            lines += self._mounted(mount)
-        if read_only:
-            lines.append("mount -o remount,bind,ro .")
-        drop = ["setpriv", "--no-new-privs"]
-        if user != "0:0":
-            drop += ["--inh-caps=-all", "--bounding-set=-all"]
-            uid, gid = user.split(":")
-            if _IS_ROOT:
-                drop += [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
-        # The loader of the Python image looks there, too.
-        inner = f"cd {shlex.quote(workdir)} && export LD_LIBRARY_PATH=/usr/local/lib && exec "
-        inner += shlex.join([*drop, *command])
-        lines.append(f"exec chroot . /bin/sh -c {shlex.quote(inner)}")
-        return [*_UNSHARED, "/bin/sh", "-c", "\n".join(lines)]
-
-    def run(self, command: str, env: Mapping[str, str], *, workdir: str) -> None:
-        """Run a line of shell to its end; the test fails with what it says if it fails.
-
-        What the machine has beside the base image can be read, too: there its package index
-        may be.
-        """
-        rest = [
-            Mount(path, path.name, read_only=True)
-            for path in sorted(Path("/").iterdir())
-            if path.name not in {*_BASE, "build", "etc", "pombo", "sys", "tmp"} and path.is_dir()
-        ]
-        rest.append(Mount(Path(sys.prefix), sys.prefix, read_only=True))
-        done = subprocess.run(
-            self.command(["/bin/sh", "-c", command], workdir=workdir, mounts=rest),
-            env=dict(env),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
+    def __init__(self, directory: Path) -> None:
+        """Use an empty directory for images, containers and settings."""
+        self._directory = directory
+        for name, text in _SETTINGS.items():
+            (directory / name).write_text(text.replace("DIRECTORY", str(directory)))
+        (directory / "podman").chmod(0o700)
+        self._variables = {
+            "BUILDAH_FORMAT": "docker",  # the other one has no health checks
+            "CONTAINERS_CONF": str(directory / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(directory / "storage.conf"),
+            "DISABLE_HC_SYSTEMD": "true",  # no timers for health checks
+        }
+        script = (
+            "PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && echo pid $$ && exec sleep infinity"
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-
-    def _mounted(self, mount: Mount) -> Iterator[str]:
-        target = self.directory / mount.target.lstrip("/")
-        if mount.source.is_symlink():
-            if not target.is_symlink():
-                target.symlink_to(mount.source.readlink())
-            return
-        if not target.exists():
-            if mount.source.is_dir():
-                target.mkdir(parents=True)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.touch()
-        source, place = shlex.quote(str(mount.source)), shlex.quote(f"./{mount.target.lstrip('/')}")
-        yield f"mount --rbind {source} {place}"
-        if mount.read_only:
-            yield f"mount -o remount,bind,ro {place}"
-
-
-def tools(directory: Path) -> Path:
-    """Return a new directory with what the Python image has and this machine may not have."""
-    directory.mkdir()
-    directory.chmod(0o755)
-    pip = directory / "pip"
-    pip.write_text(f'#!/bin/sh\nexec {sys.executable} -m pip "$@"\n')
-    pip.chmod(0o755)
-    if sys.base_prefix == "/usr":
-        (directory / "python").symlink_to("/usr/bin/python3")
-    return directory
-
-
-class Image(NamedTuple):
-    """What a Dockerfile makes: a root, and how it is run."""
-
-    root: Root
-    entrypoint: list[str]
-    user: str
-    healthcheck: list[str]
-
-
-def built(dockerfile: Path, directory: Path) -> Image:
-    """Replay a Dockerfile's steps and return the image of its last stage."""
-    shims = tools(directory / "tools")
-    roots: dict[str, Root] = {}
-    settings: dict[str, str] = {}
-    for number, steps in enumerate(stages(dockerfile)):
-        name = steps[0].rest.partition(" AS ")[2] or "last"
-        root = roots[name] = Root(directory / f"stage-{number}", shims)
-        workdir, env, settings = (
-            "/",
-            {"PATH": "/tools:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-            {},
+        unshare = [found("unshare"), "--net", "--mount", "--propagation=slave", "/bin/sh", "-c"]
+        self._as_root = [] if os.geteuid() == 0 else [found("podman"), "unshare"]
+        command = [*self._as_root, *unshare, script]
+        self._process = Process(command, directory / "log", env=self._variables)
+        pids = wait_until(
+            lambda: re.findall(r"(?m)^pid (\d+)$", self._process.log), bool, "a network namespace"
         )
-        for step, rest in steps[1:]:
-            if step == "WORKDIR":
-                workdir = rest
-                (root.directory / rest.lstrip("/")).mkdir(parents=True)
-            elif step == "ENV":
-                env |= dict(pair.split("=", 1) for pair in shlex.split(rest))
-            elif step == "COPY":
-                _copy(root, roots, workdir, rest.split())
-            elif step == "RUN":
-                root.run(rest, env | _index(rest), workdir=workdir)
-            else:
-                settings[step] = rest
-    entrypoint, healthcheck = settings["ENTRYPOINT"], settings.get("HEALTHCHECK", "CMD []")
-    return Image(
-        root,
-        YAML(typ="safe").load(entrypoint),
-        settings["USER"],
-        YAML(typ="safe").load(healthcheck.removeprefix("CMD ")),
+        self._pid = int(pids[0])
+
+    def close(self) -> None:
+        """Remove the containers and the namespaces."""
+        self.podman("rm", "--all", "--force", "--time=0")
+        os.kill(self._pid, signal.SIGTERM)
+        self._process.ended()
+        if self._as_root:  # ends the process that keeps the user namespace
+            _output(_run([found("podman"), "system", "migrate"], **self._variables))
+
+    def build(self) -> None:
+        """Build the images of the services, after those that they start from."""
+        files = [ROOT / SERVICES[name]["build"]["dockerfile"] for name in BUILT]
+        [base] = {tag for file in files for tag in re.findall(r"(?m)^FROM (\S+)", file.read_text())}
+        with ThreadPoolExecutor() as pool:
+            tasks = [pool.submit(self._download_wheels), pool.submit(self._make_base, base)]
+        for task in tasks:
+            task.result()
+        self.podman(
+            *("build", f"--tag=docker.io/{SERVICES['prometheus']['image']}", "--file=-"),
+            str(Path(found("prometheus")).parent),
+            stdin=f'FROM {base}\nCOPY prometheus promtool /bin/\nENTRYPOINT ["/bin/prometheus"]',
+        )
+        volumes = {"wheels": "/wheels", "pip.conf": "/etc/pip.conf"}
+        flags = [f"--volume={self._directory / name}:{to}:ro" for name, to in volumes.items()]
+        for name in BUILT:  # one after the other, since they share layers
+            self._compose(f"--podman-build-args=--network=none {' '.join(flags)}", "build", name)
+
+    def start(self, service: str) -> None:
+        """Start a service and wait until it is healthy."""
+        self._compose("up", "--detach", "--no-build", "--no-deps", service)
+        wait_until(
+            lambda: (self.healthy(service), self._podman("logs", container(service))),
+            lambda seen: seen[0],
+            f"{service} to be healthy",
+            within=60,
+        )
+
+    def healthy(self, service: str) -> bool:
+        """Run the health check of a service once, in its container."""
+        return self._podman("healthcheck", "run", container(service)).returncode == 0
+
+    def inspect(self, name: str, what: str) -> Any:
+        """Return a property of a container or an image, such as ``State.Pid``."""
+        return json.loads(self.podman("inspect", f"--format={{{{json .{what}}}}}", name))
+
+    def execute(self, service: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the container of a service, to its end."""
+        return self._podman("exec", container(service), *command)
+
+    def fetch(self, url: str) -> str:
+        """Return what a server in the network namespace answers.
+
+        Raises:
+            OSError: when it does not, or answers with an error.
+        """
+        program = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())"
+        done = self._inside([sys.executable, "-c", program, url])
+        if done.returncode:
+            raise OSError(done.stderr)
+        return done.stdout
+
+    def run_once(self, image: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in a new container of an image, to its end."""
+        return self._podman("run", "--rm", "--network=host", "--entrypoint=", image, *command)
+
+    def podman(self, *arguments: str, stdin: str = "") -> str:
+        """Run podman and return what it prints; the test fails if podman does."""
+        return _output(self._podman(*arguments, stdin=stdin))
+
+    def _podman(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return self._inside([found("podman"), *arguments], stdin)
+
+    def _compose(self, *arguments: str) -> None:
+        file = f"--file={ROOT / 'docker-compose.yml'}"
+        path = f"--podman-path={self._directory / 'podman'}"
+        command = [str(BIN / "podman-compose"), file, path, "--in-pod=false", *arguments]
+        _output(self._inside(command))
+
+    def _inside(self, command: Sequence[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+        join = [found("nsenter"), f"--target={self._pid}", "--net", "--mount"]
+        return _run([*self._as_root, *join, *command], stdin, **self._variables)
+
+    def _make_base(self, tag: str) -> None:
+        archive = str(self._directory / "base.tar")
+        release = tag.rpartition("-")[2]
+        flags = ["--variant=extract", f"--include={_PACKAGES}"]
+        _output(_run([found("mmdebstrap"), *flags, release, archive]))
+        self.podman("import", archive, f"docker.io/library/{tag}")
+
+    def _download_wheels(self) -> None:
+        flags = ["--require-hashes", "--only-binary=:all:", f"--dest={self._directory / 'wheels'}"]
+        pins = f"--requirement={ROOT / 'constraints.txt'}"
+        _output(_run([sys.executable, "-m", "pip", "download", *flags, pins]))
+
+
+def container(service: str) -> str:
+    """Return the name of the container of a service."""
+    return f"pombo_{service}_1"
+
+
+def _run(
+    command: Sequence[str], stdin: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        input=stdin,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
-def _index(command: str) -> dict[str, str]:
-    """Return where this machine's pip finds packages, for the one step that may ask for some."""
-    if "pip download" not in command:
-        return {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
-    return {name: value for name, value in os.environ.items() if name == "HOME" or "PIP_" in name}
-
-
-def _copy(root: Root, roots: Mapping[str, Root], workdir: str, words: list[str]) -> None:
-    *sources, target = (word for word in words if not word.startswith("--from="))
-    place = root.directory / os.path.join(workdir, target).lstrip("/")  # noqa: PTH118 - either may be absolute
-    if words[0].startswith("--from="):
-        [source] = sources
-        origin = roots[words[0].removeprefix("--from=")].directory / source.lstrip("/")
-        shutil.copytree(origin, place, symlinks=True)
-        return
-    for source in sources:
-        kept = [path for path in context() if path.is_relative_to(ROOT / source)]
-        assert kept, f"the build's context has no {source}"
-        for path in kept:
-            onto = place / path.relative_to(ROOT / source)
-            if target.endswith("/"):
-                onto = place / path.relative_to(ROOT)
-            onto.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, onto)
-
-
-class Network:
-    """A network of its own, with a loopback interface that is up."""
-
-    def __init__(self, log: Path) -> None:
-        private = ["--net"] if _IS_ROOT else ["--net", "--user", "--map-root-user"]
-        script = f"{_SYSTEM_PATH}; ip link set lo up && echo up && exec sleep infinity"
-        self.holder = Process([found("unshare"), *private, "/bin/sh", "-c", script], log)
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can be used."""
-        return "up" in self.holder.log
-
-    def joined(self, command: Sequence[str]) -> list[str]:
-        """Return the command that runs another in this network."""
-        spaces = ["--net"] if _IS_ROOT else ["--net", "--user", "--preserve-credentials"]
-        return [found("nsenter"), f"--target={self.holder.pid}", *spaces, *command]
+def _output(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, f"{done.args}\n{done.stdout}{done.stderr}"
+    return done.stdout
