@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 
@@ -100,10 +100,9 @@ async def serve(options: Options) -> None:
         while not stop.is_set():
             await pacer.collect(partial(roster.sweep, monotonic()))
             drops.read()
-            try:
-                await asyncio.wait_for(stop.wait(), _SWEEP_EVERY)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SWEEP_EVERY):
+                    await stop.wait()
     finally:
         drain.stop()
         await runner.cleanup()

@@ -49,8 +49,11 @@ def visit(served: Served, use: Callable[["Client"], Awaitable[Any]]) -> Any:
     """Serve, and return what ``use`` makes of a client."""
 
     async def main() -> Any:
-        async with TestClient(served.server, auto_decompress=False) as client:
-            return await asyncio.wait_for(use(client), DEADLINE)
+        async with (
+            asyncio.timeout(DEADLINE),  # to close the client and the server is part of it
+            TestClient(served.server, auto_decompress=False) as client,
+        ):
+            return await use(client)
 
     return asyncio.run(main())
 
