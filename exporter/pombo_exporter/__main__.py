@@ -3,18 +3,17 @@
 import asyncio
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 
-from aiohttp import web as aiohttp_web
 from pombo_cli import logs
 from pombo_cli.flags import Address
 
+from pombo_exporter import stopping
 from pombo_exporter.gc_tuning import HostFreezer
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Event, Roster
@@ -25,8 +24,10 @@ from pombo_exporter.moment import moment
 from pombo_exporter.options import Options, command
 from pombo_exporter.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
+from pombo_exporter.stopping import Stop
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.app import Parts, application
+from pombo_exporter.web.server import Server
 
 log = logging.getLogger("pombo_exporter")
 
@@ -52,8 +53,8 @@ def _listening(flag: str, address: Address) -> Iterator[None]:
         raise _CannotListenError(flag, address, error) from None
 
 
-async def serve(options: Options) -> None:
-    """Take reports and serve pages until a signal asks to stop.
+async def serve(options: Options, stop: Stop) -> None:
+    """Take reports and serve pages until ``stop`` is requested.
 
     Raises:
         _CannotListenError: when an address is not this machine's, is in use or forbidden.
@@ -82,30 +83,30 @@ async def serve(options: Options) -> None:
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
         intake.take(datagram, address, *moment())
 
-    loop = asyncio.get_running_loop()
-    drain = receiver.Drain(loop, udp, take)
+    async def sweep() -> None:
+        while True:
+            await pacer.collect(partial(roster.sweep, monotonic()))
+            drops.read()
+            await asyncio.sleep(_SWEEP_EVERY)
+
+    drain = receiver.Drain(asyncio.get_running_loop(), udp, take)
     pacer = Pacer(drain.look)
-    app = application(Parts(roster, table, counters, pacer), admin=options.admin_api)
-    runner = aiohttp_web.AppRunner(app, access_log=None)
-    await runner.setup()
+    parts = Parts(roster, table, counters, pacer)
+    server = Server(application(parts, admin=options.admin_api))
     try:
         with _listening("--web.listen-address", options.web_listen_address):
             http = _listen(options.web_listen_address)
-        await aiohttp_web.SockSite(runner, http).start()
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        await server.start(http)
         fields = {"udp": _where(udp), "web": _where(http)}
         log.info("exporter listens", extra={"fields": fields})
-        while not stop.is_set():
-            await pacer.collect(partial(roster.sweep, monotonic()))
-            drops.read()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_SWEEP_EVERY):
-                    await stop.wait()
+        async with asyncio.TaskGroup() as group:
+            sweeping = group.create_task(sweep())
+            await stop.requested.wait()
+            sweeping.cancel()
     finally:
+        stop.begin()
         drain.stop()
-        await runner.cleanup()
+        await server.stop(stop.grace_over)
         udp.close()
     log.info("exporter stops")
 
@@ -127,7 +128,7 @@ def run(options: Options) -> None:
     """Run the exporter; exit with 1 when it cannot listen."""
     logs.set_up(options.log_level, options.log_format)
     try:
-        asyncio.run(serve(options))
+        stopping.run(partial(serve, options))
     except _CannotListenError as error:
         fields = {"flag": error.flag, "value": error.address, "error": error.why}
         fields["remedy"] = "end what listens there, or give another address"

@@ -105,10 +105,12 @@ class Drain:
         self._next: Handle | None = None
         self._at_once = False  # whether the next drain is as soon as can be
         self._woken = 0.0  # when it was last woken, on the loop's clock
+        self._stopped = False
         self._loop.add_reader(self._fd, self._wake)
 
     def stop(self) -> None:
-        """Drain no more."""
+        """Drain no more, in the midst of other work either."""
+        self._stopped = True
         if self._next:
             self._next.cancel()
         self._loop.remove_reader(self._fd)
@@ -118,6 +120,8 @@ class Drain:
 
         This is a busy socket's turn, too: in a flood, the other work has every second one.
         """
+        if self._stopped:
+            return
         if self._next and self._at_once:
             self._next.cancel()
             self._next = self._later()
