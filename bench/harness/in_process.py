@@ -6,10 +6,10 @@ exporter has one place to be followed.
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from socket import socket
 
 from pombo_exporter.hosts.roster import Limits, Roster
 from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.ingest import drain as drain_module
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
@@ -20,8 +20,11 @@ from bench.harness.fleet import INTERVAL
 
 _ADDRESS = ("127.0.0.1", 1)
 
-#: What reads all that waits in a socket, gives each datagram to a function, and returns how many.
-Drain = Callable[[socket, Callable[..., None]], int]
+#: What a drain found: ``datagrams`` and whether it ``emptied`` the socket.
+Drained = drain_module.Drained
+
+#: What reads what waits in a socket and gives each datagram to a function: ``drain`` in its module.
+Drain = Callable[..., Drained]
 
 
 class InProcessExporter:
@@ -54,14 +57,8 @@ class InProcessExporter:
 
 def run_command(instrument: Callable[[Drain], Drain]) -> None:
     """Run ``pombo-exporter`` in this process with its drain of the socket replaced."""
-    # They need the web server, which nothing else here does.
+    # It needs the web server, which nothing else here does.
     from pombo_exporter import __main__ as command  # noqa: PLC0415
-    from pombo_exporter.ingest import receiver  # noqa: PLC0415
 
-    drain = instrument(receiver.drain)
-
-    def instrumented(sock: socket, take: Callable[..., None]) -> int:
-        return drain(sock, take)
-
-    receiver.drain = instrumented
+    drain_module.drain = instrument(drain_module.drain)
     command.main(standalone_mode=False)

@@ -8,11 +8,10 @@ are in the exporter's own CPU time, without what other programs take of the core
 import gc
 import json
 import sys
-from collections.abc import Callable
-from socket import socket
 from time import thread_time
+from typing import Any
 
-from bench.harness.in_process import Drain, run_command
+from bench.harness.in_process import Drain, Drained, run_command
 
 
 class _Spans:
@@ -42,14 +41,14 @@ def main() -> None:
         collections.begin() if phase == "start" else collections.end()
 
     def instrument(drain: Drain) -> Drain:
-        def timed(sock: socket, take: Callable[..., None]) -> int:
+        def timed(*arguments: Any, **options: Any) -> Drained:
             if collecting not in gc.callbacks:  # collections while it starts delay no datagram
                 gc.callbacks.append(collecting)
             undrained.end()
-            count = drain(sock, take)
-            if count:  # an idle socket is drained when it becomes readable
+            drained = drain(*arguments, **options)
+            if drained.datagrams:  # an idle socket is drained when it becomes readable
                 undrained.begin()
-            return count
+            return drained
 
         return timed
 

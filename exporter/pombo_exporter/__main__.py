@@ -18,7 +18,9 @@ from pombo_exporter.gc_tuning import HostFreezer
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Event, Roster
 from pombo_exporter.ingest import receiver
+from pombo_exporter.ingest.drain import Drain
 from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.ingest.kernel_drops import KernelDrops
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.moment import moment
 from pombo_exporter.options import Options, command
@@ -77,7 +79,7 @@ async def serve(options: Options, stop: Stop) -> None:
     with _listening("--udp.listen-address", options.udp_listen_address):
         udp = receiver.bind(options.udp_listen_address, options.udp_receive_buffer)
     sizes = ReceiveBuffer(options.udp_receive_buffer, receiver.buffer_bytes(udp))
-    drops = receiver.KernelDrops(udp)
+    drops = KernelDrops(udp)
     counters = Counters(roster, intake, drops.read, sizes, *moment())
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
@@ -89,8 +91,8 @@ async def serve(options: Options, stop: Stop) -> None:
             drops.read()
             await asyncio.sleep(_SWEEP_EVERY)
 
-    drain = receiver.Drain(asyncio.get_running_loop(), udp, take)
-    pacer = Pacer(drain.look)
+    drain = Drain(asyncio.get_running_loop(), udp, take)
+    pacer = Pacer(drain.drain_now)
     parts = Parts(roster, table, counters, pacer)
     server = Server(application(parts, admin=options.admin_api))
     try:

@@ -16,6 +16,7 @@ from pombo_cli.flags import Address
 from pombo_exporter import __version__
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest import receiver
+from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.views import schema
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
@@ -305,7 +306,7 @@ def test_datagrams_are_taken_while_ten_thousand_hosts_are_listed() -> None:
     async def use(client: Client) -> tuple[int, bytes]:
         loop = asyncio.get_running_loop()
         with receiver.bind(Address("127.0.0.1", 0), 65_536) as udp:
-            loop.add_reader(udp, receiver.drain, udp, lambda datagram, _: taken.append(datagram))
+            loop.add_reader(udp, drain, udp, lambda datagram, _: taken.append(datagram))
             response = await client.get(HOSTS, headers={"Accept-Encoding": "identity"})
             await response.content.readany()
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
