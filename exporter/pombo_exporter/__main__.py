@@ -2,22 +2,18 @@
 
 import asyncio
 import logging
-import os
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 
 from pombo_cli import logs
 from pombo_cli.flags import Address
 
-from pombo_exporter import stopping
+from pombo_exporter import listen, stopping
 from pombo_exporter.gc_tuning import HostFreezer
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Event, Roster
-from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.drain import Drain
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.kernel_drops import KernelDrops
@@ -37,29 +33,17 @@ _SWEEP_EVERY = 1.0  # seconds
 _LEVELS = {Event.LATE: logging.DEBUG, Event.DOWN: logging.WARNING, Event.CONFLICT: logging.WARNING}
 
 
-class _CannotListenError(Exception):
-    """An address that cannot be listened on, the flag that says it, and what the system says."""
-
-    def __init__(self, flag: str, address: Address, error: OSError) -> None:
-        super().__init__(flag)
-        self.flag, self.address = flag, address
-        number = error.errno or 0  # below 0 when a name is not known
-        self.why = os.strerror(number) if number > 0 else error.strerror
-
-
-@contextmanager
-def _listening(flag: str, address: Address) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _CannotListenError(flag, address, error) from None
+_LISTEN_FLAGS = {
+    socket.SOCK_DGRAM: "--udp.listen-address",
+    socket.SOCK_STREAM: "--web.listen-address",
+}
 
 
 async def serve(options: Options, stop: Stop) -> None:
     """Take reports and serve pages until ``stop`` is requested.
 
     Raises:
-        _CannotListenError: when an address is not this machine's, is in use or forbidden.
+        ListenError: when an address is in use, forbidden, unknown or not this machine's.
     """
     limiter = logs.Limiter(every=60.0, clock=monotonic)
     freezer = HostFreezer()
@@ -76,9 +60,8 @@ async def serve(options: Options, stop: Stop) -> None:
     table = family_table(node=options.node_families)
     roster = Roster(options.limits, table.series_of(), notify, monotonic())
     intake = Intake(roster, monotonic)
-    with _listening("--udp.listen-address", options.udp_listen_address):
-        udp = receiver.bind(options.udp_listen_address, options.udp_receive_buffer)
-    sizes = ReceiveBuffer(options.udp_receive_buffer, receiver.buffer_bytes(udp))
+    udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer)
+    sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
     counters = Counters(roster, intake, drops.read, sizes, *moment())
 
@@ -96,8 +79,7 @@ async def serve(options: Options, stop: Stop) -> None:
     parts = Parts(roster, table, counters, pacer)
     server = Server(application(parts, admin=options.admin_api))
     try:
-        with _listening("--web.listen-address", options.web_listen_address):
-            http = _listen(options.web_listen_address)
+        http = listen.tcp(options.web_listen_address)
         await server.start(http)
         fields = {"udp": _where(udp), "web": _where(http)}
         log.info("exporter listens", extra={"fields": fields})
@@ -113,14 +95,6 @@ async def serve(options: Options, stop: Stop) -> None:
     log.info("exporter stops")
 
 
-def _listen(address: Address) -> socket.socket:
-    where = (address.host or "::", address.port)
-    if where[0] == "::" and socket.has_dualstack_ipv6():
-        return socket.create_server(where, family=socket.AF_INET6, dualstack_ipv6=True)
-    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
-    return socket.create_server(where, family=family)
-
-
 def _where(sock: socket.socket) -> Address:
     host, port, *_ = sock.getsockname()
     return Address(host, port)
@@ -131,9 +105,9 @@ def run(options: Options) -> None:
     logs.set_up(options.log_level, options.log_format)
     try:
         stopping.run(partial(serve, options))
-    except _CannotListenError as error:
-        fields = {"flag": error.flag, "value": error.address, "error": error.why}
-        fields["remedy"] = "end what listens there, or give another address"
+    except listen.ListenError as error:
+        fields = {"flag": _LISTEN_FLAGS[error.kind], "value": error.address}
+        fields |= {"error": error.reason, "remedy": error.remedy}
         log.error("cannot listen", extra={"fields": fields})  # noqa: TRY400 - no trace helps
         sys.exit(1)
 

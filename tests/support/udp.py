@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from pombo_cli.flags import Address
-from pombo_exporter.ingest import receiver
+from pombo_exporter import listen
 from pombo_exporter.ingest.drain import drain
 
 LOOPBACK: Final = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -15,7 +15,7 @@ LOOPBACK: Final = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 @contextmanager
 def listening(host: str = "127.0.0.1", buffer: int = 100_000) -> Iterator[socket.socket]:
     """Yield a socket of the exporter, with a receive buffer of so many bytes."""
-    with receiver.bind(Address(host, 0), buffer) as sock:
+    with listen.udp(Address(host, 0), buffer) as sock:
         yield sock
 
 

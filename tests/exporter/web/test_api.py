@@ -13,9 +13,8 @@ import pytest
 from aiohttp import ClientResponse
 from jsonschema import Draft202012Validator
 from pombo_cli.flags import Address
-from pombo_exporter import __version__
+from pombo_exporter import __version__, listen
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.views import schema
@@ -305,7 +304,7 @@ def test_datagrams_are_taken_while_ten_thousand_hosts_are_listed() -> None:
 
     async def use(client: Client) -> tuple[int, bytes]:
         loop = asyncio.get_running_loop()
-        with receiver.bind(Address("127.0.0.1", 0), 65_536) as udp:
+        with listen.udp(Address("127.0.0.1", 0), 65_536) as udp:
             loop.add_reader(udp, drain, udp, lambda datagram, _: taken.append(datagram))
             response = await client.get(HOSTS, headers={"Accept-Encoding": "identity"})
             await response.content.readany()

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import ServerDisconnectedError, web
 from aiohttp.typedefs import Handler
 from pombo_cli.flags import Address
+from pombo_exporter import listen
 from pombo_exporter.hosts.roster import Limits
-from pombo_exporter.ingest import receiver
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_wire import MAX_DATAGRAM_BYTES, Report, encode
@@ -163,7 +163,7 @@ def test_slow_reader_stops_neither_admission_nor_other_readers_and_gets_its_page
 
     async def use(client: Client) -> tuple[str, int]:
         loop = asyncio.get_running_loop()
-        with receiver.bind(Address("127.0.0.1", 0), 65_536) as udp, small_reader(client) as slow:
+        with listen.udp(Address("127.0.0.1", 0), 65_536) as udp, small_reader(client) as slow:
             loop.add_reader(udp, drain, udp, admit)
             await loop.sock_sendall(slow, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             await loop.sock_recv(slow, 1)  # its page has begun, and is not read on
