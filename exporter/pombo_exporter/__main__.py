@@ -29,9 +29,9 @@ from pombo_exporter.web.server import Server
 
 log = logging.getLogger("pombo_exporter")
 
-_SWEEP_EVERY = 1.0  # seconds
+_SWEEP_INTERVAL = 1.0  # seconds
+_LOG_INTERVAL = 60.0  # seconds between two lines of one event of one host
 _LEVELS = {Event.LATE: logging.DEBUG, Event.DOWN: logging.WARNING, Event.CONFLICT: logging.WARNING}
-
 
 _LISTEN_FLAGS = {
     socket.SOCK_DGRAM: "--udp.listen-address",
@@ -45,17 +45,18 @@ async def serve(options: Options, stop: Stop) -> None:
     Raises:
         ListenError: when an address is in use, forbidden, unknown or not this machine's.
     """
-    limiter = logs.Limiter(every=60.0, clock=monotonic)
+    # A limit for each kind of event, so that many new names suppress no other event.
+    loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in Event}
     freezer = HostFreezer()
 
     def notify(event: Event, host: Host) -> None:
         if event is Event.NEW:
             freezer.host_added()
-        if limiter.allows(f"{event.name} {host.name}") is not None:
-            fields = {"host": host.name, "address": host.address[0]}
-            if event is Event.CONFLICT:
-                fields["other_address"] = host.conflict_address[0]
-            log.log(_LEVELS.get(event, logging.INFO), event, extra={"fields": fields})
+        fields = {"host": host.name, "address": host.address[0]}
+        if event is Event.CONFLICT:
+            fields["other_address"] = host.conflict_address[0]
+        level = _LEVELS.get(event, logging.INFO)
+        loggers[event].log(level, event, key=host.name, **fields)
 
     table = family_table(node=options.node_families)
     roster = Roster(options.limits, table.series_of(), notify, monotonic())
@@ -72,7 +73,7 @@ async def serve(options: Options, stop: Stop) -> None:
         while True:
             await pacer.collect(partial(roster.sweep, monotonic()))
             drops.read()
-            await asyncio.sleep(_SWEEP_EVERY)
+            await asyncio.sleep(_SWEEP_INTERVAL)
 
     drain = Drain(asyncio.get_running_loop(), udp, take)
     pacer = Pacer(drain.drain_now)
