@@ -123,6 +123,14 @@ class Both:
 #: What a rule records, once in a while, and another one reads.
 RECORDED = "instance:pombo_host_last_report_timestamp_seconds:down"
 
+#: Counters of the exporter, of what it counts for each host, and of the hosts: a rate needs two
+#: samples of each series.
+RATED = (
+    "pombo_exporter_datagrams_refused_total",
+    "pombo_host_datagrams_lost_total",
+    "node_network_receive_bytes_total",
+)
+
 
 @pytest.fixture(scope="module")
 def both(start_once: Launcher) -> Both:
@@ -134,12 +142,15 @@ def both(start_once: Launcher) -> Both:
     with Sender("gone", exporter.port, interval=1.0) as sender:
         sender.report(1, *steady(1))
     found = Both(start_once.prometheus(exporter), start_once.prometheus(exporter, config=CONFIG))
-    states = 'count(pombo_host_up == 1) == 3 and count(pombo_host_up{instance="gone"} == 0) == 1'
+    awaited = (
+        'count(pombo_host_up == 1) == 3 and count(pombo_host_up{instance="gone"} == 0) == 1',
+        RECORDED,
+        *(f"count(rate({name}[10s])) == count({name})" for name in RATED),
+    )
     for prometheus in (found.one, found.each):
-        for expression in (states, RECORDED):
+        for expression in awaited:
             ask = partial(prometheus.instant, expression)
             wait_until(ask, bool, expression, within=30)
-    time.sleep(3)  # for rates, which want two samples
     found.moment = time.time()
     return found
 

@@ -230,25 +230,19 @@ def scene(start_once: Launcher) -> Iterator[Scene]:
         stack.callback(fleet.close)
         scene = Scene(prometheus, exporter)
 
-        def in_trouble(look: Callable[[], set[str]]) -> set[str]:
+        def without_row() -> set[str]:
             fleet()
-            time.sleep(0.5)
-            return look()
+            return scene.missing(set(EXPECTED) - DOWN)
 
-        wait_until(
-            lambda: in_trouble(lambda: scene.missing(set(EXPECTED) - DOWN)),
-            lambda missing: not missing,
-            "every query to return its row",
-            within=120,
-        )
-        wait_until(
-            lambda: in_trouble(
-                lambda: (ALERTS - DOWN - set(scene.alerts())) | (RECORDS - scene.recorded())
-            ),
-            lambda missing: not missing,
-            "every rule to be evaluated",
-            within=120,
-        )
+        def not_evaluated() -> set[str]:
+            fleet()
+            return (ALERTS - DOWN - set(scene.alerts())) | (RECORDS - scene.recorded())
+
+        for read, what in (
+            (without_row, "every query to return its row"),
+            (not_evaluated, "every rule to be evaluated"),
+        ):
+            wait_until(read, lambda names: not names, what, within=120, every=0.5)
         scene.fired = scene.alerts()
         exporter.end()
         wait_until(lambda: scene.missing(DOWN), lambda missing: not missing, "up to be 0")

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -190,7 +189,6 @@ def test_the_disk_write_rate_is_that_of_a_known_copy(exporter: Exporter, tmp_pat
                 check=True,
                 timeout=30,
             )
-            time.sleep(0.05)
 
     tried = []
     for window in windows(exporter, copy):
@@ -247,4 +245,3 @@ def _transfer(pieces: int, piece: int) -> None:
             while left:
                 left -= len(into.recv(left))
             pushing.join()
-            time.sleep(0.005)

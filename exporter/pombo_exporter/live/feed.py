@@ -6,7 +6,7 @@ most a tenth of the time, so neither a large fleet nor many subscribers keep the
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Final
@@ -29,9 +29,14 @@ class Feed:
         topic: Callable[[str | None], Topic],
         interval: float = INTERVAL,
         clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take what makes the topic of a host's name, or of None for the fleet."""
-        self._topic, self._interval, self._clock = topic, interval, clock
+        """Take what makes the topic of a host's name, or of None for the fleet.
+
+        ``sleep`` waits between publishing and the wait for the next interval or subscriber.
+        """
+        self._topic, self._interval = topic, interval
+        self._clock, self._sleep = clock, sleep
         self._topics: dict[str | None, Topic] = {}
         self._subscribed = asyncio.Event()
         self._is_closed = False
@@ -73,7 +78,7 @@ class Feed:
             self._subscribed.clear()
             await self.publish()
             took = self._clock() - started
-            await asyncio.sleep(max(_MIN_REST, rest_after(took)))
+            await self._sleep(max(_MIN_REST, rest_after(took)))
             remaining = self._interval - (self._clock() - started)
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, remaining)):

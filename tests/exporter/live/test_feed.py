@@ -343,11 +343,17 @@ def test_update_that_fails_is_logged_and_the_next_one_goes_on(
 
 @pytest.mark.parametrize("spins", range(6))
 def test_feed_ends_when_somebody_subscribes_in_the_tick_of_its_cancellation(spins: int) -> None:
-    feed = Feed(topics_of(sources(Exporter())))
+    published = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        # Nothing is awaited here, so the feed runs on until it waits for a subscriber.
+        published.set()
+
+    feed = Feed(topics_of(sources(Exporter())), sleep=sleep)
 
     async def use() -> None:
         publishing = asyncio.create_task(feed.run())
-        await asyncio.sleep(0.2)  # until it waits for the next interval or for a subscriber
+        await published.wait()
         with feed.subscribe():
             for _ in range(spins):
                 await asyncio.sleep(0)

@@ -218,8 +218,8 @@ def test_reader_that_hangs_up_disturbs_nobody(caplog: pytest.LogCaptureFixture) 
         response = await client.get("/metrics")
         size = len(await response.read())
         await client.close()
-        while asyncio.all_tasks() - before:  # noqa: ASYNC110 - until the broken pages are over
-            await asyncio.sleep(0.01)
+        while unfinished := asyncio.all_tasks() - before:  # those of the aborted scrapes
+            await asyncio.wait(unfinished)
         return size and response.status
 
     assert visit(served, use) == 200
