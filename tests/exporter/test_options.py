@@ -1,4 +1,4 @@
-"""The exporter's flags: each with its variable, and bad values named with the remedy."""
+"""The exporter's flags: each has an environment variable, and errors name the invalid value."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ DEFAULTS = Options(
     log_format="logfmt",
 )
 
-#: Each flag, a value for it, and what it changes.
+#: Each flag, a value for it, and the options that it changes.
 FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("udp.listen-address", "127.0.0.1:0", {"udp_listen_address": Address("127.0.0.1", 0)}),
     ("udp.receive-buffer", "65536", {"udp_receive_buffer": 65_536}),
@@ -34,7 +34,7 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("log.format", "json", {"log_format": "json"}),
 ]
 
-BAD = [
+INVALID = [
     ("udp.listen-address", "::1:5005"),
     ("udp.listen-address", "localhost:65536"),
     ("udp.receive-buffer", "1"),
@@ -50,7 +50,7 @@ BAD = [
 
 
 def call(*arguments: str, **variables: str) -> tuple[list[Options], Result]:
-    """Return what the command would run with, and how it ended."""
+    """Return the options that the command would run with, and its result."""
     ran: list[Options] = []
     return ran, CliRunner().invoke(command(ran.append), arguments, env=variables)
 
@@ -59,13 +59,15 @@ def variable(flag: str) -> str:
     return "POMBO_" + flag.replace(".", "_").replace("-", "_").upper()
 
 
-def test_no_flag_is_needed() -> None:
+def test_no_flag_is_required() -> None:
     ran, result = call()
     assert (ran, result.exit_code) == ([DEFAULTS], 0)
 
 
 @pytest.mark.parametrize(("flag", "value", "changes"), FLAGS)
-def test_flag_and_its_variable_say_the_same(flag: str, value: str, changes: dict[str, Any]) -> None:
+def test_flag_and_its_variable_change_the_same_option(
+    flag: str, value: str, changes: dict[str, Any]
+) -> None:
     assert call(f"--{flag}={value}")[0] == [replace(DEFAULTS, **changes)]
     assert call(**{variable(flag): value})[0] == [replace(DEFAULTS, **changes)]
 
@@ -77,21 +79,21 @@ def test_node_families_can_be_left_out() -> None:
     assert call("--web.node-families")[0] == [DEFAULTS]
 
 
-def test_hosts_can_be_forgotten_over_the_web_only_if_that_is_asked_for() -> None:
+def test_hosts_can_be_forgotten_over_the_web_only_if_that_is_enabled() -> None:
     allowed = replace(DEFAULTS, admin_api=True)
     assert call("--web.enable-admin-api")[0] == [allowed]
     assert call(POMBO_WEB_ENABLE_ADMIN_API="true")[0] == [allowed]
 
 
-def test_flag_goes_before_its_variable() -> None:
+def test_flag_overrides_its_variable() -> None:
     ran, _ = call("--limit.hosts=1", POMBO_LIMIT_HOSTS="2")
     assert ran[0].limits.hosts == 1
 
 
-def test_every_flag_is_tried_here() -> None:
-    tried = {flag for flag, *_ in FLAGS} | {"web.node-families", "web.enable-admin-api"}
+def test_every_flag_is_tested_here() -> None:
+    tested = {flag for flag, *_ in FLAGS} | {"web.node-families", "web.enable-admin-api"}
     flags = [opt for parameter in command(print).params for opt in parameter.opts]
-    assert {flag.removeprefix("--") for flag in flags} == tried | {"version"}
+    assert {flag.removeprefix("--") for flag in flags} == tested | {"version"}
 
 
 def test_help_names_every_flag_and_its_variable() -> None:
@@ -102,8 +104,8 @@ def test_help_names_every_flag_and_its_variable() -> None:
         assert variable(flag) in result.output
 
 
-@pytest.mark.parametrize(("flag", "value"), BAD)
-def test_bad_value_ends_with_2_and_is_named(flag: str, value: str) -> None:
+@pytest.mark.parametrize(("flag", "value"), INVALID)
+def test_invalid_value_is_named_and_ends_with_2(flag: str, value: str) -> None:
     for ran, result in (call(f"--{flag}={value}"), call(**{variable(flag): value})):
         assert (ran, result.exit_code) == ([], 2)
         assert value in result.stderr
@@ -120,7 +122,7 @@ def test_unknown_flag_ends_with_2() -> None:
 
 
 def top(*arguments: str, **variables: str) -> tuple[list[TopOptions], Result]:
-    """Return what ``top`` would run with; the exporter itself does not run."""
+    """Return the options that ``top`` would run with; the exporter itself does not run."""
     ran: list[Options] = []
     shown: list[TopOptions] = []
     built = command(ran.append, shown.append)
@@ -134,7 +136,7 @@ LOCAL = TopOptions(
 )
 
 
-def test_top_asks_the_local_exporter_unless_told_otherwise() -> None:
+def test_top_reads_the_local_exporter_by_default() -> None:
     assert top()[0] == [LOCAL]
     for url in ("http://there:80", "http://there:80/", "there:80"):
         assert top(url)[0] == [replace(LOCAL, url="http://there:80")]
@@ -150,7 +152,7 @@ def test_top_asks_the_local_exporter_unless_told_otherwise() -> None:
         ("filter", "rack=7", {"filter": "rack=7"}),
     ],
 )
-def test_flag_of_top_and_its_variable_say_the_same(
+def test_flag_of_top_and_its_variable_change_the_same_option(
     flag: str, value: str, changes: dict[str, Any]
 ) -> None:
     given = f"--{flag}" if value == "true" else f"--{flag}={value}"
@@ -158,14 +160,14 @@ def test_flag_of_top_and_its_variable_say_the_same(
     assert top(**{f"POMBO_TOP_{flag.upper()}": value})[0] == [replace(LOCAL, **changes)]
 
 
-def test_top_does_not_take_the_agents_interval_for_its_own() -> None:
+def test_top_ignores_the_agents_variable_for_the_interval() -> None:
     assert top(POMBO_INTERVAL="1m")[0] == [LOCAL]
 
 
 @pytest.mark.parametrize(
     "argument", ["ftp://there", "http://", "http://there:x", "--interval=0s", "--sort=size"]
 )
-def test_what_top_cannot_do_ends_with_2(argument: str) -> None:
+def test_invalid_argument_of_top_ends_with_2(argument: str) -> None:
     shown, result = top(argument)
     assert (shown, result.exit_code) == ([], 2)
     assert argument.rpartition("=")[2] in result.stderr

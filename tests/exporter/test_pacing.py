@@ -1,4 +1,4 @@
-"""Long work on the loop: bounded steps, the socket drained between them, other tasks served."""
+"""Long work on the event loop: bounded steps, and between them drains and other tasks."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from pombo_exporter.pacing import (
 
 
 class Clock:
-    """A clock that only the work under test moves."""
+    """A clock that only the test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -30,7 +30,7 @@ def run(pacer: Pacer, work: Callable[[Steps], Iterator[object]]) -> list[object]
     return asyncio.run(pacer.collect(work))
 
 
-def test_checkpoint_drains_the_socket_and_serves_other_tasks_when_it_is_due() -> None:
+def test_checkpoint_drains_the_socket_and_runs_other_tasks_when_that_is_due() -> None:
     clock, happened = Clock(), list[str]()
 
     async def other() -> None:
@@ -39,9 +39,9 @@ def test_checkpoint_drains_the_socket_and_serves_other_tasks_when_it_is_due() ->
     async def work() -> None:
         pacer = Pacer(lambda: happened.append("drain"), clock)
         task = asyncio.create_task(other())
-        for took in (0.6, 0.6, 0.6, YIELD_INTERVAL / DRAIN_INTERVAL, 0.9):
+        for duration in (0.6, 0.6, 0.6, YIELD_INTERVAL / DRAIN_INTERVAL, 0.9):
             happened.append("step")
-            clock.now += took * DRAIN_INTERVAL
+            clock.now += duration * DRAIN_INTERVAL
             await pacer.checkpoint()
         await task
 
@@ -49,7 +49,7 @@ def test_checkpoint_drains_the_socket_and_serves_other_tasks_when_it_is_due() ->
     assert happened == ["step", "step", "drain", "step", "step", "drain", "other", "step"]
 
 
-def test_works_at_one_time_share_the_clock() -> None:
+def test_drains_are_on_time_for_any_number_of_concurrent_works() -> None:
     clock, drains = Clock(), list[float]()
 
     async def work(pacer: Pacer) -> None:
@@ -67,7 +67,7 @@ def test_works_at_one_time_share_the_clock() -> None:
     assert max(between) <= 1.3 * DRAIN_INTERVAL
 
 
-def test_run_yields_what_steps_make_and_ends_the_work_when_it_is_left() -> None:
+def test_run_yields_what_steps_yield_and_closes_the_work_when_it_ends_early() -> None:
     ended = list[bool]()
 
     def work(_: Steps) -> Iterator[int | None]:
@@ -106,7 +106,7 @@ def test_time_between_steps_does_not_count_as_work() -> None:
     assert pacer.longest_step == pytest.approx(2 * DRAIN_INTERVAL)
 
 
-def test_step_is_over_after_its_time() -> None:
+def test_step_is_over_after_its_maximal_duration() -> None:
     clock, taken = Clock(), list[int]()
 
     def work(steps: Steps) -> Iterator[None]:
@@ -125,7 +125,7 @@ def test_step_is_over_after_its_time() -> None:
 
 
 @pytest.mark.parametrize("seconds", [STEP / 10_000, STEP / 100, STEP / 3], ids=str)
-def test_size_is_learned_from_the_time_of_steps(seconds: float) -> None:
+def test_size_is_learned_from_the_durations_of_steps(seconds: float) -> None:
     clock, took = Clock(), list[float]()
 
     def work(steps: Steps) -> Iterator[None]:
@@ -141,7 +141,7 @@ def test_size_is_learned_from_the_time_of_steps(seconds: float) -> None:
     assert min(settled, default=STEP) >= STEP / 4
 
 
-def test_batches_are_as_heavy_as_a_step_may_be_and_keep_the_order() -> None:
+def test_batches_have_the_weight_of_one_step_and_keep_the_order() -> None:
     clock = Clock()
     items = [1] * 300 + [1000] * 5 + [1] * 300
 
@@ -157,7 +157,7 @@ def test_batches_are_as_heavy_as_a_step_may_be_and_keep_the_order() -> None:
     assert all(batch.count(1000) <= 1 for batch in batches)
 
 
-def test_size_of_nothing_makes_no_step() -> None:
+def test_no_items_make_no_step() -> None:
     size = StepSize(Steps(), 1)
     assert [*size.ranges(0)] == []
     assert [*size.batches([], len)] == []

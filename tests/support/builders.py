@@ -18,32 +18,35 @@ from prometheus_client.parser import text_string_to_metric_families as text
 
 TABLE = family_table(node=True)
 
-HERE: Address = ("192.0.2.1", 40_000)
-THERE: Address = ("192.0.2.2", 40_000)
+#: Addresses of agents.
+ADDRESS: Address = ("192.0.2.1", 40_000)
+OTHER_ADDRESS: Address = ("192.0.2.2", 40_000)
 
 INTERVAL = 5.0
 
-#: The exporter's clocks when a test begins, in seconds: it has been up for a minute, as long as
-#: the agents of the session BORN.
-UP, WALL = 60.0, 1_800_000_000.0
-BORN = int((WALL - UP) * 1e9)
+#: The exporter's clocks when a test begins, in seconds. It started a minute ago.
+MONOTONIC, WALL = 60.0, 1_800_000_000.0
 
-#: A sample: the family's name, and its labels without ``instance``.
-Sample = tuple[str, tuple[tuple[str, str], ...]]
+#: The session of an agent that started together with the exporter: a Unix time in nanoseconds.
+SESSION = int((WALL - MONOTONIC) * 1e9)
+
+#: A series: the family's name, and its labels without ``instance``.
+Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass
 class Exporter:
-    """A roster whose clocks only a test moves, and the events of the roster."""
+    """A roster with clocks that only the test advances, and the events of the roster."""
 
     limits: Limits = field(default_factory=Limits)
-    now: float = UP
+    now: float = MONOTONIC
     wall: float = WALL
     _events: list[tuple[Event, str]] = field(default_factory=list)
-    shows: tuple[str, ...] = ()  # sections of one series a row, besides those of the table
+    #: Sections that are stored although no family reads them; each row counts as one series.
+    extra_sections: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        series_of = {**dict.fromkeys(self.shows, 1), **TABLE.series_of()}
+        series_of = {**dict.fromkeys(self.extra_sections, 1), **TABLE.series_of()}
         self.roster = Roster(self.limits, series_of, self._record, started_at=0.0)
 
     def _record(self, event: Event, host: Host) -> None:
@@ -52,11 +55,11 @@ class Exporter:
     def events(self) -> list[Event]:
         return [event for event, _ in self._events]
 
-    def take(self, report: Report, address: Address = HERE) -> None:
+    def take(self, report: Report, address: Address = ADDRESS) -> None:
         self.roster.admit(report, address, self.now, self.wall)
 
-    def refuses(self, report: Report, address: Address = HERE) -> str | None:
-        """Return the reason for which a report is refused, None when it is taken."""
+    def refuses(self, report: Report, address: Address = ADDRESS) -> str | None:
+        """Send a report; return the reason of its refusal, None if it is accepted."""
         try:
             self.take(report, address)
         except AdmissionError as error:
@@ -64,7 +67,7 @@ class Exporter:
         return None
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, with a sweep each second and at the end."""
+        """Advance the clocks, with a sweep each second and at the end."""
         until = self.now + seconds
         while self.now < until:
             step = min(1.0, until - self.now)
@@ -75,28 +78,30 @@ class Exporter:
     def host(self, name: str = "pi") -> Host:
         return self.roster.hosts[name]
 
-    def page(self, *, openmetrics: bool = False) -> str:
+    def exposition(self, *, openmetrics: bool = False) -> str:
+        """Return the exposition of all hosts, without ``# EOF`` in OpenMetrics."""
         snapshot = self.roster.snapshot(self.now, self.wall)
-        return b"".join(filter(None, exposition(snapshot, openmetrics=openmetrics))).decode()
+        pieces = exposition_pieces(snapshot, openmetrics=openmetrics)
+        return b"".join(filter(None, pieces)).decode()
 
-    def samples_of_all(self) -> dict[str, dict[Sample, float]]:
-        """Return the samples of each host; both parsers and both formats agree on them."""
-        found = parsed(self.page(), text)
-        assert found == parsed(self.page(openmetrics=True) + "# EOF\n", openmetrics)
-        hosts: dict[str, dict[Sample, float]] = defaultdict(dict)
+    def samples_by_host(self) -> dict[str, dict[Series, float]]:
+        """Return the samples of each host, which are the same in both formats."""
+        found = parsed(self.exposition(), text)
+        assert found == parsed(self.exposition(openmetrics=True) + "# EOF\n", openmetrics)
+        hosts: dict[str, dict[Series, float]] = defaultdict(dict)
         for (sample, instance, labels), value in found.items():
             hosts[instance][sample, labels] = value
         return hosts
 
-    def samples(self, name: str = "pi") -> dict[Sample, float]:
+    def samples(self, name: str = "pi") -> dict[Series, float]:
         """Return the samples of a host."""
-        return self.samples_of_all()[name]
+        return self.samples_by_host()[name]
 
     def value(self, family: str, **labels: str) -> float | None:
         return self.samples().get((family, tuple(sorted(labels.items()))))
 
 
-def exposition(
+def exposition_pieces(
     snapshot: Snapshot, *, openmetrics: bool = False, steps: Steps | None = None
 ) -> Iterator[bytes | None]:
     """Yield the exposition of a snapshot in pieces, and None at checkpoints."""
@@ -106,18 +111,21 @@ def exposition(
 
 
 def parsed(
-    page: str, parse: Callable[[str], Iterable[Any]]
+    exposition: str, parse: Callable[[str], Iterable[Any]]
 ) -> dict[tuple[str, str, tuple[tuple[str, str], ...]], float]:
-    """Return a page's samples: name, instance, other labels; none may come twice."""
+    """Return the value of each sample by its name, instance and other labels.
+
+    Each family must be in one piece, and each sample must be there once.
+    """
     found = {}
     families = set()
-    for family in parse(page):
+    for family in parse(exposition):
         assert family.name not in families, f"{family.name} is not in one piece"
         families.add(family.name)
         for sample in family.samples:
             labels = dict(sample.labels)
             key = sample.name, labels.pop("instance"), tuple(sorted(labels.items()))
-            assert key not in found, f"{key} is on the page twice"
+            assert key not in found, f"{key} is there twice"
             assert sample.timestamp is None
             found[key] = float(sample.value)
     return found
@@ -125,29 +133,29 @@ def parsed(
 
 @dataclass
 class Agent:
-    """One agent process: it numbers its datagrams and states its clock."""
+    """One session of an agent, which numbers its datagrams."""
 
     exporter: Exporter = field(default_factory=Exporter)
     host: str = "pi"
-    session: int = BORN
+    session: int = SESSION
     seq: int = 0
     interval: float = INTERVAL
-    clock: float = 0.0  # its monotonic clock less the exporter's
-    address: Address = HERE
+    clock_offset: float = 0.0  # of its monotonic clock to the exporter's, in seconds
+    address: Address = ADDRESS
 
     def report(self, **sections: Any) -> Report:
         """Return the next datagram."""
-        made = Report(
+        report = Report(
             self.host,
             session=self.session,
             seq=self.seq,
             time=self.exporter.wall,
-            monotonic=self.exporter.now + self.clock,
+            monotonic=self.exporter.now + self.clock_offset,
             interval=self.interval,
             **sections,
         )
         self.seq += 1
-        return made
+        return report
 
     def send(self, **sections: Any) -> None:
         self.exporter.take(self.report(**sections), self.address)
@@ -161,11 +169,11 @@ class Agent:
 
 
 def restarted(agent: Agent, **changes: Any) -> Agent:
-    """Return the agent's next process."""
+    """Return the next session of an agent that restarts now."""
     session = int(agent.exporter.wall * 1e9)
     return Agent(**{"exporter": agent.exporter, "host": agent.host, "session": session, **changes})
 
 
 def disks(**read_bytes: float) -> Disks:
-    """Return disks by what was read of each: ``disks(sda=1.0, sdb=2.0)``."""
+    """Return disks by the bytes read of each: ``disks(sda=1.0, sdb=2.0)``."""
     return Disks(tuple(read_bytes), read_bytes=tuple(read_bytes.values()))

@@ -15,7 +15,7 @@ from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.live import MAX_SUBSCRIBERS
 from pombo_wire import Report, encode
 
-from support.builders import HERE, TABLE, Exporter
+from support.builders import ADDRESS, TABLE, Exporter
 
 DEADLINE = 30.0  # seconds
 
@@ -40,13 +40,13 @@ class Served:
         self.server = TestServer(app, host="127.0.0.1")
 
     def take(self, report: Report, *, ago: float = 0.0) -> None:
-        """Take a report that came some seconds ago."""
+        """Take a report that arrived ``ago`` seconds ago."""
         now, wall = monotonic() - ago, self.exporter.wall - ago
-        self.intake.take(encode(report), HERE, now, wall)
+        self.intake.take(encode(report), ADDRESS, now, wall)
 
 
 def visit(served: Served, use: Callable[["Client"], Awaitable[Any]]) -> Any:
-    """Serve, and return what ``use`` makes of a client."""
+    """Serve HTTP, call ``use`` with a client, and return its result."""
 
     async def main() -> Any:
         async with (
@@ -64,11 +64,13 @@ Client = TestClient[Any, Any]
 def get(
     served: Served, path: str, method: str = "GET", **headers: str
 ) -> tuple[ClientResponse, bytes]:
+    """Return the response to a request and its body; ``_`` in a header's name is ``-``."""
+
     async def use(client: Client) -> tuple[ClientResponse, bytes]:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        named.setdefault("Accept-Encoding", "identity")
-        response = await client.request(method, path, headers=named)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent.setdefault("Accept-Encoding", "identity")
+        response = await client.request(method, path, headers=sent)
         return response, await response.read()
 
-    found: tuple[ClientResponse, bytes] = visit(served, use)
-    return found
+    answer: tuple[ClientResponse, bytes] = visit(served, use)
+    return answer

@@ -1,9 +1,9 @@
-"""The hosts in memory: who lives, who is down, who is refused, and what is let go."""
+"""The roster: states of hosts, sessions, conflicts, limits, and what is forgotten."""
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import AdmissionReason, Event, Limits, Roster
 from pombo_wire import Info, Memory, Report
-from support.builders import BORN, HERE, THERE, Agent, Exporter, disks, restarted
+from support.builders import ADDRESS, OTHER_ADDRESS, SESSION, Agent, Exporter, disks, restarted
 
 # --- live, late, down, forgotten ---
 
@@ -33,7 +33,7 @@ def test_silence_is_measured_in_the_hosts_own_intervals() -> None:
     assert agent.exporter.host().state_at(agent.exporter.now) is State.DOWN
 
 
-def test_values_of_a_silent_host_leave_the_page_even_before_a_sweep() -> None:
+def test_values_of_a_silent_host_are_not_exposed_even_before_a_sweep() -> None:
     agent = Agent()
     agent.send(memory=Memory(total=8))
     agent.exporter.now += 15
@@ -53,7 +53,7 @@ def test_host_that_reports_again_is_live_and_keeps_its_counts() -> None:
     assert agent.exporter.events() == [Event.NEW, Event.LATE, Event.DOWN, Event.LIVE]
 
 
-def test_clock_of_the_agent_does_not_decide_whether_its_host_lives() -> None:
+def test_clock_of_the_agent_does_not_change_the_state_of_its_host() -> None:
     exporter = Exporter()
     for name, offset in (("past", -1e9), ("future", 1e9)):
         exporter.take(Report(name, time=exporter.wall + offset, interval=5.0))
@@ -65,13 +65,13 @@ def test_clock_of_the_agent_does_not_decide_whether_its_host_lives() -> None:
     assert exporter.samples("future")["pombo_host_clock_offset_seconds", ()] == 1e9
 
 
-def test_host_is_known_by_its_name_whatever_its_address() -> None:
+def test_host_is_identified_by_its_name_whatever_its_address() -> None:
     agent = Agent()
     agent.send()
-    agent.address = THERE
+    agent.address = OTHER_ADDRESS
     agent.send()
     assert list(agent.exporter.roster.hosts) == ["pi"]
-    assert agent.exporter.host().address == THERE
+    assert agent.exporter.host().address == OTHER_ADDRESS
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
 
 
@@ -79,11 +79,11 @@ def test_forgotten_hosts_leave_no_memory_behind() -> None:
     exporter = Exporter(Limits(forget_after=10))
     for number in range(50):
         Agent(exporter, f"host-{number}").send(disks=disks(sda=number))
-    held = [host.sections for host in exporter.roster.hosts.values()]
+    sections = [host.sections for host in exporter.roster.hosts.values()]
     exporter.wait(14.9)
-    assert all(held)
+    assert all(sections)
     exporter.wait(0.1)
-    assert not any(held)
+    assert not any(sections)
     exporter.wait(10)
     assert exporter.roster.hosts == {}
 
@@ -91,23 +91,23 @@ def test_forgotten_hosts_leave_no_memory_behind() -> None:
 # --- bye ---
 
 
-def test_bye_takes_the_host_off_the_page_at_once() -> None:
+def test_bye_removes_the_host_from_the_exposition_at_once() -> None:
     agent = Agent()
     agent.run(10, memory=Memory(total=8))
     agent.send(bye=True)
-    assert agent.exporter.page() == ""
+    assert agent.exporter.exposition() == ""
     agent.exporter.wait(15)
     assert agent.exporter.roster.hosts == {}
     assert agent.exporter.events() == [Event.NEW, Event.BYE]
 
 
-def test_straggler_after_bye_does_not_bring_the_host_back() -> None:
+def test_late_datagram_after_bye_does_not_bring_the_host_back() -> None:
     agent = Agent()
     agent.run(10)
     late = agent.report(memory=Memory(total=8))
     agent.send(bye=True)
     agent.exporter.take(late)
-    assert agent.exporter.page() == ""
+    assert agent.exporter.exposition() == ""
     assert agent.exporter.host().sections == {}
     agent.exporter.wait(15)
     assert agent.exporter.roster.hosts == {}
@@ -135,7 +135,7 @@ def test_bye_without_a_session_ends_only_a_host_without_a_session() -> None:
     assert agent.exporter.samples("plain") == {}
 
 
-def test_host_without_a_session_that_said_bye_may_come_back() -> None:
+def test_host_without_a_session_may_report_again_after_bye() -> None:
     exporter = Exporter()
     for report in (Report("pi", gauges={"x": 1.0}), Report("pi", bye=True)):
         exporter.take(report)
@@ -143,14 +143,14 @@ def test_host_without_a_session_that_said_bye_may_come_back() -> None:
     assert exporter.value("x") == 2
 
 
-# --- numbers and sessions ---
+# --- sequence numbers and sessions ---
 
 
 def lost(exporter: Exporter) -> float:
-    """Return what is lost of the host when no patience is left."""
-    ledger = exporter.host().sequence
-    ledger.expire_gaps(exporter.now)
-    return ledger.lost
+    """Return the host's lost datagrams once all gaps have expired."""
+    tracker = exporter.host().sequence
+    tracker.expire_gaps(exporter.now)
+    return tracker.lost
 
 
 def test_restart_of_an_agent_is_no_loss() -> None:
@@ -163,36 +163,36 @@ def test_restart_of_an_agent_is_no_loss() -> None:
     assert agent.exporter.host().sequence.received == 40
 
 
-def test_restart_tells_the_new_agents_labels_and_no_longer_the_old_ones() -> None:
+def test_labels_of_a_restarted_agent_replace_the_old_ones() -> None:
     agent = Agent()
     agent.send(labels={"rack": "7"}, info=Info(agent="1"))
     agent.exporter.wait(5)
     restarted(agent).send(info=Info(agent="1"))
-    page = agent.exporter.page()
-    assert 'agent="1"' in page
-    assert "rack" not in page
+    exposition = agent.exporter.exposition()
+    assert 'agent="1"' in exposition
+    assert "rack" not in exposition
 
 
 def test_agent_older_than_the_exporter_has_lost_nothing_before_its_first_datagram() -> None:
-    agent = Agent(session=BORN - 1, seq=5000)
+    agent = Agent(session=SESSION - 1, seq=5000)
     agent.run(10)
     assert lost(agent.exporter) == 0
 
 
 def test_first_datagrams_of_an_agent_younger_than_the_exporter_count_when_lost() -> None:
-    agent = Agent(session=BORN + 10**9, seq=3)
+    agent = Agent(session=SESSION + 10**9, seq=3)
     agent.run(10)
     assert lost(agent.exporter) == 3
 
 
-def test_agent_that_does_not_tell_its_time_has_lost_nothing_before_its_first_datagram() -> None:
+def test_agent_that_reports_no_time_has_lost_nothing_before_its_first_datagram() -> None:
     exporter = Exporter()
-    exporter.take(Report("pi", session=BORN + 10**9, seq=3))
+    exporter.take(Report("pi", session=SESSION + 10**9, seq=3))
     assert lost(exporter) == 0
 
 
-def test_agent_that_outlived_its_memory_here_is_not_charged_with_all_its_past() -> None:
-    agent = Agent(Exporter(Limits(forget_after=60)), session=BORN + 10**9)
+def test_agent_whose_host_was_forgotten_has_lost_nothing_before_its_next_datagram() -> None:
+    agent = Agent(Exporter(Limits(forget_after=60)), session=SESSION + 10**9)
     agent.run(100)
     agent.exporter.wait(75)
     assert agent.exporter.roster.hosts == {}
@@ -200,11 +200,11 @@ def test_agent_that_outlived_its_memory_here_is_not_charged_with_all_its_past() 
     assert lost(agent.exporter) == 0
 
 
-def test_agent_that_was_refused_is_not_charged_with_what_was_refused() -> None:
+def test_datagrams_refused_for_the_host_limit_are_not_lost() -> None:
     exporter = Exporter(Limits(hosts=1))
     other = Agent(exporter, "other")
     other.send()
-    agent = Agent(exporter, session=BORN + 10**9)
+    agent = Agent(exporter, session=SESSION + 10**9)
     for _ in range(10):
         assert exporter.refuses(agent.report()) == AdmissionReason.HOST_LIMIT
     other.send(bye=True)
@@ -213,7 +213,7 @@ def test_agent_that_was_refused_is_not_charged_with_what_was_refused() -> None:
     assert lost(exporter) == 0
 
 
-def test_lost_datagrams_show_once_their_time_is_over() -> None:
+def test_lost_datagrams_are_counted_once_their_gap_expires() -> None:
     agent = Agent()
     agent.send()
     agent.seq += 2
@@ -236,13 +236,13 @@ def test_duplicate_is_counted_and_changes_nothing_else() -> None:
     assert agent.exporter.value("pombo_host_up") == 0
 
 
-def test_straggler_of_the_last_session_is_ignored_and_no_conflict() -> None:
+def test_late_datagram_of_the_last_session_is_ignored_and_no_conflict() -> None:
     agent = Agent()
     agent.run(10, memory=Memory(total=1))
-    straggler = agent.report(memory=Memory(total=1))
+    late = agent.report(memory=Memory(total=1))
     agent.exporter.wait(1)
     restarted(agent).send(memory=Memory(total=2))
-    assert agent.exporter.refuses(straggler) is None
+    assert agent.exporter.refuses(late) is None
     assert agent.exporter.value("host_memory_total_bytes") == 2
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
     assert agent.exporter.value("pombo_host_datagrams_reordered_total") == 1
@@ -253,18 +253,18 @@ def test_straggler_of_the_last_session_is_ignored_and_no_conflict() -> None:
 
 def two_agents() -> tuple[Agent, Agent]:
     """Return two agents of one name, both younger than the exporter."""
-    older = Agent(session=BORN + 10**9, address=HERE)
-    return older, Agent(older.exporter, session=BORN + 2 * 10**9, address=THERE)
+    older = Agent(session=SESSION + 10**9, address=ADDRESS)
+    return older, Agent(older.exporter, session=SESSION + 2 * 10**9, address=OTHER_ADDRESS)
 
 
-def test_of_two_agents_the_younger_holds_the_name_and_values_never_mix() -> None:
+def test_of_two_agents_the_younger_is_accepted_and_values_never_mix() -> None:
     older, younger = two_agents()
     exporter = older.exporter
     older.send(gauges={"x": 1.0})
     younger.send(gauges={"x": 2.0})
     for _ in range(10):
         exporter.wait(5)
-        refused = exporter.refuses(older.report(gauges={"x": 1.0}), HERE)
+        refused = exporter.refuses(older.report(gauges={"x": 1.0}), ADDRESS)
         assert refused == AdmissionReason.CONFLICT
         younger.send(gauges={"x": 2.0})
         assert exporter.value("x") == 2
@@ -272,45 +272,45 @@ def test_of_two_agents_the_younger_holds_the_name_and_values_never_mix() -> None
     assert exporter.value("pombo_host_datagrams_lost_total") == 0
 
 
-def test_new_session_ends_what_the_last_one_said_but_not_what_scripts_say() -> None:
+def test_new_session_drops_the_values_of_the_last_one_but_not_those_of_scripts() -> None:
     older, younger = two_agents()
     older.send(memory=Memory(total=8))
-    older.exporter.take(Report("pi", gauges={"room": 21.0}), THERE)
+    older.exporter.take(Report("pi", gauges={"room": 21.0}), OTHER_ADDRESS)
     younger.send(gauges={"x": 2.0})
     assert older.exporter.value("host_memory_total_bytes") is None
     assert (older.exporter.value("x"), older.exporter.value("room")) == (2, 21)
 
 
-def test_conflict_is_told_with_both_addresses() -> None:
+def test_conflict_is_an_event_with_both_addresses() -> None:
     older, younger = two_agents()
     younger.send()
     older.exporter.wait(15)
     younger.send()
-    older.exporter.refuses(older.report(), HERE)
+    older.exporter.refuses(older.report(), ADDRESS)
     assert Event.CONFLICT not in older.exporter.events()
     younger.send()
     assert older.exporter.events()[-1] is Event.CONFLICT
-    assert older.exporter.host().address == THERE
-    assert older.exporter.host().conflict_address == HERE
+    assert older.exporter.host().address == OTHER_ADDRESS
+    assert older.exporter.host().conflict_address == ADDRESS
 
 
-def test_set_aside_agent_takes_over_when_the_holder_goes_and_has_lost_nothing() -> None:
+def test_refused_agent_takes_over_after_the_bye_of_the_other_and_has_lost_nothing() -> None:
     older, younger = two_agents()
     exporter = older.exporter
     for _ in range(3):
         younger.send()
         exporter.wait(5)
-        assert exporter.refuses(older.report(), HERE) == AdmissionReason.CONFLICT
+        assert exporter.refuses(older.report(), ADDRESS) == AdmissionReason.CONFLICT
     younger.send(bye=True)
     older.send(gauges={"x": 1.0})
     assert exporter.value("x") == 1
     assert lost(exporter) == 0
 
 
-def test_agent_whose_clock_went_back_at_its_restart_is_heard_once_the_old_one_is_down() -> None:
+def test_agent_whose_clock_went_back_at_its_restart_is_accepted_once_the_host_is_down() -> None:
     agent = Agent()
     agent.run(10, gauges={"x": 1.0})
-    back = Agent(agent.exporter, session=BORN - 10**15, seq=0)
+    back = Agent(agent.exporter, session=SESSION - 10**15, seq=0)
     refusals = []
     for _ in range(3):
         agent.exporter.wait(5)
@@ -324,7 +324,7 @@ def test_agent_whose_clock_went_back_at_its_restart_is_heard_once_the_old_one_is
 # --- programs without a session ---
 
 
-def test_gauges_without_a_session_do_not_keep_a_dead_agents_host_alive() -> None:
+def test_gauges_without_a_session_do_not_keep_the_host_of_a_killed_agent_live() -> None:
     agent = Agent()
     agent.run(10)
     for _ in range(3):
@@ -334,13 +334,13 @@ def test_gauges_without_a_session_do_not_keep_a_dead_agents_host_alive() -> None
     assert agent.exporter.value("room") is None
 
 
-def test_gauges_without_a_session_stand_beside_the_agents_values() -> None:
+def test_gauges_without_a_session_are_exposed_together_with_the_agents_values() -> None:
     agent = Agent()
     agent.send(gauges={"x": 1.0})
-    agent.exporter.take(Report("pi", gauges={"room": 21.0}), THERE)
+    agent.exporter.take(Report("pi", gauges={"room": 21.0}), OTHER_ADDRESS)
     agent.run(5, gauges={"x": 2.0})
     assert (agent.exporter.value("x"), agent.exporter.value("room")) == (2, 21)
-    assert agent.exporter.host().address == HERE
+    assert agent.exporter.host().address == ADDRESS
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
 
 
@@ -352,7 +352,7 @@ def test_agent_takes_over_a_host_that_was_known_without_a_session() -> None:
     assert exporter.value("pombo_host_interval_seconds") == 5
 
 
-# --- bounds ---
+# --- limits ---
 
 
 def test_host_over_the_limit_is_refused_and_the_others_go_on() -> None:
@@ -377,7 +377,7 @@ def test_forgotten_host_makes_room_for_another() -> None:
 
 
 def series(exporter: Exporter) -> int:
-    """Return how many series of the page count towards the limit."""
+    """Return how many exposed series count towards the limit."""
     return sum(not name.startswith("pombo_host_") for name, _ in exporter.samples())
 
 
@@ -394,7 +394,7 @@ def test_report_over_the_series_limit_is_refused_and_changes_no_value() -> None:
     assert [agent.exporter.value(name) for name in "abcde"] == [3] * 5
 
 
-def test_refused_report_keeps_its_host_alive_and_is_not_lost() -> None:
+def test_refused_report_keeps_its_host_live_and_is_not_lost() -> None:
     agent = Agent(Exporter(Limits(series_per_host=1)))
     for _ in range(10):
         agent.exporter.wait(5)
@@ -416,32 +416,32 @@ def test_series_of_one_host_do_not_count_against_another() -> None:
         assert exporter.refuses(Report(name, gauges={"x": 1.0})) is None
 
 
-def test_page_never_holds_more_series_than_the_limit_counts() -> None:
+def test_exposition_never_has_more_series_than_the_limit_counts() -> None:
     agent = Agent()
     for read in (1.0, 2.0):
         agent.exporter.wait(5)
         agent.send(disks=disks(a=read, b=read), memory=Memory(*[1.0] * 10), gauges={"x": 1.0})
-    shown = series(agent.exporter)
-    limited = Agent(Exporter(Limits(series_per_host=shown - 1)))
+    exposed = series(agent.exporter)
+    limited = Agent(Exporter(Limits(series_per_host=exposed - 1)))
     report = limited.report(disks=disks(a=1, b=1), memory=Memory(*[1.0] * 10), gauges={"x": 1.0})
     assert limited.exporter.refuses(report) == AdmissionReason.SERIES_LIMIT
 
 
-def test_section_that_no_page_shows_is_not_held() -> None:
+def test_section_that_no_family_reads_is_not_stored() -> None:
     exporter = Exporter()
     exporter.roster = Roster(Limits(), {"gauges": 1}, lambda *_: None, 0.0)
     exporter.take(Report("pi", gauges={"x": 1.0}, memory=Memory(total=8), vmstat={"y": 1.0}))
     assert {*exporter.host().sections} == {"gauges"}
 
 
-def test_device_that_is_not_repeated_expires_though_nobody_scrapes() -> None:
+def test_device_that_is_no_longer_reported_expires_without_a_scrape() -> None:
     agent = Agent()
     agent.send(disks=disks(sda=1), gauges={"x": 1.0})
     agent.run(14.9, memory=Memory(total=8))
     assert {*agent.exporter.host().sections} == {"memory"}
 
 
-def test_session_whose_time_was_rounded_down_has_begun_all_the_same() -> None:
+def test_session_may_start_after_the_rounded_time_of_its_first_report() -> None:
     exporter = Exporter()
     session = int(exporter.wall * 1e9) + 400_000  # nanoseconds: its first report is of that moment
     exporter.take(Report("pi", session=session, seq=3, time=exporter.wall, interval=5.0))

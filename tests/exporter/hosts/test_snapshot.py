@@ -22,7 +22,7 @@ def fleet() -> tuple[Exporter, list[Agent]]:
 
 
 def state(host: Host) -> dict[str, Any]:
-    """Return all that answers read of a host, by value."""
+    """Return all fields of a host that answers are rendered from, by value."""
     sections = {
         name: {key: (block.current, block.stamp) for key, block in blocks.items()}
         for name, blocks in host.sections.items()
@@ -41,7 +41,7 @@ def state(host: Host) -> dict[str, Any]:
     }
 
 
-def taken(exporter: Exporter) -> Snapshot:
+def snapshot_of(exporter: Exporter) -> Snapshot:
     return exporter.roster.snapshot(exporter.now, exporter.wall)
 
 
@@ -89,7 +89,7 @@ def test_hosts_are_as_they_were_however_many_were_read_before_a_change(
 ) -> None:
     exporter, agents = fleet()
     expected = [state(host) for host in exporter.roster.listed()]
-    hosts = iter(taken(exporter))
+    hosts = iter(snapshot_of(exporter))
     found = [state(host) for host in islice(hosts, read)]
     for agent in agents:
         change(exporter, agent)
@@ -102,7 +102,7 @@ def test_snapshots_of_several_moments_do_not_disturb_each_other() -> None:
     expected, snapshots = [], []
     for agent in agents:
         expected.append([state(host) for host in exporter.roster.listed()])
-        snapshots.append(taken(exporter))
+        snapshots.append(snapshot_of(exporter))
         report(exporter, agent)
     found = [[state(host) for host in snapshot] for snapshot in reversed(snapshots)]
     assert found == expected[::-1]
@@ -110,7 +110,7 @@ def test_snapshots_of_several_moments_do_not_disturb_each_other() -> None:
 
 def test_host_that_was_read_or_belongs_to_a_closed_snapshot_is_not_copied() -> None:
     exporter, agents = fleet()
-    with taken(exporter) as snapshot:
+    with snapshot_of(exporter) as snapshot:
         hosts: Iterator[Host] = iter(snapshot)
         assert next(hosts) is exporter.host(agents[0].host)
         report(exporter, agents[0])
@@ -127,14 +127,14 @@ def test_host_that_was_read_or_belongs_to_a_closed_snapshot_is_not_copied() -> N
 def test_roster_drops_snapshots_that_are_read_or_closed() -> None:
     exporter, agents = fleet()
     for _ in range(3):
-        assert len([*taken(exporter)]) == HOSTS
-        taken(exporter).close()
+        assert len([*snapshot_of(exporter)]) == HOSTS
+        snapshot_of(exporter).close()
     report(exporter, agents[0])
     assert exporter.roster.open_snapshots == 0
 
 
 def test_empty_roster_makes_an_empty_snapshot() -> None:
-    snapshot = taken(Exporter())
+    snapshot = snapshot_of(Exporter())
     assert len(snapshot) == 0
     assert [*snapshot] == []
     assert not snapshot.is_open

@@ -1,4 +1,4 @@
-"""The way in: whatever the bytes, they are taken or counted under a reason."""
+"""Any datagram is a report that is accepted, or a refusal that is counted by its reason."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.intake import REASONS, Intake
 from pombo_wire import Report, encode
-from support.builders import BORN, HERE, Exporter
+from support.builders import ADDRESS, SESSION, Exporter
 
 REFUSED = {
     "too_large": b'{"host":"pi"}' + b" " * 1200,
@@ -21,73 +21,73 @@ REFUSED = {
     "reserved_name": b'{"host":"pi","gauges":{"up":1}}',
     "host_limit": b'{"host":"third"}',
     "series_limit": b'{"host":"pi","gauges":{"a":1,"b":2,"c":3}}',
-    "conflict": encode(Report("agent", session=BORN - 10**9, seq=0, time=2e9)),
+    "conflict": encode(Report("agent", session=SESSION - 10**9, seq=0, time=2e9)),
 }
 
 
-class Door:
-    """An intake before a roster that takes two hosts of two series."""
+class IntakeUnderTest:
+    """An intake with limits of two hosts and two series; both hosts have reported."""
 
     def __init__(self) -> None:
         self.exporter = Exporter(Limits(hosts=2, series_per_host=2))
         self.intake = Intake(self.exporter.roster, lambda: self.exporter.now)
         self.take(b'{"host":"pi","gauges":{"x":1}}')
-        self.take(encode(Report("agent", session=BORN, seq=0)))
+        self.take(encode(Report("agent", session=SESSION, seq=0)))
 
     def take(self, datagram: bytes) -> None:
-        self.intake.take(datagram, HERE, self.exporter.now, self.exporter.wall)
+        self.intake.take(datagram, ADDRESS, self.exporter.now, self.exporter.wall)
 
     def refused(self) -> dict[str, int]:
         return {reason: count for reason, count in self.intake.refused.items() if count}
 
 
-def test_every_reason_is_tried() -> None:
+def test_every_reason_has_a_datagram_here() -> None:
     assert {*REFUSED} == {str(reason) for reason in REASONS}
 
 
 @pytest.mark.parametrize("reason", REFUSED)
-def test_refused_datagram_is_counted_under_its_reason_and_changes_no_value(reason: str) -> None:
-    door = Door()
-    before = door.exporter.value("x")
+def test_refused_datagram_is_counted_by_its_reason_and_changes_no_value(reason: str) -> None:
+    under_test = IntakeUnderTest()
+    before = under_test.exporter.value("x")
     for _ in range(3):
-        door.take(REFUSED[reason])
-    assert door.refused() == {reason: 3}
-    assert door.intake.received == 5
-    assert door.exporter.value("x") == before == 1
-    assert {*door.exporter.roster.hosts} == {"pi", "agent"}
+        under_test.take(REFUSED[reason])
+    assert under_test.refused() == {reason: 3}
+    assert under_test.intake.received == 5
+    assert under_test.exporter.value("x") == before == 1
+    assert {*under_test.exporter.roster.hosts} == {"pi", "agent"}
 
 
-def test_reason_that_never_came_is_counted_as_nought() -> None:
+def test_reason_without_refusals_is_counted_as_zero() -> None:
     intake = Intake(Exporter().roster, lambda: 0.0)
     assert intake.refused == {str(reason): 0 for reason in REASONS}
 
 
-def test_log_has_a_line_a_minute_for_each_reason_and_tells_what_to_do(
+def test_log_has_a_line_a_minute_for_each_reason_and_names_the_remedy(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    door = Door()
+    under_test = IntakeUnderTest()
     with caplog.at_level(logging.WARNING):
         for _ in range(1000):
-            door.take(b"\xff\n" * 100)
-            door.take(REFUSED["reserved_name"])
+            under_test.take(b"\xff\n" * 100)
+            under_test.take(REFUSED["reserved_name"])
         assert len(caplog.records) == 2
-        door.exporter.now += 60
-        door.take(b"PING")
+        under_test.exporter.now += 60
+        under_test.take(b"PING")
     first, second, third = (vars(record)["fields"] for record in caplog.records)
     assert first["reason"] == "not_json"
     assert "suppressed" not in first
-    assert first["address"] == HERE[0]
+    assert first["address"] == ADDRESS[0]
     assert len(first["datagram"]) < 700
     assert "choose another" in str(second["detail"])
     assert (third["reason"], third["suppressed"]) == ("not_json", 999)
 
 
 def test_one_malformed_sender_does_not_disturb_the_others() -> None:
-    door = Door()
+    under_test = IntakeUnderTest()
     for datagram in REFUSED.values():
-        door.take(datagram)
-        door.take(b'{"host":"pi","gauges":{"x":2}}')
-    assert door.exporter.value("x") == 2
+        under_test.take(datagram)
+        under_test.take(b'{"host":"pi","gauges":{"x":2}}')
+    assert under_test.exporter.value("x") == 2
 
 
 VALID: dict[str, Any] = {
@@ -122,7 +122,7 @@ JSON = st.recursive(
 
 @st.composite
 def almost_valid(draw: st.DrawFn) -> bytes:
-    """Return the bytes of a report of which some fields are anything at all."""
+    """Return the bytes of a report in which some fields are any JSON, and some bytes any byte."""
     changed = {name: draw(st.sampled_from([value, value]) | JSON) for name, value in VALID.items()}
     kept = draw(st.sets(st.sampled_from([*VALID])))
     text = json.dumps({name: changed[name] for name in VALID if name == "host" or name in kept})
@@ -134,12 +134,12 @@ def almost_valid(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=300)
 @given(st.lists(st.binary(max_size=1300) | almost_valid(), max_size=5))
-def test_no_bytes_raise_and_the_page_stays_readable(datagrams: list[bytes]) -> None:
+def test_no_bytes_raise_and_the_exposition_stays_valid(datagrams: list[bytes]) -> None:
     exporter = Exporter()
     intake = Intake(exporter.roster, lambda: 0.0)
     for datagram in datagrams:
         exporter.now += 1
-        intake.take(datagram, HERE, exporter.now, exporter.wall)
+        intake.take(datagram, ADDRESS, exporter.now, exporter.wall)
     assert intake.received == len(datagrams)
     assert sum(intake.refused.values()) <= len(datagrams)
-    exporter.samples_of_all()
+    exporter.samples_by_host()

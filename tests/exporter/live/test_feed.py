@@ -16,7 +16,7 @@ from pombo_exporter.moment import Moment
 from pombo_exporter.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_wire import Memory, Report
-from support.builders import UP, WALL, Agent, Exporter
+from support.builders import MONOTONIC, WALL, Agent, Exporter
 
 Received = tuple[str, Any]
 
@@ -32,7 +32,7 @@ def events(text: str) -> list[Received]:
 
 
 def received(subscriber: Subscriber) -> list[Received]:
-    """Return the events that wait for a subscriber, and take them."""
+    """Remove and return the events in a subscriber's queue, decoded."""
     taken = take(subscriber)
     return events(b"".join(frame.plain for event in taken for frame in event).decode())
 
@@ -50,7 +50,7 @@ def names(data: Any) -> list[str]:
 def sources(exporter: Exporter) -> Sources:
     """Return the sources of topics, with the clocks of an exporter in a test."""
     intake, buffer = Intake(exporter.roster, lambda: exporter.now), ReceiveBuffer(2, 1)
-    counters = Counters(exporter.roster, intake, lambda: 7, buffer, UP, WALL)
+    counters = Counters(exporter.roster, intake, lambda: 7, buffer, MONOTONIC, WALL)
 
     def clock() -> Moment:
         return Moment(exporter.now, exporter.wall)
@@ -66,7 +66,7 @@ def run(use: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_fleet_gets_a_snapshot_then_only_rows_that_changed_then_who_is_gone() -> None:
+def test_fleet_gets_a_snapshot_then_only_rows_that_changed_then_hosts_that_are_gone() -> None:
     exporter = Exporter()
     agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(10)]
     feed = Feed(topics_of(sources(exporter)))
@@ -148,7 +148,7 @@ def test_host_with_another_state_goes_before_hosts_that_reported() -> None:
     run(use)
 
 
-def test_what_is_counted_without_a_report_of_the_agent_is_in_a_delta() -> None:
+def test_datagram_without_a_session_changes_the_counters_in_a_delta() -> None:
     exporter = Exporter()
     agent = Agent(exporter, interval=3600.0)
     feed = Feed(topics_of(sources(exporter)))
@@ -158,7 +158,7 @@ def test_what_is_counted_without_a_report_of_the_agent_is_in_a_delta() -> None:
         with feed.subscribe() as subscriber:
             await feed.publish()
             received(subscriber)
-            exporter.take(Report("pi", gauges={"x": 1.0}))  # of a script
+            exporter.take(Report("pi", gauges={"x": 1.0}))  # from a script
             await feed.publish()
             [(_, data)] = received(subscriber)
             assert data["hosts"][0]["datagrams_received"] == 2
@@ -209,7 +209,7 @@ def test_host_gets_a_snapshot_then_only_fields_that_changed_then_gone() -> None:
     run(use)
 
 
-def test_host_that_nobody_heard_of_is_gone_from_the_start() -> None:
+def test_unknown_host_is_gone_from_the_start() -> None:
     feed = Feed(topics_of(sources(Exporter())))
 
     async def use() -> None:
@@ -222,7 +222,7 @@ def test_host_that_nobody_heard_of_is_gone_from_the_start() -> None:
     run(use)
 
 
-def test_subscriber_that_is_slow_gets_a_new_snapshot_and_has_a_bounded_queue() -> None:
+def test_slow_subscriber_has_a_bounded_queue_and_gets_a_new_snapshot() -> None:
     exporter = Exporter()
     agent = Agent(exporter, interval=3600.0)
     feed = Feed(topics_of(sources(exporter)))
@@ -244,7 +244,7 @@ def test_subscriber_that_is_slow_gets_a_new_snapshot_and_has_a_bounded_queue() -
     run(use)
 
 
-def test_an_event_is_made_once_for_all_subscribers() -> None:
+def test_event_is_made_once_for_all_subscribers() -> None:
     exporter = Exporter()
     agent = Agent(exporter, interval=3600.0)
     feed = Feed(topics_of(sources(exporter)))
@@ -277,7 +277,7 @@ def test_subscriber_that_joins_takes_no_delta_from_the_others() -> None:
                 await feed.publish()
             received(early)
             exporter.now += 0.01
-            for each in (*others, agent):  # the last of them has to wait for another delta
+            for each in (*others, agent):  # the last one is only in the next delta
                 each.send()
             with feed.subscribe():
                 await feed.publish()
@@ -322,7 +322,7 @@ class Failing(Topic):
         return (frame(b"event: snapshot\ndata: {}\n\n"),)
 
 
-def test_update_that_fails_is_logged_and_the_next_one_goes_on(
+def test_failed_update_is_logged_and_the_next_one_is_published(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     parts = sources(Exporter())
@@ -342,7 +342,7 @@ def test_update_that_fails_is_logged_and_the_next_one_goes_on(
 
 
 @pytest.mark.parametrize("spins", range(6))
-def test_feed_ends_when_somebody_subscribes_in_the_tick_of_its_cancellation(spins: int) -> None:
+def test_feed_ends_when_a_subscriber_joins_in_the_tick_of_its_cancellation(spins: int) -> None:
     published = asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -363,7 +363,7 @@ def test_feed_ends_when_somebody_subscribes_in_the_tick_of_its_cancellation(spin
     run(use)
 
 
-def test_close_ends_subscribers_after_what_waits_and_those_that_come_later_at_once() -> None:
+def test_close_ends_subscribers_after_their_queue_and_later_ones_at_once() -> None:
     exporter = Exporter()
     feed = Feed(topics_of(sources(exporter)))
 

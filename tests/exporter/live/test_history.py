@@ -1,4 +1,4 @@
-"""The last minutes of each host: a point a step, bounded, and nothing of hosts that are gone."""
+"""The history of each host: one point a step, bounded, and none for hosts that are gone."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def curves(histories: Histories, wall: float = START) -> dict[str, list[float | 
     return found
 
 
-def test_each_step_has_a_point_of_what_was_said_last_in_it() -> None:
+def test_each_step_has_a_point_with_its_last_value() -> None:
     found = after((0, 0.25), (1, 0.5), (5, 0.75), (10, None), (15, 1.0))
     assert cpu(found) == [0.5, 0.75, None, 1.0]
     assert found.of("pi", START).end_timestamp_seconds == START + 15
@@ -44,17 +44,17 @@ def test_all_curves_have_as_many_points() -> None:
     assert {len(getattr(history, name)) for name in CURVES} == {7}
 
 
-def test_value_stands_until_the_next_one() -> None:
+def test_value_is_repeated_until_the_next_one() -> None:
     assert cpu(after((0, 0.25), (20, 0.5))) == [0.25, 0.5, 0.5, 0.5, 0.5]
 
 
-def test_nothing_is_known_of_a_long_silence() -> None:
+def test_long_silence_has_no_values() -> None:
     found = cpu(after((0, 0.25), (STEP_SECONDS * 20, 0.5)))
     assert found == [0.25, *[None] * 19, 0.5]
 
 
 @pytest.mark.parametrize("silence", [STEP_SECONDS * POINTS, 1e9])
-def test_silence_that_is_longer_than_the_curve_leaves_its_end(silence: float) -> None:
+def test_silence_that_is_longer_than_the_curve_leaves_the_last_point(silence: float) -> None:
     assert cpu(after((0, 0.25), (silence, 0.5))) == [*[None] * (POINTS - 1), 0.5]
 
 
@@ -63,21 +63,21 @@ def test_curve_is_bounded() -> None:
     assert cpu(found) == [n / 1000 for n in range(POINTS * 2, POINTS * 3)]
 
 
-def test_time_of_day_that_went_back_begins_anew() -> None:
+def test_curve_starts_over_when_the_wall_clock_goes_back() -> None:
     assert cpu(after((1000, 0.25), (0, 0.5), (5, 0.75))) == [0.5, 0.75]
 
 
-def test_host_that_is_dropped_or_was_never_heard_has_no_points() -> None:
+def test_dropped_or_unknown_host_has_no_points() -> None:
     found = after((0, 0.25))
     assert len(found) == 1
     found.drop("pi")
-    found.drop("never heard")
+    found.drop("unknown")
     assert len(found) == 0
     assert cpu(found) == []
     assert found.of("pi", START + 7).end_timestamp_seconds == START + 5
 
 
-def test_sampler_records_what_the_summary_says_and_drops_hosts_that_are_down_or_gone() -> None:
+def test_sampler_records_values_of_the_summary_and_drops_hosts_that_are_down_or_gone() -> None:
     exporter = Exporter()
     agents = [Agent(exporter, host=name, interval=1.0) for name in ("stays", "dies", "leaves")]
     for moment in (0.0, 1.0):

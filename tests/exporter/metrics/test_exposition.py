@@ -1,4 +1,4 @@
-"""The exposition: read by the format's own parsers, compared with what its own client writes."""
+"""The exposition: parsed by prometheus_client, and compared with what prometheus_client writes."""
 
 import asyncio
 import re
@@ -30,7 +30,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
-from support.builders import BORN, INTERVAL, TABLE, Agent, Exporter, Sample, disks, exposition
+from support.builders import (
+    INTERVAL,
+    SESSION,
+    TABLE,
+    Agent,
+    Exporter,
+    Series,
+    disks,
+    exposition_pieces,
+)
 
 HOSTILE = [
     *('say "x"', "back\\slash", "line\nfeed", "\r\n", "\\n", '\\"', "tab\t", "}", "{", ",", "="),
@@ -67,9 +76,9 @@ def labels_of(section: Record | Table) -> Iterator[tuple[tuple[str, str], ...]]:
         yield tuple(sorted(zip(names, row, strict=True)))
 
 
-def said(report: Report, family: Family) -> dict[Sample, float]:
-    """Return the samples of a family that a report holds as they are."""
-    found: dict[Sample, float] = {}
+def reported(report: Report, family: Family) -> dict[Series, float]:
+    """Return the samples of a family that a report contains without derivation."""
+    found: dict[Series, float] = {}
     for source in family.sources:
         assert isinstance(source, PerRow)
         section = getattr(report, source.section)
@@ -85,20 +94,20 @@ def said(report: Report, family: Family) -> dict[Sample, float]:
     return found
 
 
-def all_said(report: Report) -> dict[Sample, float]:
-    """Return all that a report says which is not derived from two of them."""
-    found: dict[Sample, float] = {}
+def all_reported(report: Report) -> dict[Series, float]:
+    """Return all samples of a report that are not derived."""
+    found: dict[Series, float] = {}
     for family in TABLE.families:
         if family.name in NAMES:
-            found |= said(report, family)
+            found |= reported(report, family)
     for open_family in TABLE.open_families:
         for name, value in (getattr(report, open_family.section) or {}).items():
             found[open_family.prefix + name, ()] = value
     return found
 
 
-def plain(samples: dict[Sample, float]) -> dict[Sample, float]:
-    """Return the samples without what the exporter itself knows or derives."""
+def plain(samples: dict[Series, float]) -> dict[Series, float]:
+    """Return the samples that hosts report: neither derived nor counted by the exporter."""
     derived = {family.name for family in TABLE.families} - {*NAMES}
     return {key: value for key, value in samples.items() if key[0] not in derived}
 
@@ -117,14 +126,14 @@ def everything(value: float = 1.5) -> dict[str, Any]:
     return sections | {name: {"some": value, "more": value + 1} for name in MAPS}
 
 
-# --- what the reports say is what the page says ---
+# --- values are exposed as reported ---
 
 
-def test_page_says_of_every_section_what_the_report_says() -> None:
+def test_every_section_is_exposed_as_reported() -> None:
     agent = Agent()
     agent.send(**everything())
     report = Agent(agent.exporter).report(**everything())
-    assert plain(agent.exporter.samples()) == all_said(report)
+    assert plain(agent.exporter.samples()) == all_reported(report)
 
 
 def test_every_family_of_the_table_is_exposed() -> None:
@@ -139,21 +148,22 @@ def test_every_family_of_the_table_is_exposed() -> None:
 def test_family_has_its_help_and_type_once_in_each_format() -> None:
     agent = Agent()
     agent.send(cpu=Cpu(("0",), user=(1.0,)), gauges={"x": 1.0}, vmstat={"y": 2.0})
-    page, openmetrics = agent.exporter.page(), agent.exporter.page(openmetrics=True)
+    exposition = agent.exporter.exposition()
+    openmetrics = agent.exporter.exposition(openmetrics=True)
     for name, text_type, openmetrics_name, openmetrics_type in (
         ("node_cpu_seconds_total", "counter", "node_cpu_seconds", "counter"),
         ("x", "gauge", "x", "gauge"),
         ("node_vmstat_y", "untyped", "node_vmstat_y", "unknown"),
     ):
-        assert page.count(f"# TYPE {name} {text_type}\n") == 1
-        assert page.count(f"# HELP {name} ") == 1
+        assert exposition.count(f"# TYPE {name} {text_type}\n") == 1
+        assert exposition.count(f"# HELP {name} ") == 1
         assert openmetrics.count(f"# TYPE {openmetrics_name} {openmetrics_type}\n") == 1
         assert openmetrics.count(f"# HELP {openmetrics_name} ") == 1
 
 
 @st.composite
 def sections(draw: st.DrawFn) -> dict[str, Any]:
-    """Return some sections of a report, filled with anything that the wire takes."""
+    """Return some sections of a report, with any values that the wire accepts."""
     names = draw(st.lists(st.sampled_from([*SECTIONS]), max_size=3, unique=True))
     found: dict[str, Any] = {}
     for name in names:
@@ -180,21 +190,21 @@ def sections(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=30)
 @given(TEXTS.filter(bool), st.lists(sections(), min_size=1, max_size=3))
-def test_page_survives_whatever_hosts_are_called_and_send(
+def test_any_host_name_and_any_sections_make_a_valid_exposition(
     name: str, reports: list[dict[str, Any]]
 ) -> None:
     agent = Agent(host=name)
     for parts in reports:
         agent.exporter.wait(1)
         agent.send(**parts)
-    shown = agent.exporter.samples(name)
-    assert all(isfinite(value) for value in shown.values())
-    last = all_said(agent.report(**reports[-1]))
-    assert {key: shown[key] for key in last} == last
+    exposed = agent.exporter.samples(name)
+    assert all(isfinite(value) for value in exposed.values())
+    last = all_reported(agent.report(**reports[-1]))
+    assert {key: exposed[key] for key in last} == last
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_comes_back_as_it_was_in_any_label(text: str) -> None:
+def test_hostile_text_is_unchanged_in_any_label(text: str) -> None:
     agent = Agent(host=text)
     agent.send(disks=replace(disks(sda=1), device=(text,), reads=(7.0,)), labels={"rack": text})
     samples = agent.exporter.samples(text)
@@ -203,16 +213,16 @@ def test_hostile_text_comes_back_as_it_was_in_any_label(text: str) -> None:
     assert info["rack"] == text
 
 
-# --- as prometheus_client writes it ---
+# --- the same text as that of prometheus_client ---
 
 LINE = re.compile(r"(\w+)\{(.*)\} (\S+)", re.DOTALL)
 LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"(?:,|$)', re.DOTALL)
 
 
-def lines(page: str) -> list[Any]:
-    """Return a page's lines, with labels in the order of their names and numbers as floats."""
+def lines(exposition: str) -> list[Any]:
+    """Return the lines, with labels in the order of their names and numbers as floats."""
     found: list[Any] = []
-    for line in page.removesuffix("\n").split("\n"):
+    for line in exposition.removesuffix("\n").split("\n"):
         if line.startswith("#"):
             found.append(line)
             continue
@@ -227,7 +237,7 @@ def lines(page: str) -> list[Any]:
 class Oracle(Collector):
     """The samples of one host, as prometheus_client's own families."""
 
-    def __init__(self, host: str, samples: dict[Sample, float]) -> None:
+    def __init__(self, host: str, samples: dict[Series, float]) -> None:
         self._host, self._samples = host, samples
 
     def collect(self) -> Iterator[Metric]:
@@ -255,7 +265,7 @@ class Oracle(Collector):
     [(False, generate_latest, ""), (True, generate_openmetrics, "# EOF\n")],
     ids=["text", "openmetrics"],
 )
-def test_exposition_is_what_prometheus_client_writes_of_the_same_samples(
+def test_exposition_is_what_prometheus_client_writes_for_the_same_samples(
     host: str, *, openmetrics: bool, generate: Callable[[Collector], bytes], tail: str
 ) -> None:
     agent = Agent(host=host)
@@ -264,8 +274,8 @@ def test_exposition_is_what_prometheus_client_writes_of_the_same_samples(
         agent.send(**everything(value) | {"gauges": None}, labels={"rack": '"7"\n'})
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Oracle(host, agent.exporter.samples(host)))
-    page = agent.exporter.page(openmetrics=openmetrics) + tail
-    ours, theirs = lines(page), lines(generate(registry).decode())
+    exposition = agent.exporter.exposition(openmetrics=openmetrics) + tail
+    ours, theirs = lines(exposition), lines(generate(registry).decode())
     assert sorted(map(str, ours)) == sorted(map(str, theirs))
     assert [line for line in ours if isinstance(line, str)] == [
         line for line in theirs if isinstance(line, str)
@@ -275,7 +285,7 @@ def test_exposition_is_what_prometheus_client_writes_of_the_same_samples(
 # --- several hosts ---
 
 
-def test_page_of_many_hosts_holds_each_ones_own_values() -> None:
+def test_exposition_of_many_hosts_has_the_values_of_each() -> None:
     exporter = Exporter()
     names = [f"host-{number}" for number in range(1_100)]
     expected = {}
@@ -287,23 +297,23 @@ def test_page_of_many_hosts_holds_each_ones_own_values() -> None:
             parts["disks"] = disks(**{f"sd{row}": float(row) for row in range(number % 7 + 1)})
         report = Agent(exporter, name).report(**parts)
         exporter.take(report)
-        expected[name] = all_said(report)
-    found = exporter.samples_of_all()
+        expected[name] = all_reported(report)
+    found = exporter.samples_by_host()
     assert {name: plain(found[name]) for name in names} == expected
 
 
 def test_pieces_of_wide_hosts_are_small_where_steps_take_long() -> None:
     exporter = Exporter()
     agents = [Agent(exporter, f"host-{number}") for number in range(20)]
-    devices = 16  # as many as a datagram holds
+    devices = 16  # as many as fit into a datagram
     for part in range(20):
         for agent in agents:
             agent.send(disks=disks(**{f"sd{part}_{row}": row for row in range(devices)}))
     snapshot = exporter.roster.snapshot(exporter.now, exporter.wall)
-    slow = count(step=0.001)  # seconds: the clock of a machine on which every step is too long
+    slow = count(step=0.001)  # seconds: every step is too long
 
     def work(steps: Steps) -> Iterator[bytes | None]:
-        return exposition(snapshot, steps=steps)
+        return exposition_pieces(snapshot, steps=steps)
 
     pieces = asyncio.run(Pacer(clock=slow.__next__).collect(work))
     found = [piece.count(b"\nnode_disk_read_bytes_total{") for piece in pieces]
@@ -311,7 +321,7 @@ def test_pieces_of_wide_hosts_are_small_where_steps_take_long() -> None:
     assert max(found) <= 64
 
 
-def test_host_that_is_down_shows_only_what_the_exporter_knows() -> None:
+def test_host_that_is_down_has_only_samples_about_itself() -> None:
     exporter = Exporter()
     Agent(exporter, "silent").send(**everything())
     exporter.now += 14
@@ -328,39 +338,41 @@ def test_host_that_is_down_shows_only_what_the_exporter_knows() -> None:
 def test_exposition_does_not_show_what_was_reported_after_its_snapshot() -> None:
     agent = Agent()
     agent.send(memory=Memory(total=1.0), gauges={"x": 1.0}, disks=disks(sda=1))
-    before = agent.exporter.page()
+    before = agent.exporter.exposition()
     snapshot = agent.exporter.roster.snapshot(agent.exporter.now, agent.exporter.wall)
     pieces = []
-    for piece in exposition(snapshot):
+    for piece in exposition_pieces(snapshot):
         agent.send(memory=Memory(total=2), gauges={"x": 2.0, "y": 2.0}, disks=disks(sdb=1))
         pieces.append(piece or b"")
     assert b"".join(pieces).decode() == before
 
 
-def test_no_hosts_make_an_empty_page() -> None:
-    assert Exporter().page() == Exporter().page(openmetrics=True) == ""
+def test_exposition_without_hosts_is_empty() -> None:
+    assert Exporter().exposition() == Exporter().exposition(openmetrics=True) == ""
 
 
 # --- numbers ---
 
 
-def test_value_that_is_unknown_or_beyond_all_numbers_makes_no_line() -> None:
+def test_unknown_and_infinite_values_produce_no_sample() -> None:
     exporter = Exporter()
     for seq, total in enumerate((0.0, 1.7e308)):
         table = replace(disks(sda=total, sdb=float(seq)), written_bytes=(float(seq), 0.0))
-        exporter.take(Report("pi", session=BORN, seq=seq, monotonic=1 + seq * 1e-10, disks=table))
-    page = exporter.page()
-    assert not re.search("nan|inf|null|none", page.replace("_info", ""), re.IGNORECASE)
+        exporter.take(
+            Report("pi", session=SESSION, seq=seq, monotonic=1 + seq * 1e-10, disks=table)
+        )
+    exposition = exporter.exposition()
+    assert not re.search("nan|inf|null|none", exposition.replace("_info", ""), re.IGNORECASE)
     family = "host_disk_read_bytes_per_second"
     assert exporter.value(family, device="sda") is None
     assert exporter.value(family, device="sdb") == pytest.approx(1e10, rel=1e-3)
 
 
-def test_counter_beyond_64_bits_is_shown() -> None:
+def test_counter_beyond_64_bits_is_exposed() -> None:
     exporter = Exporter()
-    for session in range(1, 5):
-        born = BORN + session * 10**9
-        exporter.take(Report("pi", session=born, seq=2**63 - 1, time=exporter.wall))
+    for restarts in range(1, 5):
+        session = SESSION + restarts * 10**9
+        exporter.take(Report("pi", session=session, seq=2**63 - 1, time=exporter.wall))
         exporter.host().sequence.expire_gaps(exporter.now)
     assert exporter.value("pombo_host_datagrams_lost_total") == pytest.approx(4 * 2.0**63)
 
@@ -368,8 +380,8 @@ def test_counter_beyond_64_bits_is_shown() -> None:
 # --- names ---
 
 
-def taken(name: str) -> bool:
-    """Return whether the wire takes a gauge of this name."""
+def accepted(name: str) -> bool:
+    """Return whether the wire accepts a gauge of this name."""
     try:
         decode(encode(Report("pi", gauges={name: 1.0})))
     except DecodeError:
@@ -379,11 +391,11 @@ def taken(name: str) -> bool:
 
 SUFFIXES = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info", "_gcount", "_gsum"]
 SUFFIXES += ["_max", "_quantile", "_state"]
-STEMS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,20}\Z").filter(taken)
+STEMS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,20}\Z").filter(accepted)
 
 
 @given(st.lists(STEMS, min_size=1, max_size=3), st.lists(st.sampled_from(SUFFIXES)))
-def test_gauges_of_any_name_that_the_wire_takes_are_read_by_both_parsers(
+def test_gauges_of_any_name_that_the_wire_accepts_are_valid_in_both_formats(
     stems: list[str], suffixes: Iterable[str]
 ) -> None:
     names = [stem + suffix for stem in stems for suffix in ("", *suffixes)]
@@ -394,7 +406,7 @@ def test_gauges_of_any_name_that_the_wire_takes_are_read_by_both_parsers(
 
 
 @pytest.mark.parametrize("value", [-1.5, 0.0, -0.0, 5e-324, 1.7e308, 21.5, 1e22, 123456789.125])
-def test_gauge_comes_back_as_exactly_the_number_it_was(value: float) -> None:
+def test_value_of_a_gauge_is_exact(value: float) -> None:
     exporter = Exporter()
     exporter.take(Report("pi", gauges={"x": value}))
     assert exporter.value("x") == value
@@ -403,12 +415,12 @@ def test_gauge_comes_back_as_exactly_the_number_it_was(value: float) -> None:
 def test_gauge_with_the_name_of_a_family_is_refused_by_the_wire() -> None:
     for family in TABLE.families:
         for name in (family.name, family.name.removesuffix("_total")):
-            assert not taken(name)
+            assert not accepted(name)
     for open_family in TABLE.open_families:
-        assert open_family.section == "gauges" or not taken(f"{open_family.prefix}x")
+        assert open_family.section == "gauges" or not accepted(f"{open_family.prefix}x")
 
 
-def test_no_name_in_a_map_can_make_the_name_of_another_family() -> None:
+def test_no_name_in_a_map_makes_the_name_of_another_family() -> None:
     prefixes = [open_family.prefix for open_family in TABLE.open_families if open_family.prefix]
     names = [family.name for family in TABLE.families]
     for prefix in prefixes:

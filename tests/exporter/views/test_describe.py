@@ -1,4 +1,4 @@
-"""Hosts as structs: the same numbers as on the page, and what is not known."""
+"""Views of hosts: the values of the exposition, and None for what is not known."""
 
 from itertools import chain
 from typing import Any
@@ -24,7 +24,16 @@ from pombo_wire import (
     Temperatures,
     Uname,
 )
-from support.builders import HERE, INTERVAL, TABLE, THERE, Agent, Exporter, disks, restarted
+from support.builders import (
+    ADDRESS,
+    INTERVAL,
+    OTHER_ADDRESS,
+    TABLE,
+    Agent,
+    Exporter,
+    disks,
+    restarted,
+)
 
 
 def summary(agent: Agent) -> schema.HostSummary:
@@ -34,7 +43,7 @@ def summary(agent: Agent) -> schema.HostSummary:
 
 
 def detail(agent: Agent) -> schema.HostDetail:
-    """Return all fields of a host, checked against the struct by which the API is described."""
+    """Return all fields of a host, validated against the struct that describes the API."""
     host = agent.exporter.host(agent.host).copy()
     fields = dict(filter(None, describe.detail(host, agent.exporter.now, Steps())))
     text = b",".join(msgspec.json.encode(name) + b":" + value for name, value in fields.items())
@@ -44,7 +53,7 @@ def detail(agent: Agent) -> schema.HostDetail:
 
 
 def families(agent: Agent) -> list[schema.SampleFamily]:
-    """Return the families of a host as the API has them."""
+    """Return the families of a host, decoded from the JSON of the API."""
     exporter = agent.exporter
     snapshot = Snapshot([exporter.host(agent.host)], exporter.now, exporter.wall)
     capture, steps = Capture(TABLE.measured), Steps()
@@ -80,7 +89,7 @@ def filesystems(**free: float) -> Filesystems:
 
 
 def measured() -> Agent:
-    """Return an agent that sent all of a summary, twice."""
+    """Return an agent that has sent everything that a summary shows, twice."""
     agent = Agent()
     for busy, idle in ((10.0, 90.0), (11.0, 93.0)):
         agent.send(
@@ -103,7 +112,7 @@ def measured() -> Agent:
     return agent
 
 
-def test_summary_says_what_was_measured_in_the_units_of_its_names() -> None:
+def test_summary_has_what_was_measured_in_the_units_of_its_names() -> None:
     agent = measured()
     agent.exporter.now += 1
     found = summary(agent)
@@ -111,7 +120,7 @@ def test_summary_says_what_was_measured_in_the_units_of_its_names() -> None:
     assert found.state is State.LIVE
     assert found.last_seen_timestamp_seconds == agent.exporter.wall
     assert found.last_seen_age_seconds == pytest.approx(1)
-    assert found.address == HERE[0]
+    assert found.address == ADDRESS[0]
     assert found.agent_version == "pombo-agent 9"
     assert found.labels == {"rack": "7"}
     assert found.interval_seconds == INTERVAL
@@ -147,7 +156,7 @@ def test_ratio_of_a_filesystem_is_that_of_the_dashboards() -> None:
     assert root.used_ratio == pytest.approx(used / (used + available))
 
 
-def test_datagrams_are_counted_as_on_the_page() -> None:
+def test_datagrams_are_counted_as_in_the_exposition() -> None:
     agent = Agent()
     for number in (0, 1, 4, 1, 3):
         agent.seq = number
@@ -161,7 +170,7 @@ def test_datagrams_are_counted_as_on_the_page() -> None:
     assert found.state is State.LATE
 
 
-def test_leap_of_any_length_is_a_number_that_json_can_say() -> None:
+def test_lost_datagrams_of_the_longest_gap_are_an_exact_number() -> None:
     agent = Agent()
     for _ in range(3):
         agent.send()
@@ -172,19 +181,19 @@ def test_leap_of_any_length_is_a_number_that_json_can_say() -> None:
     assert summary(agent).datagrams_lost == 2**63 - 1
 
 
-def test_conflict_and_offset_are_told() -> None:
+def test_summary_has_conflicts_and_clock_offset() -> None:
     agent = Agent()
     agent.send()
-    rival = Agent(agent.exporter, session=agent.session - 1, address=THERE)
-    assert agent.exporter.refuses(rival.report(), THERE) == "conflict"
+    other = Agent(agent.exporter, session=agent.session - 1, address=OTHER_ADDRESS)
+    assert agent.exporter.refuses(other.report(), OTHER_ADDRESS) == "conflict"
     agent.send()
     found = summary(agent)
     assert found.conflicts == 1
     assert found.clock_offset_seconds == 0
-    assert found.address == HERE[0]
+    assert found.address == ADDRESS[0]
 
 
-def test_bare_host_has_no_value_that_it_did_not_send() -> None:
+def test_host_that_sent_no_sections_has_no_measured_values() -> None:
     agent = Agent()
     agent.exporter.take(Report("pi"))
     found = summary(agent)
@@ -200,8 +209,8 @@ def test_bare_host_has_no_value_that_it_did_not_send() -> None:
         "network_transmit_bytes_per_second",
         "uptime_seconds",
     ]
-    whole = detail(agent)
-    assert (families(agent), whole.cores, whole.gauges) == ([], [], {})
+    fields = detail(agent)
+    assert (families(agent), fields.cores, fields.gauges) == ([], [], {})
 
 
 def test_first_report_has_no_rates() -> None:
@@ -213,7 +222,7 @@ def test_first_report_has_no_rates() -> None:
     assert detail(agent).cores == [schema.Core("0", None), schema.Core("1", None)]
 
 
-def test_host_that_is_down_measures_nothing_even_before_a_sweep() -> None:
+def test_host_that_is_down_has_no_measured_values_even_before_a_sweep() -> None:
     agent = measured()
     agent.exporter.now += 3 * INTERVAL
     found = detail(agent)
@@ -223,14 +232,14 @@ def test_host_that_is_down_measures_nothing_even_before_a_sweep() -> None:
     assert found.agent_version == "pombo-agent 9"
 
 
-def test_device_that_nobody_repeats_leaves() -> None:
+def test_device_that_is_no_longer_reported_is_dropped() -> None:
     agent = Agent()
     agent.send(disks=disks(sda=1.0, sdb=1.0))
     agent.run(4 * INTERVAL, disks=disks(sda=1.0))
     assert [disk.device for disk in detail(agent).disks] == ["sda"]
 
 
-def test_host_among_many_is_told_as_it_is_alone() -> None:
+def test_summary_of_a_host_does_not_depend_on_other_hosts() -> None:
     exporter = measured().exporter
     others: list[dict[str, Any]] = [
         {},
@@ -250,33 +259,33 @@ def test_host_among_many_is_told_as_it_is_alone() -> None:
     assert together[2].cpu_usage_ratio == pytest.approx(0.25)
 
 
-def test_families_hold_every_sample_that_the_hosts_page_has() -> None:
+def test_families_have_every_measured_sample_of_the_exposition() -> None:
     agent = measured()
-    told = {
+    found = {
         (family.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in families(agent)
         for sample in family.samples
     }
-    page = {
+    exposed = {
         key: value
         for key, value in agent.exporter.samples().items()
         if not key[0].startswith("pombo_host_")
     }
-    assert told == page
-    assert len(page) > 40
+    assert found == exposed
+    assert len(exposed) > 40
 
 
 @given(st.lists(st.integers(0, 2**40), min_size=3, max_size=3))
-def test_tables_of_a_host_agree_with_its_page(counters: list[int]) -> None:
+def test_tables_of_a_host_agree_with_its_exposition(counters: list[int]) -> None:
     agent = Agent()
     for read in (0.0, float(counters[0])):
         agent.exporter.wait(INTERVAL)
         agent.send(disks=disks(sda=read, sdb=counters[1]), networks=networks(read, counters[2]))
-    whole = detail(agent)
-    for disk in whole.disks:
+    fields = detail(agent)
+    for disk in fields.disks:
         value = agent.exporter.value("host_disk_read_bytes_per_second", device=disk.device)
         assert disk.read_bytes_per_second == value
-    for network in whole.networks:
+    for network in fields.networks:
         name = "host_network_receive_lost_packets_per_second"
         value = agent.exporter.value(name, device=network.device)
         assert network.receive_lost_packets_per_second == value

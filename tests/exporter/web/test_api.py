@@ -1,4 +1,4 @@
-"""The API: its answers are what its document says, and its errors all have one shape."""
+"""The API: answers follow docs/openapi.json, and all errors have one shape."""
 
 import asyncio
 import gzip
@@ -19,7 +19,7 @@ from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.views import schema
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
-from support.builders import HERE
+from support.builders import ADDRESS
 from support.served import Client, Served, get, visit
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs/openapi.json").read_text())
@@ -31,35 +31,35 @@ HOSTILE = [
 ]
 
 
-def validate(schema: dict[str, Any], thing: Any) -> None:
-    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(thing)
+def validate(schema: dict[str, Any], instance: Any) -> None:
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(instance)
 
 
 def checked(path: str, method: str, response: ClientResponse, body: bytes) -> Any:
-    """Return an answer once it is what the document says of it."""
-    said = DOCUMENT["paths"][path][method.lower()]["responses"][str(response.status)]
-    if "content" not in said:
+    """Return the decoded body of an answer that follows the document."""
+    described = DOCUMENT["paths"][path][method.lower()]["responses"][str(response.status)]
+    if "content" not in described:
         assert body == b""
         return None
-    [(kind, content)] = said["content"].items()
-    assert response.content_type == kind
+    [(content_type, content)] = described["content"].items()
+    assert response.content_type == content_type
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    thing = json.loads(body)
-    validate(content["schema"], thing)
-    return thing
+    answer = json.loads(body)
+    validate(content["schema"], answer)
+    return answer
 
 
 def ask(served: Served, path: str, *, host: str = "", method: str = "GET") -> tuple[int, Any]:
-    """Return the status and what was answered at a path of the document."""
-    where = path.replace("{host}", quote(host, safe=""))
-    response, body = get(served, where, method)
+    """Request a path of the document; return the status and the decoded answer."""
+    url = path.replace("{host}", quote(host, safe=""))
+    response, body = get(served, url, method)
     return response.status, checked(path, method, response, body)
 
 
 HOSTS, HOST, STATUS = "/api/v1/hosts", "/api/v1/hosts/{host}", "/api/v1/status"
 
 
-def trouble() -> Served:
+def fleet() -> Served:
     """Return an exporter with hosts of every state, and refusals."""
     served = Served(Limits(hosts=4))
     for read in (1.0, 2.0):
@@ -84,11 +84,11 @@ def trouble() -> Served:
     served.take(Report("left", interval=10.0))
     served.take(Report("left", bye=True))
     served.take(Report("one too many"))
-    served.intake.take(b"\xff\x00garbage<script>", HERE, 0.0, served.exporter.wall)
+    served.intake.take(b"\xff\x00garbage<script>", ADDRESS, 0.0, served.exporter.wall)
     return served
 
 
-def test_document_describes_what_can_be_described() -> None:
+def test_document_is_of_this_version_and_its_schemas_are_valid() -> None:
     assert DOCUMENT["openapi"] == "3.1.0"
     assert DOCUMENT["info"]["version"] == __version__
     for described in DOCUMENT["components"]["schemas"].values():
@@ -96,18 +96,18 @@ def test_document_describes_what_can_be_described() -> None:
         assert described["description"]
 
 
-def test_every_field_with_a_unit_says_so_in_its_name() -> None:
+def test_name_of_every_number_has_its_unit() -> None:
     units = ("_seconds", "_bytes", "_ratio", "_per_second")
     plain = {"load1", "load5", "load15", "value"}
     for name, described in DOCUMENT["components"]["schemas"].items():
-        for field, said in described.get("properties", {}).items():
-            kinds = [said, *said.get("anyOf", [])]
+        for field, described_field in described.get("properties", {}).items():
+            kinds = [described_field, *described_field.get("anyOf", [])]
             if any(kind.get("type") == "number" for kind in kinds):
                 assert field.endswith(units) or field in plain, (name, field)
 
 
-def test_hosts_are_listed_with_their_states_and_without_those_that_left() -> None:
-    status, found = ask(trouble(), HOSTS)
+def test_hosts_are_listed_with_their_states_and_without_those_that_sent_bye() -> None:
+    status, found = ask(fleet(), HOSTS)
     assert status == 200
     assert {host["name"]: host["state"] for host in found["hosts"]} == {
         "live": "live",
@@ -137,7 +137,7 @@ def test_every_host_is_listed_once_however_many_there_are(count: int) -> None:
     assert [host["name"] for host in found["hosts"]] == names
 
 
-def test_list_is_compressed_for_whoever_takes_that() -> None:
+def test_list_is_compressed_if_the_client_accepts_it() -> None:
     served = Served()
     for number in range(200):
         served.take(Report(f"host-{number}"))
@@ -146,8 +146,8 @@ def test_list_is_compressed_for_whoever_takes_that() -> None:
     assert len(json.loads(gzip.decompress(body))["hosts"]) == 200
 
 
-def test_one_host_has_all_that_it_measures() -> None:
-    served = trouble()
+def test_detail_has_the_fields_of_the_host_and_no_families() -> None:
+    served = fleet()
     status, found = ask(served, HOST, host="live")
     assert status == 200
     assert found["system"] == "Linux"
@@ -159,7 +159,7 @@ def test_one_host_has_all_that_it_measures() -> None:
 
 
 def test_families_of_a_host_have_their_types_and_samples() -> None:
-    status, found = ask(trouble(), f"{HOST}/families", host="live")
+    status, found = ask(fleet(), f"{HOST}/families", host="live")
     assert status == 200
     families = {family["name"]: family for family in found["families"]}
     assert families["x"]["type"] == "gauge"
@@ -172,40 +172,40 @@ def test_families_of_a_host_have_their_types_and_samples() -> None:
 @pytest.mark.parametrize("host", ["down", "left", "one too many"])
 def test_families_of_a_host_without_samples(host: str) -> None:
     status, body = visit(
-        trouble(), lambda client: request(client, "GET", quote(host, safe="") + "/families")
+        fleet(), lambda client: request(client, "GET", quote(host, safe="") + "/families")
     )
     assert status == (200 if host == "down" else 404)
     assert host != "down" or json.loads(body) == {"families": []}
 
 
 @pytest.mark.parametrize("host", ["late", "down"])
-def test_host_that_is_silent_is_told_of(host: str) -> None:
-    status, found = ask(trouble(), HOST, host=host)
+def test_silent_host_has_a_detail(host: str) -> None:
+    status, found = ask(fleet(), HOST, host=host)
     assert (status, found["state"]) == (200, host)
 
 
 @pytest.mark.parametrize("host", ["nobody", "left", "one too many", *HOSTILE])
-def test_unknown_host_is_404_and_says_its_name(host: str) -> None:
+def test_unknown_host_is_404_with_its_name(host: str) -> None:
     async def use(client: Client) -> tuple[int, bytes]:
         return await request(client, "GET", quote(host, safe=""))
 
-    status, body = visit(trouble(), use)
+    status, body = visit(fleet(), use)
     assert status == 404
     validate({"$ref": "#/components/schemas/Error"}, json.loads(body))
     assert repr(host) in json.loads(body)["error"]
 
 
 @pytest.mark.parametrize("host", HOSTILE)
-def test_host_of_any_name_is_found_by_it_alone(host: str) -> None:
+def test_host_of_any_name_is_found_and_forgotten_by_it(host: str) -> None:
     served = Served(admin=True)
     for name in HOSTILE:
         served.take(Report(name))
 
     async def use(client: Client) -> tuple[list[str], int, list[str]]:
-        where = f"http://{client.host}:{client.port}{HOSTS}"
+        url = f"http://{client.host}:{client.port}{HOSTS}"
         found = await request(client, "GET", quote(host, safe=""))
         gone = await request(client, "DELETE", quote(host, safe=""))
-        response = await client.session.get(where, headers={"Accept-Encoding": "identity"})
+        response = await client.session.get(url, headers={"Accept-Encoding": "identity"})
         left = json.loads(await response.read())["hosts"]
         return [json.loads(found[1])["name"]], gone[0], [each["name"] for each in left]
 
@@ -216,7 +216,7 @@ def test_host_of_any_name_is_found_by_it_alone(host: str) -> None:
 
 
 async def request(client: Client, method: str, host: str) -> tuple[int, bytes]:
-    """Return the status and body for a path that is sent as it is written."""
+    """Send a path without normalization; return the status and the body."""
     reader, writer = await asyncio.open_connection(client.host, client.port)
     writer.write(
         f"{method} {HOSTS}/{host} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
@@ -226,8 +226,8 @@ async def request(client: Client, method: str, host: str) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
-def test_status_tells_limits_buffers_and_what_was_refused_newest_first() -> None:
-    served = trouble()
+def test_status_has_limits_buffers_and_recent_refusals_newest_first() -> None:
+    served = fleet()
     code, found = ask(served, STATUS)
     assert code == 200
     status = msgspec.convert(found, schema.ExporterStatus)
@@ -247,7 +247,7 @@ def test_status_tells_limits_buffers_and_what_was_refused_newest_first() -> None
         "not_json",
     }
     garbage, limit = status.recent_refusals
-    assert (garbage.reason, garbage.address, garbage.count) == ("not_json", HERE[0], 1)
+    assert (garbage.reason, garbage.address, garbage.count) == ("not_json", ADDRESS[0], 1)
     assert garbage.datagram_start == "\\xff\\x00garbage<script>"
     assert garbage.last_timestamp_seconds == served.exporter.wall
     assert limit.reason == "host_limit"
@@ -257,7 +257,7 @@ def test_status_tells_limits_buffers_and_what_was_refused_newest_first() -> None
     assert status.uptime_seconds >= 0
 
 
-def test_host_is_forgotten_at_once_when_that_is_allowed() -> None:
+def test_host_is_forgotten_at_once_if_that_is_enabled() -> None:
     served = Served(admin=True)
     served.take(Report("pi"))
     assert ask(served, HOST, host="pi", method="DELETE") == (204, None)
@@ -269,7 +269,7 @@ def test_host_is_forgotten_at_once_when_that_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("host", ["pi", "nobody"])
-def test_nobody_is_forgotten_unless_that_is_allowed(host: str) -> None:
+def test_no_host_is_forgotten_unless_that_is_enabled(host: str) -> None:
     served = Served()
     served.take(Report("pi"))
     status, found = ask(served, HOST, host=host, method="DELETE")
@@ -310,12 +310,12 @@ def test_datagrams_are_taken_while_ten_thousand_hosts_are_listed() -> None:
             await response.content.readany()
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 sender.sendto(encode(Report("meanwhile")), udp.getsockname())
-            body, already = b"", 0
+            body, after = b"", 0
             while chunk := await response.content.readany():
                 body += chunk
-                already += bool(taken)
+                after += bool(taken)
             loop.remove_reader(udp)
-        return already, body
+        return after, body
 
     pieces, body = visit(served, use)
     assert pieces > 1, "the list was written in one piece, or before the datagram was taken"

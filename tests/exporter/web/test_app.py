@@ -1,4 +1,4 @@
-"""The routes, over real connections: formats, compression, headers, slow readers."""
+"""The web application over real connections: formats, compression, headers, slow clients."""
 
 import asyncio
 import gzip
@@ -18,23 +18,23 @@ from pombo_exporter.ingest.intake import REASONS
 from pombo_wire import MAX_DATAGRAM_BYTES, Report, encode
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
-from support.builders import HERE
+from support.builders import ADDRESS
 from support.served import Client, Served, get, visit
 
 OPENMETRICS = "application/openmetrics-text"
 
-#: What Prometheus 2 and 3 send, in short.
+#: The Accept headers of Prometheus 2 and 3, shortened.
 PROMETHEUS = [
     f"{OPENMETRICS};version=1.0.0;q=0.5,{OPENMETRICS};version=0.0.1;q=0.4,text/plain;q=0.3",
     f"{OPENMETRICS};version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=1.0.0;q=0.4",
 ]
 
 
-def own(page: str, name: str) -> dict[tuple[tuple[str, str], ...], float]:
+def own(exposition: str, name: str) -> dict[tuple[tuple[str, str], ...], float]:
     """Return the samples of one name, by their labels."""
     return {
         tuple(sample.labels.items()): sample.value
-        for family in text(page)
+        for family in text(exposition)
         for sample in family.samples
         if sample.name == name
     }
@@ -46,7 +46,7 @@ def own(page: str, name: str) -> dict[tuple[tuple[str, str], ...], float]:
 @pytest.mark.parametrize(
     "accept", ["", "*/*", "text/plain", "text/plain;version=0.0.4", "text/html,*/*;q=0.1", "\xff;;"]
 )
-def test_page_is_plain_text_unless_openmetrics_is_asked_for(accept: str) -> None:
+def test_exposition_is_plain_text_unless_openmetrics_is_accepted(accept: str) -> None:
     served = Served()
     served.take(Report("pi", gauges={"x": 1.0}))
     response, body = get(served, "/metrics", Accept=accept)
@@ -60,20 +60,20 @@ def test_page_is_plain_text_unless_openmetrics_is_asked_for(accept: str) -> None
 @pytest.mark.parametrize(
     "accept", [*PROMETHEUS, OPENMETRICS, f"{OPENMETRICS};version=x", f"{OPENMETRICS};version=2.0.0"]
 )
-def test_page_is_openmetrics_when_asked_for(accept: str) -> None:
+def test_exposition_is_openmetrics_if_accepted(accept: str) -> None:
     served = Served()
     served.take(Report("pi", gauges={"x": 1.0}))
     response, body = get(served, "/metrics", Accept=accept)
     assert response.status == 200
-    kind = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    assert response.headers["Content-Type"] == kind
+    content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert response.headers["Content-Type"] == content_type
     names = [family.name for family in openmetrics(body.decode())]  # type: ignore[no-untyped-call]  # prometheus_client types only the other parser
     assert len(names) == len({*names}) > 10
     assert "x" in names
 
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
-def test_compressed_page_is_the_plain_one(accept: str) -> None:
+def test_compressed_exposition_is_the_plain_one(accept: str) -> None:
     served = Served()
     for number in range(200):
         served.take(Report(f"host-{number}", interval=3600.0, gauges={"x": float(number)}))
@@ -89,50 +89,50 @@ def test_compressed_page_is_the_plain_one(accept: str) -> None:
 
     (none, plain), *packed = visit(served, use)
     assert none is None
-    pages = [of_hosts(plain.decode())]
+    lines = [of_hosts(plain.decode())]
     for encoding, body in packed:
         assert encoding == "gzip"
         assert len(body) < len(plain) / 5
-        pages.append(of_hosts(gzip.decompress(body).decode()))
-    assert len(pages[0]) > 1000
-    assert pages[0] == pages[1] == pages[2]
+        lines.append(of_hosts(gzip.decompress(body).decode()))
+    assert len(lines[0]) > 1000
+    assert lines[0] == lines[1] == lines[2]
 
 
-def of_hosts(page: str) -> list[str]:
-    """Return the lines on hosts: the exporter's own numbers move between two pages."""
-    return [line for line in page.splitlines() if "instance=" in line]
+def of_hosts(exposition: str) -> list[str]:
+    """Return the lines of hosts; the exporter's own values differ between two scrapes."""
+    return [line for line in exposition.splitlines() if "instance=" in line]
 
 
-def test_page_without_hosts_has_the_exporters_own_metrics() -> None:
+def test_exposition_without_hosts_has_the_exporters_own_metrics() -> None:
     _, body = get(Served(), "/metrics")
-    page = body.decode()
-    assert "pombo_host_" not in page
-    assert own(page, "pombo_exporter_datagrams_received_total") == {(): 0}
-    assert own(page, "pombo_exporter_build_info").values()
-    assert own(page, "process_resident_memory_bytes")
+    exposition = body.decode()
+    assert "pombo_host_" not in exposition
+    assert own(exposition, "pombo_exporter_datagrams_received_total") == {(): 0}
+    assert own(exposition, "pombo_exporter_build_info").values()
+    assert own(exposition, "process_resident_memory_bytes")
 
 
-def test_exporters_own_metrics_say_what_was_counted() -> None:
+def test_exporters_own_metrics_have_its_counters_states_and_limits() -> None:
     served = Served(Limits(hosts=2))
     for name in "abc":
         served.take(Report(name, interval=3600.0))
-    served.intake.take(b"PING", HERE, 0.0, 0.0)
-    page = get(served, "/metrics")[1].decode()
-    assert own(page, "pombo_exporter_datagrams_received_total") == {(): 4}
-    refused = own(page, "pombo_exporter_datagrams_refused_total")
+    served.intake.take(b"PING", ADDRESS, 0.0, 0.0)
+    exposition = get(served, "/metrics")[1].decode()
+    assert own(exposition, "pombo_exporter_datagrams_received_total") == {(): 4}
+    refused = own(exposition, "pombo_exporter_datagrams_refused_total")
     assert {reason for ((_, reason),) in refused} == {str(reason) for reason in REASONS}
     assert {reason for ((_, reason),), count in refused.items() if count} == {
         "host_limit",
         "not_json",
     }
-    assert own(page, "pombo_exporter_kernel_drops_total") == {(): 7}
-    assert own(page, "pombo_exporter_receive_buffer_bytes") == {
+    assert own(exposition, "pombo_exporter_kernel_drops_total") == {(): 7}
+    assert own(exposition, "pombo_exporter_receive_buffer_bytes") == {
         (("kind", "wanted"),): 2,
         (("kind", "granted"),): 1,
     }
-    states = own(page, "pombo_exporter_hosts")
+    states = own(exposition, "pombo_exporter_hosts")
     assert states == {(("state", "live"),): 2, (("state", "late"),): 0, (("state", "down"),): 0}
-    limits = own(page, "pombo_exporter_limits")
+    limits = own(exposition, "pombo_exporter_limits")
     assert limits[("limit", "hosts"),] == 2
     assert limits[("limit", "datagram_bytes"),] == MAX_DATAGRAM_BYTES
 
@@ -143,19 +143,19 @@ def test_scrapes_are_timed() -> None:
     async def use(client: Client) -> str:
         for _ in range(3):
             response = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
-            page = (await response.read()).decode()
-        return page
+            exposition = (await response.read()).decode()
+        return exposition
 
     name = "pombo_exporter_scrape_duration_seconds"
-    page = visit(served, use)
-    assert own(page, f"{name}_count") == {(): 2}
-    assert own(page, f"{name}_sum")[()] > 0
+    exposition = visit(served, use)
+    assert own(exposition, f"{name}_count") == {(): 2}
+    assert own(exposition, f"{name}_sum")[()] > 0
 
 
-# --- slow readers ---
+# --- slow clients ---
 
 
-def test_slow_reader_stops_neither_admission_nor_other_readers_and_gets_its_page() -> None:
+def test_slow_client_blocks_neither_admission_nor_other_clients_and_gets_its_exposition() -> None:
     served = Served()
     gauges = {f"gauge_with_quite_a_long_name_{number}": 1.0 for number in range(20)}
     for number in range(2000):
@@ -166,43 +166,45 @@ def test_slow_reader_stops_neither_admission_nor_other_readers_and_gets_its_page
         with listen.udp(Address("127.0.0.1", 0), 65_536) as udp, small_reader(client) as slow:
             loop.add_reader(udp, drain, udp, admit)
             await loop.sock_sendall(slow, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            await loop.sock_recv(slow, 1)  # its page has begun, and is not read on
+            await loop.sock_recv(slow, 1)  # its exposition has begun, and no more of it is read
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 sender.sendto(encode(Report("late", gauges={"x": 2.0})), udp.getsockname())
-            page, others = "", 0
-            while 'x{instance="late"} 2.0' not in page:
+            exposition, others = "", 0
+            while 'x{instance="late"} 2.0' not in exposition:
                 response = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
-                page = (await response.read()).decode()
+                exposition = (await response.read()).decode()
                 others += 1
             loop.remove_reader(udp)
-            ended = own(page, "pombo_exporter_scrape_duration_seconds_count")
-            assert ended == {(): others - 1}, "the slow reader's page is over: make it longer"
+            ended = own(exposition, "pombo_exporter_scrape_duration_seconds_count")
+            assert ended == {(): others - 1}, "the slow exposition has ended: make it longer"
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
             received = bytearray()
             while not received.endswith(b"\r\n0\r\n\r\n"):
                 chunk = await loop.sock_recv(slow, 2**20)
-                assert chunk, "the slow reader's page broke off"
+                assert chunk, "the slow exposition broke off"
                 received += chunk
-            return page, received.count(b'instance="host-1999"')
+            return exposition, received.count(b'instance="host-1999"')
 
     def admit(datagram: bytes, sender: tuple[str | int, ...]) -> None:
         served.intake.take(datagram, sender, monotonic(), 0.0)
 
-    page, lines = visit(served, use)
-    assert page.count('instance="host-1999"') == lines
+    exposition, lines = visit(served, use)
+    assert exposition.count('instance="host-1999"') == lines
     assert lines >= 20
 
 
 def small_reader(client: Client) -> socket.socket:
-    """Return a connection whose end here holds little."""
+    """Return a connection with a small receive buffer."""
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.connect((client.host, client.port))
-    slow.setblocking(False)  # noqa: FBT003 - the socket's own way
+    slow.setblocking(False)  # noqa: FBT003 - the parameter has no name
     return slow
 
 
-def test_reader_that_hangs_up_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_client_that_disconnects_during_the_answer_causes_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     served = Served()
     for number in range(2000):
         names = {f"gauge_{name}": 1.0 for name in range(20)}
@@ -227,19 +229,19 @@ def test_reader_that_hangs_up_disturbs_nobody(caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/sd", "/api/v1/hosts", "/hosts/pi/metrics", "/live"])
-def test_reader_that_left_before_the_answer_disturbs_nobody(
+def test_client_that_disconnects_before_the_answer_causes_no_error(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     served = Served()
     served.take(Report("pi", gauges={"x": 1.0}))
 
     @web.middleware
-    async def leave(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def disconnect(request: web.Request, handler: Handler) -> web.StreamResponse:
         assert request.transport
         request.transport.close()
         return await handler(request)
 
-    served.server.app.middlewares.append(leave)
+    served.server.app.middlewares.append(disconnect)
 
     async def use(client: Client) -> None:
         with pytest.raises(ServerDisconnectedError):
@@ -269,7 +271,7 @@ def test_unknown_path_is_404(path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
-def test_other_method_is_405_and_told_what_is_allowed(path: str, method: str) -> None:
+def test_other_method_is_405_and_allow_names_the_methods(path: str, method: str) -> None:
     response, _ = get(Served(), path, method)
     assert response.status == 405
     assert {*re.split(r",\s*", response.headers["Allow"])} == {"GET", "HEAD"}

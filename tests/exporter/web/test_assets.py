@@ -1,4 +1,4 @@
-"""The files of the live page: all are served, nothing in them comes from elsewhere."""
+"""The files of the status page: all are served, and they refer to no other server."""
 
 import re
 import subprocess
@@ -13,21 +13,26 @@ from support.served import Served, get
 ROOT = Path(__file__).parents[3]
 PAGE = files("pombo_exporter").joinpath("page")
 FILES = {file.name: file.read_bytes() for file in PAGE.iterdir()}
-KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+CONTENT_TYPES = {
+    "html": "text/html",
+    "js": "text/javascript",
+    "css": "text/css",
+    "svg": "image/svg+xml",
+}
 PATHS = {name: f"/page/{name}" for name in FILES} | {"index.html": "/", "host.html": "/host"}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_file_is_served_as_what_it_is(name: str) -> None:
+def test_every_file_is_served_with_its_content_type(name: str) -> None:
     response, body = get(Served(), PATHS[name])
     assert response.status == 200
     assert body == FILES[name]
-    assert response.content_type == KINDS[name.rpartition(".")[2]]
+    assert response.content_type == CONTENT_TYPES[name.rpartition(".")[2]]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/", "/host?name=x"])
-def test_page_may_run_and_load_only_what_comes_from_here(path: str) -> None:
+def test_policy_of_the_page_allows_only_its_own_server(path: str) -> None:
     policy = get(Served(), path)[0].headers["Content-Security-Policy"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules.pop("default-src") == "'none'"
@@ -36,7 +41,7 @@ def test_page_may_run_and_load_only_what_comes_from_here(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file_refers_to_no_other_server_and_holds_no_inline_script_or_style(name: str) -> None:
+def test_file_refers_to_no_other_server_and_has_no_inline_script_or_style(name: str) -> None:
     text = FILES[name].decode()
     urls = {
         url for url in re.findall(r"(?:https?:)?//[\w.-]+\.\w+", text) if "www.w3.org" not in url
@@ -53,10 +58,10 @@ def test_every_file_that_is_referred_to_is_there(name: str) -> None:
     assert set(wanted) <= set(FILES)
 
 
-def test_file_that_is_known_already_is_not_sent_again() -> None:
+def test_file_in_the_browsers_cache_is_not_sent_again() -> None:
     tag = get(Served(), "/page/style.css")[0].headers["ETag"]
-    known, body = get(Served(), "/page/style.css", If_None_Match=tag)
-    assert (known.status, body) == (304, b"")
+    cached, body = get(Served(), "/page/style.css", If_None_Match=tag)
+    assert (cached.status, body) == (304, b"")
     other, body = get(Served(), "/page/style.css", If_None_Match='"other"')
     assert (other.status, body) == (200, FILES["style.css"])
 
@@ -68,7 +73,7 @@ def test_nothing_else_is_served(path: str) -> None:
     assert get(Served(), path)[0].status == 404
 
 
-def test_wheel_brings_every_file(tmp_path: Path) -> None:
+def test_wheel_contains_every_file(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     subprocess.run(command, cwd=ROOT / "exporter", check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")

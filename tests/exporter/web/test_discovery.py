@@ -1,4 +1,4 @@
-"""Every host as a target: discovery, and the page of one host."""
+"""Every host as a target: HTTP service discovery, and the exposition of one host."""
 
 import asyncio
 import gzip
@@ -16,7 +16,7 @@ from pombo_exporter.pacing import Steps
 from pombo_wire import Cpu, Filesystems, Info, Memory, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
-from support.builders import HERE, TABLE, Agent, disks
+from support.builders import ADDRESS, TABLE, Agent, disks
 from support.served import Client, Served, get, visit
 
 OPENMETRICS = "application/openmetrics-text"
@@ -35,10 +35,10 @@ def groups(served: Served, **headers: str) -> list[dict[str, Any]]:
     return found
 
 
-def samples(page: str, parse: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Return a page's samples; none may come twice."""
+def samples(exposition: str, parse: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return the samples of an exposition; each must be there once."""
     found = {}
-    for family in parse(page):
+    for family in parse(exposition):
         for sample in family.samples:
             key = sample.name, tuple(sorted(sample.labels.items()))
             assert key not in found, key
@@ -47,7 +47,7 @@ def samples(page: str, parse: Any) -> dict[tuple[str, tuple[tuple[str, str], ...
 
 
 def busy(host: str) -> Agent:
-    """Return an agent of that name that has sent a bit of everything, twice."""
+    """Return an agent of that name that has sent values of every kind, twice."""
     agent = Agent(host=host)
     for moment in (1.0, 2.0):
         agent.send(
@@ -64,7 +64,7 @@ def busy(host: str) -> Agent:
     return agent
 
 
-def alone(host: Host, agent: Agent, *, openmetrics: bool = False) -> str:
+def exposition_of(host: Host, agent: Agent, *, openmetrics: bool = False) -> str:
     """Return the exposition of one host as a target of its own."""
     capture, steps = Capture(TABLE), Steps()
     reading = capture.read(Snapshot([host], agent.exporter.now, 0.0), steps)
@@ -73,10 +73,10 @@ def alone(host: Host, agent: Agent, *, openmetrics: bool = False) -> str:
 
 
 @pytest.mark.parametrize("host", ["pi", *HOSTILE])
-def test_page_of_a_host_has_the_samples_of_the_whole_page_less_instance(host: str) -> None:
+def test_exposition_of_a_host_has_its_samples_without_the_label_instance(host: str) -> None:
     agent = busy(host)
     of_host = agent.exporter.host(host)
-    plain, opened = alone(of_host, agent), alone(of_host, agent, openmetrics=True)
+    plain, opened = exposition_of(of_host, agent), exposition_of(of_host, agent, openmetrics=True)
     found = samples(plain, text)
     assert found == samples(opened + "# EOF\n", openmetrics)
     assert found == agent.exporter.samples(host)
@@ -86,17 +86,17 @@ def test_page_of_a_host_has_the_samples_of_the_whole_page_less_instance(host: st
 
 def test_sample_without_labels_has_no_braces() -> None:
     agent = busy("pi")
-    page = alone(agent.exporter.host(), agent)
-    lines = page.splitlines()
+    exposition = exposition_of(agent.exporter.host(), agent)
+    lines = exposition.splitlines()
     assert "pombo_host_up 1.0" in lines
     assert "x 1.0" in lines
     assert "node_memory_Dirty_bytes 1.0" in lines
     assert 'host_disk_read_bytes_per_second{device="sda"} 1.0' in lines
     assert 'node_cpu_seconds_total{mode="user",cpu="0"} 2.0' in lines
-    assert "{}" not in page
+    assert "{}" not in exposition
 
 
-def test_every_host_is_a_target_at_the_address_that_was_asked() -> None:
+def test_every_host_is_a_target_at_the_address_of_the_request() -> None:
     served = Served()
     served.take(Report("pi", info=Info("pombo-agent 9", "Linux", "6.1", "x"), labels={"rack": "7"}))
     served.take(Report("down", interval=1.0), ago=100)
@@ -133,7 +133,7 @@ def test_every_host_is_one_target_however_many_there_are(count: int) -> None:
 
 
 async def raw(client: Client, path: str) -> tuple[int, bytes]:
-    """Return the status and body for a path that is sent as it is written."""
+    """Send a path without normalization; return the status and the body."""
     reader, writer = await asyncio.open_connection(client.host, client.port)
     writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
@@ -142,7 +142,7 @@ async def raw(client: Client, path: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("host", HOSTILE)
-def test_path_of_a_target_leads_to_its_host_with_or_without_its_slashes_encoded(host: str) -> None:
+def test_path_of_a_target_is_of_its_host_with_or_without_encoded_slashes(host: str) -> None:
     served = Served()
     for number, name in enumerate(HOSTILE):
         served.take(Report(name, gauges={"which": float(number)}))
@@ -162,25 +162,25 @@ def test_path_of_a_target_leads_to_its_host_with_or_without_its_slashes_encoded(
         assert f"which {float(HOSTILE.index(host))}" in body.decode().splitlines()
 
 
-def test_page_of_a_host_comes_in_both_formats_and_compressed() -> None:
-    def page(**headers: str) -> tuple[Any, bytes]:
+def test_exposition_of_a_host_has_both_formats_and_is_compressed() -> None:
+    def scrape(**headers: str) -> tuple[Any, bytes]:
         served = Served()
         served.take(Report("pi", memory=Memory(total=4.0), time=served.exporter.wall))
         return get(served, "/hosts/pi/metrics", **headers)
 
-    response, plain = page()
+    response, plain = scrape()
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    response, packed = page(Accept_Encoding="gzip")
+    response, packed = scrape(Accept_Encoding="gzip")
     assert response.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed) == plain
-    response, opened = page(Accept=OPENMETRICS)
+    response, opened = scrape(Accept=OPENMETRICS)
     assert response.content_type == OPENMETRICS
     assert opened.endswith(b"\n# EOF\n")
     assert response.headers["Vary"] == "Accept, Accept-Encoding"
     assert samples(opened.decode(), openmetrics) == samples(plain.decode(), text)
 
 
-def test_page_of_a_host_that_is_down_is_503_and_says_since_when() -> None:
+def test_exposition_of_a_host_that_is_down_is_503_with_the_time_of_silence() -> None:
     served = Served()
     served.take(Report("pi", interval=2.0), ago=50)
     response, body = get(served, "/hosts/pi/metrics")
@@ -189,7 +189,7 @@ def test_page_of_a_host_that_is_down_is_503_and_says_since_when() -> None:
     assert b"reports every 2 s" in body
 
 
-def test_late_host_is_a_target_that_answers() -> None:
+def test_exposition_of_a_late_host_is_200() -> None:
     served = Served()
     served.take(Report("pi", interval=10.0), ago=25)
     response, body = get(served, "/hosts/pi/metrics")
@@ -198,7 +198,7 @@ def test_late_host_is_a_target_that_answers() -> None:
 
 
 @pytest.mark.parametrize("host", ["nobody", "left"])
-def test_page_of_an_unknown_host_is_404(host: str) -> None:
+def test_exposition_of_an_unknown_host_is_404(host: str) -> None:
     served = Served()
     served.take(Report("left"))
     served.take(Report("left", bye=True))
@@ -208,7 +208,7 @@ def test_page_of_an_unknown_host_is_404(host: str) -> None:
 
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
-def test_exporters_page_and_those_of_its_hosts_say_together_what_all_in_one_say(
+def test_expositions_of_the_exporter_and_its_hosts_together_have_the_samples_of_all_in_one(
     accept: str,
 ) -> None:
     served = Served()
@@ -217,27 +217,27 @@ def test_exporters_page_and_those_of_its_hosts_say_together_what_all_in_one_say(
     parse = openmetrics if accept else text
 
     async def use(client: Client) -> list[str]:
-        pages = []
+        expositions = []
         for path in ("/metrics", "/exporter/metrics", "/hosts/live/metrics", "/hosts/late/metrics"):
             headers = {"Accept": accept, "Accept-Encoding": "identity"}
             response = await client.get(path, headers=headers)
             assert response.status == 200
-            pages.append((await response.read()).decode())
-        return pages
+            expositions.append((await response.read()).decode())
+        return expositions
 
-    whole, exporter, *hosts = visit(served, use)
+    all_in_one, exporter, *hosts = visit(served, use)
     together = samples(exporter, parse)
     assert together["pombo_host_up", (("instance", "down"),)] == 0
     assert ("host_memory_total_bytes", (("instance", "down"),)) not in together
-    for name, page in zip(("live", "late"), hosts, strict=True):
-        for (sample, labels), value in samples(page, parse).items():
+    for name, exposition in zip(("live", "late"), hosts, strict=True):
+        for (sample, labels), value in samples(exposition, parse).items():
             key = sample, tuple(sorted([*labels, ("instance", name)]))
             assert key not in together
             together[key] = value
-    assert {*together} == {*samples(whole, parse)}
+    assert {*together} == {*samples(all_in_one, parse)}
 
 
-def test_address_of_whoever_sends_is_not_in_a_target() -> None:
+def test_address_of_the_agent_is_not_in_a_target() -> None:
     served = Served()
     served.take(Report("pi"))
-    assert str(HERE[0]) not in json.dumps(groups(served, Host="x"))
+    assert str(ADDRESS[0]) not in json.dumps(groups(served, Host="x"))
