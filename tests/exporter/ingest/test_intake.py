@@ -132,7 +132,7 @@ def almost_valid(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.lists(st.binary(max_size=1300) | almost_valid(), max_size=5))
 def test_no_bytes_raise_and_the_exposition_stays_valid(datagrams: list[bytes]) -> None:
     exporter = Exporter()

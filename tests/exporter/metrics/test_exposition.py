@@ -394,6 +394,7 @@ SUFFIXES += ["_max", "_quantile", "_state"]
 STEMS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,20}\Z").filter(accepted)
 
 
+@settings(max_examples=40)
 @given(st.lists(STEMS, min_size=1, max_size=3), st.lists(st.sampled_from(SUFFIXES)))
 def test_gauges_of_any_name_that_the_wire_accepts_are_valid_in_both_formats(
     stems: list[str], suffixes: Iterable[str]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
@@ -275,6 +275,7 @@ def test_families_have_every_measured_sample_of_the_exposition() -> None:
     assert len(exposed) > 40
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 2**40), min_size=3, max_size=3))
 def test_tables_of_a_host_agree_with_its_exposition(counters: list[int]) -> None:
     agent = Agent()
