@@ -14,7 +14,7 @@ LONG = 3600.0  # seconds
 DEADLINE = 30.0  # seconds
 
 
-def test_run_gives_its_signals_back() -> None:
+def test_run_restores_the_signal_handlers() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
 
     async def main(_: Stop) -> None:
@@ -59,7 +59,7 @@ def test_grace_period_ends_by_itself() -> None:
     run(main)
 
 
-def test_rest_of_the_tasks_and_generators_ends_with_main() -> None:
+def test_other_tasks_and_generators_end_with_main() -> None:
     ended: list[str] = []
     tasks: list[asyncio.Task[None]] = []
 
@@ -87,7 +87,7 @@ def test_rest_of_the_tasks_and_generators_ends_with_main() -> None:
     assert tasks[0].cancelled()
 
 
-def test_failure_of_main_comes_out() -> None:
+def test_failure_of_main_is_raised() -> None:
     async def main(_: Stop) -> None:
         raise ArithmeticError
 

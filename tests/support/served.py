@@ -50,7 +50,7 @@ def visit(served: Served, use: Callable[["Client"], Awaitable[Any]]) -> Any:
 
     async def main() -> Any:
         async with (
-            asyncio.timeout(DEADLINE),  # to close the client and the server is part of it
+            asyncio.timeout(DEADLINE),  # includes closing the client and the server
             TestClient(served.server, auto_decompress=False) as client,
         ):
             return await use(client)

@@ -1,4 +1,4 @@
-"""The web server stops, whatever its connections do."""
+"""The web server stops whatever its connections do."""
 
 import asyncio
 import socket
@@ -13,11 +13,11 @@ from support.served import DEADLINE
 GET = b"GET /%b HTTP/1.1\r\nHost: x\r\n"
 
 
-class World:
-    """A server whose ``/slow`` answers when it is let, and ``/large`` with very much."""
+class ServerUnderTest:
+    """``/slow`` answers once ``released`` is set; the answer of ``/large`` is endless."""
 
     def __init__(self) -> None:
-        self.began, self.go_on = asyncio.Event(), asyncio.Event()
+        self.started, self.released = asyncio.Event(), asyncio.Event()
         self.cut_off: list[str] = []
         self.grace_over = asyncio.Event()
         app = web.Application()
@@ -28,9 +28,9 @@ class World:
         self.address = self.listener.getsockname()
 
     async def slow(self, _: web.Request) -> web.Response:
-        self.began.set()
+        self.started.set()
         try:
-            await self.go_on.wait()
+            await self.released.wait()
         except asyncio.CancelledError:
             self.cut_off.append("slow")
             raise
@@ -42,7 +42,7 @@ class World:
         try:
             while True:
                 await response.write(bytes(2**20))
-                self.began.set()
+                self.started.set()
         except (asyncio.CancelledError, ConnectionError):
             self.cut_off.append("large")
             raise
@@ -51,7 +51,7 @@ class World:
         try:
             async with self.client(b""):
                 return True
-        except ConnectionError:  # also when it waited to be accepted
+        except ConnectionError:  # also if it was never accepted
             return False
 
     @asynccontextmanager
@@ -66,43 +66,43 @@ class World:
             writer.close()
 
 
-def serve(use: Callable[[World], Awaitable[None]]) -> None:
+def serve(use: Callable[[ServerUnderTest], Awaitable[None]]) -> None:
     async def main() -> None:
         async with asyncio.timeout(DEADLINE):
-            world = World()
-            await world.server.start(world.listener)
-            await use(world)
+            under_test = ServerUnderTest()
+            await under_test.server.start(under_test.listener)
+            await use(under_test)
 
     asyncio.run(main())
 
 
 def test_request_under_way_is_answered_within_the_grace_period() -> None:
-    async def use(world: World) -> None:
-        async with world.client(GET % b"slow" + b"\r\n") as (reader, _):
-            await world.began.wait()
-            stopping = asyncio.create_task(world.server.stop(world.grace_over))
-            while await world.listens():
+    async def use(under_test: ServerUnderTest) -> None:
+        async with under_test.client(GET % b"slow" + b"\r\n") as (reader, _):
+            await under_test.started.wait()
+            stopping = asyncio.create_task(under_test.server.stop(under_test.grace_over))
+            while await under_test.listens():
                 pass
             assert not stopping.done()
-            world.go_on.set()
+            under_test.released.set()
             assert (await reader.read()).endswith(b"at last")
             await stopping
-            assert world.cut_off == []
+            assert under_test.cut_off == []
 
     serve(use)
 
 
 @pytest.mark.parametrize("path", ["slow", "large"])
 def test_request_under_way_is_cut_off_when_the_grace_period_is_over(path: str) -> None:
-    async def use(world: World) -> None:
-        async with world.client(GET % path.encode() + b"\r\n") as (reader, _):
-            await world.began.wait()
-            stopping = asyncio.create_task(world.server.stop(world.grace_over))
+    async def use(under_test: ServerUnderTest) -> None:
+        async with under_test.client(GET % path.encode() + b"\r\n") as (reader, _):
+            await under_test.started.wait()
+            stopping = asyncio.create_task(under_test.server.stop(under_test.grace_over))
             done, _ = await asyncio.wait({stopping}, timeout=0.01)
             assert not done
-            world.grace_over.set()
+            under_test.grace_over.set()
             await stopping
-            assert world.cut_off == [path]
+            assert under_test.cut_off == [path]
             with suppress(ConnectionResetError):
                 assert not (await reader.read()).endswith((b"at last", b"\r\n0\r\n\r\n"))
 
@@ -111,18 +111,18 @@ def test_request_under_way_is_cut_off_when_the_grace_period_is_over(path: str) -
 
 @pytest.mark.parametrize("request_", [b"", GET % b"slow"], ids=["idle", "half a request"])
 def test_connection_without_a_whole_request_ends_at_once(request_: bytes) -> None:
-    async def use(world: World) -> None:
-        async with world.client(request_) as (reader, _):
-            async with world.client(GET % b"nothing" + b"\r\n") as (answered, _):
+    async def use(under_test: ServerUnderTest) -> None:
+        async with under_test.client(request_) as (reader, _):
+            async with under_test.client(GET % b"nothing" + b"\r\n") as (answered, _):
                 await answered.readline()  # the other request was read before
-            await world.server.stop(world.grace_over)
+            await under_test.server.stop(under_test.grace_over)
             assert await reader.read() == b""
 
     serve(use)
 
 
 def test_rest_of_an_answer_that_is_written_is_flushed_within_the_grace_period() -> None:
-    """A handler ends when the transport has taken its answer, and its client has it later."""
+    """A handler ends once its answer is in the transport's buffer; the client reads it later."""
     size = 2**16 - 2**10  # less than a transport's high-water mark
 
     async def whole(_: web.Request) -> web.Response:
@@ -138,7 +138,7 @@ def test_rest_of_an_answer_that_is_written_is_flushed_within_the_grace_period() 
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect(listener.getsockname())
-            slow.setblocking(False)  # noqa: FBT003 - the socket's own way
+            slow.setblocking(False)  # noqa: FBT003 - the parameter has no name
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(slow, GET % b"whole" + b"\r\n")
             received = await loop.sock_recv(slow, 1)
