@@ -1,4 +1,4 @@
-"""Every test here runs real programs, which the fixtures start and end."""
+"""Fixtures that start real programs and end them. Every test in this folder uses them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from support.processes import Launcher
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder."""
+    """Mark the tests in this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.integration)
@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Launcher]:
-    """What starts programs for one test."""
+    """A launcher of programs for one test."""
     launcher = Launcher(tmp_path)
     yield launcher
     launcher.close()
@@ -24,7 +24,7 @@ def start(tmp_path: Path) -> Iterator[Launcher]:
 
 @pytest.fixture(scope="module")
 def start_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """What starts programs for all the tests of a module."""
+    """A launcher of programs for all tests of a module."""
     launcher = Launcher(tmp_path_factory.mktemp("module"))
     yield launcher
     launcher.close()

@@ -1,4 +1,4 @@
-"""Every query of both dashboards, as Grafana asks it, to a Prometheus with a fleet in trouble.
+"""Every query of both dashboards, as Grafana sends it, to a Prometheus with a fleet of problems.
 
 The fleet: an agent on a lossy network and others, two agents of one name, one that was killed,
 one that is late, a disk that fills, a clock that is wrong, garbage, a receive buffer that
@@ -26,19 +26,19 @@ from support.senders import Sender
 JSON = dict[str, Any]
 
 CROWD = 1000
-AT_ONCE = 50  # hosts of the crowd that report between two looks
+AT_ONCE = 50  # hosts of the crowd that report at each poll
 SLOW = 12  # seconds between two reports of a host that is late
 ALMOST_DOWN = 2.9  # intervals
-FLOOD = 3000  # datagrams, more than the receive buffer holds
+FLOOD = 3000  # datagrams, more than fit into the receive buffer
 GIBIBYTE = 2.0**30
 YEAR = 365 * 86400  # seconds
 
-RANGE = 300  # seconds that the viewer looks at
-SOURCE_STEP = 5  # seconds, as the provisioned data source has it
-MAX_POINTS = 1000  # of a panel that does not say
+RANGE = 300  # seconds that a dashboard shows
+SOURCE_STEP = 5  # seconds, as in the provisioned data source
+MAX_POINTS = 1000  # of a panel without a setting
 
 #: Tables that are empty without problems.
-ONLY_IN_TROUBLE = {
+EMPTY_WITHOUT_PROBLEMS = {
     "Late or down",
     "Hosts with name conflicts",
     "Filesystems that fill up first",
@@ -46,8 +46,8 @@ ONLY_IN_TROUBLE = {
 
 
 @dataclass
-class Troubles:
-    """Keeps the fleet in trouble; to be called between looks."""
+class Problems:
+    """Continues the problems of the fleet; called at each poll."""
 
     exporter: Exporter
     filling: Sender
@@ -77,7 +77,7 @@ class Troubles:
         self.filling.report(now, ("filesystems", filesystems(now)))
         clock = {"host": "fast clock", "interval": 60, "time": time.time() + 100}
         self._send(json.dumps(clock).encode())
-        self._send(datagram)  # once more
+        self._send(datagram)  # a duplicate
         self.exporter.send_signal(signal.SIGSTOP)
         for _ in range(FLOOD):
             self._send(b"garbage")
@@ -86,7 +86,7 @@ class Troubles:
             self.victim.kill()
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._socket.close()
 
     def _send(self, datagram: bytes) -> None:
@@ -111,7 +111,7 @@ def filesystems(now: float) -> Filesystems:
 
 
 def one_of_the_crowd(number: int, seq: int, now: float) -> Report:
-    """Return a report of a host that is the busier the greater its number."""
+    """Return a report of a host; the greater its number, the higher its usage."""
     share = number / CROWD
     return Report(
         host=f"crowd-{number:04}",
@@ -146,8 +146,8 @@ def one_of_the_crowd(number: int, seq: int, now: float) -> Report:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A Prometheus, and a moment at which all troubles were on record."""
+class Recording:
+    """A Prometheus, and a moment at which it had recorded all problems."""
 
     prometheus: Prometheus
     exporter: Exporter
@@ -155,7 +155,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(start_once: Launcher) -> Iterator[Scene]:
+def recording(start_once: Launcher) -> Iterator[Recording]:
     exporter = start_once.exporter("--udp.receive-buffer=65536")
     prometheus = start_once.prometheus(exporter)
     relay = Relay(exporter.port, seed=4)
@@ -168,28 +168,28 @@ def scene(start_once: Launcher) -> Iterator[Scene]:
     victim = start_once.agent("gone", exporter)
     wait_until(
         exporter.page,
-        lambda page: page.value("host_load1", instance="gone") is not None,
-        "the agent that is to die",
+        lambda exposition: exposition.value("host_load1", instance="gone") is not None,
+        "a report of the agent that will be killed",
     )
     with (
         ExitStack() as stack,
         Sender("filling", exporter.port) as filling,
         Sender("slow", exporter.port, interval=SLOW) as slow,
     ):
-        troubles = Troubles(exporter, filling, slow, victim)
+        problems = Problems(exporter, filling, slow, victim)
         stack.callback(relay.close)
-        stack.callback(troubles.close)
+        stack.callback(problems.close)
 
-        def on_record() -> set[str]:
-            troubles()
-            return {name for name, expr in TROUBLES.items() if prometheus.instant(expr)}
+        def recorded() -> set[str]:
+            problems()
+            return {name for name, expr in PROBLEMS.items() if prometheus.instant(expr)}
 
-        wait_until(on_record, lambda seen: seen == set(TROUBLES), "all troubles", within=120)
-        yield Scene(prometheus, exporter, time.time())
+        wait_until(recorded, lambda seen: seen == set(PROBLEMS), "all problems", within=120)
+        yield Recording(prometheus, exporter, time.time())
 
 
-#: What returns something once a trouble is on record, for long enough to have been counted.
-TROUBLES = {
+#: Queries that return a row once a problem is recorded, for long enough to be counted.
+PROBLEMS = {
     "late": 'pombo_host_late{instance="slow"} == 1',
     "down": 'pombo_host_up{instance="gone"} == 0',
     "lost": 'pombo_host_datagrams_lost_total{instance="lossy network"} > 0',
@@ -204,11 +204,11 @@ TROUBLES = {
 
 
 class Viewer:
-    """Does what Grafana does between a dashboard and Prometheus, at one moment."""
+    """Sends the queries of a dashboard to Prometheus as Grafana does, for one moment."""
 
-    def __init__(self, scene: Scene, name: str, chosen: Mapping[str, str]) -> None:
-        self._prometheus = scene.prometheus
-        self._moment = scene.moment
+    def __init__(self, recording: Recording, name: str, chosen: Mapping[str, str]) -> None:
+        self._prometheus = recording.prometheus
+        self._moment = recording.moment
         path = ROOT / "grafana" / "dashboards" / f"{name}.json"
         self.dashboard: JSON = json.loads(path.read_text())
         self.variables: dict[str, str] = {}
@@ -228,9 +228,9 @@ class Viewer:
             return [str(text) for text in variable["query"].split(",")]
         found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
         assert found, variable
-        asked: dict[str, object] = {"match[]": self._fill(found[1], 0, 0)}
+        selector: dict[str, object] = {"match[]": self._fill(found[1], 0, 0)}
         window = {"start": self._moment - RANGE, "end": self._moment}
-        values: list[str] = self._prometheus.ask(f"label/{found[2]}/values", **asked, **window)
+        values: list[str] = self._prometheus.ask(f"label/{found[2]}/values", **selector, **window)
         return values
 
     def rows(self, panel: JSON, target: JSON, **chosen: str) -> list[tuple[JSON, list[float]]]:
@@ -277,17 +277,17 @@ class Viewer:
 
 
 @pytest.fixture(scope="module")
-def fleet(scene: Scene) -> Viewer:
-    return Viewer(scene, "fleet", {})
+def fleet(recording: Recording) -> Viewer:
+    return Viewer(recording, "fleet", {})
 
 
 @pytest.fixture(scope="module")
-def host(scene: Scene) -> Viewer:
-    return Viewer(scene, "host", {"instance": "lossy network"})
+def host(recording: Recording) -> Viewer:
+    return Viewer(recording, "host", {"instance": "lossy network"})
 
 
 def check(panel: JSON, target: JSON, rows: list[tuple[JSON, list[float]]]) -> None:
-    """Fail unless a query returned what its panel can show."""
+    """Assert that a query returned rows that its panel can show."""
     what = f"{panel['title']}: {target['expr']}"
     assert rows, f"nothing for {what}"
     values = [value for _, series in rows for value in series]
@@ -304,7 +304,7 @@ def check(panel: JSON, target: JSON, rows: list[tuple[JSON, list[float]]]) -> No
 
 
 def _labels(panel: JSON, target: JSON) -> set[str]:
-    """Return the labels by which the viewer tells the series apart."""
+    """Return the labels that a panel shows for each series."""
     if target.get("format") != "table":
         return set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
     [names] = [
@@ -315,14 +315,16 @@ def _labels(panel: JSON, target: JSON) -> set[str]:
     return {name for name in names if not name.startswith("Value")}
 
 
-def test_every_variable_offers_what_there_is(fleet: Viewer, host: Viewer, scene: Scene) -> None:
+def test_every_variable_offers_the_values_in_prometheus(
+    fleet: Viewer, host: Viewer, recording: Recording
+) -> None:
     offered = {
         variable["name"]: fleet.values(variable)
         for variable in fleet.dashboard["templating"]["list"]
         if variable["type"] != "datasource"
     }
     assert offered["job"] == ["pombo"]
-    assert offered["exporter"] == [scene.exporter.target]
+    assert offered["exporter"] == [recording.exporter.target]
     assert {"lossy network", "twin", "gone", "slow", "filling"} < set(offered["instance"])
     assert len(offered["instance"]) == CROWD + 6
     assert fleet.variables["top"] in offered["top"]
@@ -330,30 +332,30 @@ def test_every_variable_offers_what_there_is(fleet: Viewer, host: Viewer, scene:
     assert host.values(instances) == offered["instance"]
 
 
-def test_every_query_of_the_fleet_returns_what_its_panel_shows(fleet: Viewer) -> None:
+def test_every_query_of_the_fleet_returns_rows_for_its_panel(fleet: Viewer) -> None:
     for panel in fleet.panels():
         for target in panel["targets"]:
             check(panel, target, fleet.rows(panel, target))
 
 
-def test_every_query_of_a_host_returns_what_its_panel_shows(host: Viewer) -> None:
+def test_every_query_of_a_host_returns_rows_for_its_panel(host: Viewer) -> None:
     for panel in host.panels():
         for target in panel["targets"]:
-            # The test's own machine need not have a disk that fills.
+            # This machine may have no disk that fills.
             chosen = {"instance": "filling"} if "deriv" in target["expr"] else {}
             check(panel, target, host.rows(panel, target, **chosen))
 
 
-def test_a_fleet_of_one_host_has_its_panels_filled_too(scene: Scene) -> None:
-    fleet = Viewer(scene, "fleet", {"instance": "lossy network"})
+def test_panels_of_a_fleet_of_one_host_have_rows_too(recording: Recording) -> None:
+    fleet = Viewer(recording, "fleet", {"instance": "lossy network"})
     for panel in fleet.panels():
         for target in panel["targets"]:
             rows = fleet.rows(panel, target)
-            if panel["title"] not in ONLY_IN_TROUBLE:
+            if panel["title"] not in EMPTY_WITHOUT_PROBLEMS:
                 check(panel, target, rows)
 
 
-def test_a_ranking_of_a_thousand_hosts_shows_as_many_as_chosen_and_the_right_ones(
+def test_ranking_of_a_thousand_hosts_has_the_chosen_number_and_the_right_hosts(
     fleet: Viewer,
 ) -> None:
     for panel in fleet.panels():
@@ -368,12 +370,12 @@ def test_a_ranking_of_a_thousand_hosts_shows_as_many_as_chosen_and_the_right_one
     assert len(states) == CROWD + 6
 
 
-def _number(name: str, holds: Callable[[float], bool]) -> Any:
-    return pytest.param(name, holds, id=name)
+def _number(name: str, is_right: Callable[[float], bool]) -> Any:
+    return pytest.param(name, is_right, id=name)
 
 
 @pytest.mark.parametrize(
-    ("title", "holds"),
+    ("title", "is_right"),
     [
         _number("Live", lambda value: value == CROWD + 4),
         _number("Late", lambda value: value == 1),
@@ -385,14 +387,14 @@ def _number(name: str, holds: Callable[[float], bool]) -> Any:
         _number("Refused", lambda value: value > 100),
     ],
 )
-def test_a_number_of_the_fleet_is_that_of_its_troubles(
-    fleet: Viewer, title: str, holds: Callable[[float], bool]
+def test_number_of_the_fleet_is_that_of_its_problems(
+    fleet: Viewer, title: str, is_right: Callable[[float], bool]
 ) -> None:
     [[(_, [value])]] = fleet.named(title)
-    assert holds(value), value
+    assert is_right(value), value
 
 
-def test_the_tables_of_troubles_name_the_hosts_in_trouble(fleet: Viewer) -> None:
+def test_tables_of_problems_name_the_hosts_that_have_them(fleet: Viewer) -> None:
     [rows] = fleet.named("Hosts with name conflicts")
     assert [metric["instance"] for metric, _ in rows] == ["twin"]
     silent, states = fleet.named("Late or down")
@@ -415,7 +417,7 @@ def test_refused_datagrams_are_shown_by_reason(fleet: Viewer) -> None:
     assert {"not_json", "conflict"} <= seen
 
 
-def test_a_host_shows_its_state_its_agent_and_its_labels(host: Viewer) -> None:
+def test_dashboard_of_a_host_has_its_state_agent_and_labels(host: Viewer) -> None:
     for name, state in {"lossy network": 0, "slow": 1, "gone": 2}.items():
         [[(_, [value])]] = host.named("State", instance=name)
         assert value == state, name

@@ -1,4 +1,4 @@
-"""Whatever arrives that is no report is refused and counted, and harms nobody."""
+"""Datagrams that are no valid report are refused and counted, and have no other effect."""
 
 import itertools
 import random
@@ -48,36 +48,36 @@ GARBAGE = (
 )
 
 
-def refused(page: Page) -> dict[str, int]:
-    """Return how many datagrams were refused for each reason that there was."""
-    rows = page.rows("pombo_exporter_datagrams_refused_total")
+def refused(exposition: Page) -> dict[str, int]:
+    """Return the number of refused datagrams by reason, without zeros."""
+    rows = exposition.rows("pombo_exporter_datagrams_refused_total")
     return {dict(labels)["reason"]: int(count) for labels, count in rows.items() if count}
 
 
 def wait_for_datagrams(exporter: Exporter, count: int) -> Page:
     return wait_until(
         exporter.page,
-        lambda page: page.value("pombo_exporter_datagrams_received_total") == count,
+        lambda exposition: exposition.value("pombo_exporter_datagrams_received_total") == count,
         f"{count} datagrams received",
     )
 
 
 @pytest.fixture(scope="module")
 def shared(start_once: Launcher) -> Exporter:
-    """Return an exporter for tests that look at what changes."""
+    """Return an exporter for tests that compare its counters before and after."""
     return start_once.exporter()
 
 
-def test_one_line_of_shell_is_an_agent(start: Launcher) -> None:
+def test_one_line_of_shell_sends_a_report(start: Launcher) -> None:
     exporter = start.exporter()
     report = '{"host":"pi","gauges":{"room_temperature_celsius":21.5}}'
     for option in ("-w1", "-q0"):
         line = f"echo '{report}' | {found('nc')} -u {option} 127.0.0.1 {exporter.port}"
         subprocess.run(["/bin/sh", "-c", line], check=True, timeout=15)
-    page = wait_for_datagrams(exporter, 2)
-    assert '\nroom_temperature_celsius{instance="pi"} 21.5\n' in page.text
-    assert page.value("pombo_host_up", instance="pi") == 1
-    assert complaints(page.text) == ""
+    exposition = wait_for_datagrams(exporter, 2)
+    assert '\nroom_temperature_celsius{instance="pi"} 21.5\n' in exposition.text
+    assert exposition.value("pombo_host_up", instance="pi") == 1
+    assert complaints(exposition.text) == ""
 
 
 @pytest.mark.parametrize(
@@ -94,20 +94,20 @@ def test_one_line_of_shell_is_an_agent(start: Launcher) -> None:
         ("", "invalid_field"),
     ],
 )
-def test_gauge_with_a_name_that_is_taken_or_invalid_is_refused_and_counted(
+def test_gauge_with_a_reserved_or_invalid_name_is_refused_and_counted(
     shared: Exporter, name: str, reason: str
 ) -> None:
     before = shared.page()
     sent = shared.counted("pombo_exporter_datagrams_received_total")
     with Sender("pi", shared.port) as sender:
         sender.raw(encode(Report(host="pi", gauges={name: 21.5})))
-    page = wait_for_datagrams(shared, sent + 1)
-    assert Counter(refused(page)) - Counter(refused(before)) == {reason: 1}
-    assert page.names(instance="pi") == set()
+    exposition = wait_for_datagrams(shared, sent + 1)
+    assert Counter(refused(exposition)) - Counter(refused(before)) == {reason: 1}
+    assert exposition.names(instance="pi") == set()
 
 
 class Flood:
-    """Sends datagrams no faster than the exporter takes them."""
+    """Sends datagrams no faster than the exporter receives them."""
 
     def __init__(self, exporter: Exporter, sender: Sender) -> None:
         self._row = f"0100007F:{exporter.port:04X}"  # 127.0.0.1, as /proc/net/udp writes it
@@ -115,7 +115,7 @@ class Flood:
         self.sent = Counter[str]()
 
     def send(self, garbage: tuple[str, bytes]) -> None:
-        """Send one that is to be refused for a reason."""
+        """Send a datagram, and count the reason for which it must be refused."""
         reason, datagram = garbage
         self._sender.raw(datagram)
         self.sent[reason] += 1
@@ -154,51 +154,51 @@ def test_flood_of_garbage_is_counted_by_reason_and_costs_neither_memory_nor_log(
 
         send(10_000)
         warm = exporter.resident_bytes
-        page = send(40_000)
+        exposition = send(40_000)
         grown = exporter.resident_bytes - warm
     assert flood.sent.total() == 100_000
-    assert refused(page) == flood.sent
-    assert page.value("pombo_exporter_kernel_drops_total") == 0
+    assert refused(exposition) == flood.sent
+    assert exposition.value("pombo_exporter_kernel_drops_total") == 0
     assert grown < 4 * MEBIBYTE
     assert len(exporter.log.splitlines()) < 50
-    assert page.value("host_memory_total_bytes", instance="good") == MEMORY_BYTES
-    assert page.rows("pombo_host_up").keys() == {frozenset({("instance", "good")})}
-    assert complaints(page.text) == ""
+    assert exposition.value("host_memory_total_bytes", instance="good") == MEMORY_BYTES
+    assert exposition.rows("pombo_host_up").keys() == {frozenset({("instance", "good")})}
+    assert complaints(exposition.text) == ""
 
 
-def test_host_may_have_any_name_and_the_page_stays_valid(start: Launcher) -> None:
+def test_exposition_is_valid_with_hosts_of_any_name(start: Launcher) -> None:
     exporter = start.exporter()
     for name in HOSTILE_NAMES:
         with Sender(name, exporter.port) as sender:
             sender.report(1, *steady(1), ("gauges", {"room_temperature_celsius": 21.5}))
-    page = wait_until(
+    exposition = wait_until(
         exporter.page,
-        lambda page: len(page.rows("pombo_host_up")) == len(HOSTILE_NAMES),
+        lambda exposition: len(exposition.rows("pombo_host_up")) == len(HOSTILE_NAMES),
         "a host for each name",
     )
     for name in HOSTILE_NAMES:
-        assert page.value("host_memory_total_bytes", instance=name) == MEMORY_BYTES
-    assert complaints(page.text) == ""
+        assert exposition.value("host_memory_total_bytes", instance=name) == MEMORY_BYTES
+    assert complaints(exposition.text) == ""
 
 
-def test_hosts_beyond_the_limit_are_refused_and_those_before_go_on(start: Launcher) -> None:
+def test_hosts_beyond_the_limit_are_refused_and_the_others_are_updated(start: Launcher) -> None:
     exporter = start.exporter("--limit.hosts=3")
     senders = {name: Sender(name, exporter.port) for name in ("a", "b", "c", "d", "e")}
     for moment in (1, 2):
         for sender in senders.values():
             sender.report(moment, ("gauges", {"moment_seconds": moment}))
-    page = wait_for_datagrams(exporter, 10)
-    shown = page.rows("moment_seconds")
-    assert shown == {frozenset({("instance", name)}): 2 for name in ("a", "b", "c")}
-    assert refused(page) == {"host_limit": 4}
-    assert page.names(instance="d") == set()
-    assert page.value("pombo_exporter_limits", limit="hosts") == 3
+    exposition = wait_for_datagrams(exporter, 10)
+    exposed = exposition.rows("moment_seconds")
+    assert exposed == {frozenset({("instance", name)}): 2 for name in ("a", "b", "c")}
+    assert refused(exposition) == {"host_limit": 4}
+    assert exposition.names(instance="d") == set()
+    assert exposition.value("pombo_exporter_limits", limit="hosts") == 3
     for sender in senders.values():
         with sender:
             pass
 
 
-def test_series_beyond_the_hosts_limit_are_refused_and_those_before_go_on(
+def test_report_beyond_the_series_limit_is_refused_and_others_are_accepted(
     start: Launcher,
 ) -> None:
     exporter = start.exporter("--limit.series-per-host=50")
@@ -211,10 +211,10 @@ def test_series_beyond_the_hosts_limit_are_refused_and_those_before_go_on(
         greedy.report(2, ("gauges", gauges(51, 21)))
         modest.report(1, ("gauges", gauges(10, 22)))
         greedy.report(3, ("gauges", gauges(50, 23)))
-        page = wait_for_datagrams(exporter, 4)
-    assert refused(page) == {"series_limit": 1}
-    assert page.measured("greedy") == set(gauges(50, 0))
-    assert page.measured("modest") == set(gauges(10, 0))
-    assert page.value("room0_celsius", instance="greedy") == 23
-    assert page.value("room9_celsius", instance="modest") == 22
-    assert page.value("pombo_host_up", instance="greedy") == 1
+        exposition = wait_for_datagrams(exporter, 4)
+    assert refused(exposition) == {"series_limit": 1}
+    assert exposition.measured("greedy") == set(gauges(50, 0))
+    assert exposition.measured("modest") == set(gauges(10, 0))
+    assert exposition.value("room0_celsius", instance="greedy") == 23
+    assert exposition.value("room9_celsius", instance="modest") == 22
+    assert exposition.value("pombo_host_up", instance="greedy") == 1

@@ -15,7 +15,7 @@ from support.senders import HOSTILE_NAMES, Sender, steady
 
 CONFIG = "prometheus/targets.yml"
 
-#: Names that a path might trip over, beside those that text might.
+#: Names that are special in a path, in addition to those that are special in text.
 NAMES = [
     *HOSTILE_NAMES,
     *("a/b", "/", "//lead", "trail/", "..", ".", "a/../b", "x y", "50%", "a%2Fb", "%", "%zz"),
@@ -44,13 +44,15 @@ def test_shipped_configuration_is_valid() -> None:
     assert check.stderr == ""
 
 
-def test_host_is_up_then_down_after_a_kill_then_gone_when_it_is_forgotten(start: Launcher) -> None:
+def test_target_of_a_host_is_up_then_down_after_a_kill_then_gone_when_it_is_forgotten(
+    start: Launcher,
+) -> None:
     exporter = start.exporter("--host.forget-after=6s")
     agents = {name: start.agent(name, exporter) for name in ("stays", "dies")}
     prometheus = start.prometheus(exporter, config=CONFIG)
     measured = 'host_memory_total_bytes{job="pombo",instance="dies"}'
     wait_until(lambda: health(prometheus), lambda s: [*s.values()] == ["up"] * 2, "both up")
-    wait_until(lambda: prometheus.instant(measured), bool, "what the host measures")
+    wait_until(lambda: prometheus.instant(measured), bool, "a sample of the host")
     assert up(prometheus, "dies") == [1]
 
     agents["dies"].kill()
@@ -63,7 +65,9 @@ def test_host_is_up_then_down_after_a_kill_then_gone_when_it_is_forgotten(start:
         lambda: [*prometheus.instant(known).values()], lambda value: value == [0], "pombo_host_up"
     )
 
-    wait_until(lambda: health(prometheus), lambda s: s == {"stays": "up"}, "its target to vanish")
+    wait_until(
+        lambda: health(prometheus), lambda s: s == {"stays": "up"}, "its target to be removed"
+    )
     wait_until(lambda: up(prometheus, "dies"), lambda value: value == [], "its up to be stale")
     assert up(prometheus, "stays") == [1]
     assert [*prometheus.instant('up{job="pombo"}').values()] == [1]
@@ -91,28 +95,30 @@ def test_hosts_of_any_name_are_targets_each_with_its_own_values(start: Launcher)
     wait_until(which, lambda seen: seen == wanted, "each host's own value under its own name")
 
 
-def test_page_of_one_host_is_valid(start: Launcher) -> None:
+def test_exposition_of_one_host_is_valid(start: Launcher) -> None:
     exporter = start.exporter()
     start.agent("a/b", exporter, flags=['--label=owner="the" \\ team'])
     url = exporter.url.replace("/metrics", "/hosts/a%2Fb/metrics")
-    page = wait_until(
-        lambda: fetch(url), lambda page: "host_cpu_average_usage_ratio" in page, "a second report"
+    exposition = wait_until(
+        lambda: fetch(url),
+        lambda exposition: "host_cpu_average_usage_ratio" in exposition,
+        "a second report",
     )
-    assert complaints(page) == ""
+    assert complaints(exposition) == ""
 
 
-# --- the same answers both ways ---
+# --- the same results with one target and with a target for each host ---
 
 
 class Both:
-    """Two Prometheus servers that read one exporter, each in its own way."""
+    """Two Prometheus servers that scrape one exporter: as one target, and as one for each host."""
 
     def __init__(self, one: Prometheus, each: Prometheus) -> None:
         self.one, self.each = one, each
         self.moment = 0.0
 
-    def answers(self, expression: str) -> list[dict[Labels, float]]:
-        """Return what both say of the same moment."""
+    def results(self, expression: str) -> list[dict[Labels, float]]:
+        """Return the result of both servers for the same moment."""
         found = []
         for prometheus in (self.one, self.each):
             result = prometheus.ask("query", query=expression, time=self.moment)["result"]
@@ -120,7 +126,7 @@ class Both:
         return found
 
 
-#: What a rule records, once in a while, and another one reads.
+#: Recorded by one rule and read by another.
 RECORDED = "instance:pombo_host_last_report_timestamp_seconds:down"
 
 #: Counters of the exporter, of what it counts for each host, and of the hosts: a rate needs two
@@ -137,7 +143,7 @@ def both(start_once: Launcher) -> Both:
     exporter: Exporter = start_once.exporter("--host.forget-after=1h")
     for name in ("a", "b/c", "ü %"):
         with Sender(name, exporter.port) as sender:
-            for moment in (1, 2, 4):  # and number 2 is lost on the way
+            for moment in (1, 2, 4):
                 sender.report(moment, *steady(moment), ("labels", {"rack": "7"}))
     with Sender("gone", exporter.port, interval=1.0) as sender:
         sender.report(1, *steady(1))
@@ -149,8 +155,8 @@ def both(start_once: Launcher) -> Both:
     )
     for prometheus in (found.one, found.each):
         for expression in awaited:
-            ask = partial(prometheus.instant, expression)
-            wait_until(ask, bool, expression, within=30)
+            query = partial(prometheus.instant, expression)
+            wait_until(query, bool, expression, within=30)
     found.moment = time.time()
     return found
 
@@ -166,8 +172,8 @@ def rules() -> list[Any]:
     return found
 
 
-#: What the dashboards ask, without their variables.
-ASKED = [
+#: Queries of the dashboards, without their variables.
+QUERIES = [
     "2 * (1 - pombo_host_up) + pombo_host_late",
     "pombo_host_info",
     "pombo_host_last_report_timestamp_seconds",
@@ -187,22 +193,22 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize("expression", [*ASKED, *rules()])
-def test_dashboards_and_rules_have_the_same_answers_both_ways(both: Both, expression: str) -> None:
-    one, each = both.answers(expression)
+@pytest.mark.parametrize("expression", [*QUERIES, *rules()])
+def test_dashboards_and_rules_have_the_same_results_with_both(both: Both, expression: str) -> None:
+    one, each = both.results(expression)
     assert {*one} == {*each}
     for labels, value in one.items():
         other = each[labels]
         assert math.isclose(value, other, rel_tol=1e-6) or (math.isnan(value) and math.isnan(other))
 
 
-@pytest.mark.parametrize("expression", ASKED[:-1])
-def test_what_is_compared_is_there(both: Both, expression: str) -> None:
-    without = {"1 - host_memory_available_bytes / host_memory_total_bytes"}
-    assert expression in without or both.answers(expression)[0]
+@pytest.mark.parametrize("expression", QUERIES[:-1])
+def test_compared_query_has_a_result(both: Both, expression: str) -> None:
+    empty = {"1 - host_memory_available_bytes / host_memory_total_bytes"}
+    assert expression in empty or both.results(expression)[0]
 
 
 def test_exporter_is_not_down_because_a_host_is(both: Both) -> None:
-    assert [*both.answers('up{job="pombo"}')[1].values()] == [1]
-    down = both.answers('up{job="pombo-hosts"} == 0')[1]
+    assert [*both.results('up{job="pombo"}')[1].values()] == [1]
+    down = both.results('up{job="pombo-hosts"} == 0')[1]
     assert [dict(labels)["instance"] for labels in down] == ["gone"]

@@ -1,4 +1,4 @@
-"""A network that loses, doubles and delays datagrams costs resolution, and never a byte."""
+"""On a network that loses, doubles and delays datagrams, rates and totals stay right."""
 
 import functools
 import operator
@@ -13,7 +13,7 @@ from support.senders import CORES, DEVICES, STEADY_RATES, Sender, steady
 
 COUNTERS = ("received", "lost", "duplicate", "reordered")
 
-#: What ``steady`` counts by itself, by family and label, and each device's step a second.
+#: Counters of ``steady``, and the step a second of their first device.
 TOTALS = {
     "node_network_receive_bytes_total": 1000,
     "node_network_transmit_bytes_total": 3000,
@@ -22,10 +22,11 @@ TOTALS = {
 }
 
 
-def counts(page: Page, instance: str) -> Counts | None:
-    """Return what the exporter counts of a host's datagrams, None before the first."""
+def counts(exposition: Page, instance: str) -> Counts | None:
+    """Return the exporter's counters of a host's datagrams, None before the first datagram."""
     values = [
-        page.value(f"pombo_host_datagrams_{name}_total", instance=instance) for name in COUNTERS
+        exposition.value(f"pombo_host_datagrams_{name}_total", instance=instance)
+        for name in COUNTERS
     ]
     known = [int(value) for value in values if value is not None]
     return Counts(*known) if known else None
@@ -46,7 +47,7 @@ def assert_nothing_else_was_lost(exporter: Exporter, delivered: list[int]) -> No
     assert exporter.counted("pombo_exporter_datagrams_received_total") == len(delivered)
 
 
-def assert_it_was_lossy_enough(relay: Relay) -> None:
+def assert_enough_was_lost(relay: Relay) -> None:
     sent, seen = len(relay.entered), expected_counts(relay.delivered)
     assert relay.entered[0] not in relay.delivered
     assert seen.lost > 0.1 * sent
@@ -55,7 +56,9 @@ def assert_it_was_lossy_enough(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize("seed", [5005, 1913])
-def test_every_rate_and_total_is_true_and_every_loss_is_counted(start: Launcher, seed: int) -> None:
+def test_every_rate_and_total_is_right_and_every_loss_is_counted(
+    start: Launcher, seed: int
+) -> None:
     reports, interval = 120, 1.0  # two minutes on the agent's clock, sent faster than that
     exporter = start.exporter()
     before: Page | None = None
@@ -70,70 +73,73 @@ def test_every_rate_and_total_is_true_and_every_loss_is_counted(start: Launcher,
                     "the relay to keep up",
                     every=0.01,
                 )
-                page = exporter.page()
-                assert_rates_are_true_and_no_total_fell(page, before)
-                before = page
+                exposition = exporter.page()
+                assert_rates_are_right_and_no_total_fell(exposition, before)
+                before = exposition
         delivered = list(relay.delivered)
-        assert_it_was_lossy_enough(relay)
+        assert_enough_was_lost(relay)
 
-        # The last report arrives whole, so that the totals of that moment can be compared.
+        # All of the last report arrives, so that its totals can be compared.
         sender.send_to(exporter.port)
         last = reports + 1
         delivered += sender.report(last, *steady(last))
         expected = expected_counts(delivered)
-        page = wait_until(
+        exposition = wait_until(
             exporter.page,
-            lambda page: counts(page, "far away") == expected,
-            f"the losses to be settled as {expected}",
+            lambda exposition: counts(exposition, "far away") == expected,
+            f"the counters to be {expected}",
         )
-        assert_totals_are_true(page, last)
-        assert_rates_are_true_and_no_total_fell(page, before)
+        assert_totals_are_right(exposition, last)
+        assert_rates_are_right_and_no_total_fell(exposition, before)
         assert_nothing_else_was_lost(exporter, delivered)
 
 
-def assert_rates_are_true_and_no_total_fell(page: Page, before: Page | None) -> None:
+def assert_rates_are_right_and_no_total_fell(exposition: Page, before: Page | None) -> None:
     for (name, labels), expected in STEADY_RATES.items():
-        rate = page.value(name, instance="far away", **dict(labels))
+        rate = exposition.value(name, instance="far away", **dict(labels))
         assert rate is None or rate == pytest.approx(expected, rel=1e-9), (name, labels)
     if before is None:
         return
     for (name, labels), value in before.samples.items():
         if ("instance", "far away") in labels:
-            now = page.samples.get((name, labels))
+            now = exposition.samples.get((name, labels))
             assert now is not None, f"{name}{set(labels)} has gone"
             assert now >= value or not name.endswith("_total"), f"{name}{set(labels)} fell"
 
 
-def assert_totals_are_true(page: Page, moment: float) -> None:
+def assert_totals_are_right(exposition: Page, moment: float) -> None:
     for name, step in TOTALS.items():
         for device in range(DEVICES):
-            total = page.value(name, instance="far away", device=f"dev{device}")
+            total = exposition.value(name, instance="far away", device=f"dev{device}")
             assert total == step * (device + 1) * moment, (name, device)
     for core in range(CORES):
         for mode, share in (("user", 0.25), ("idle", 0.75)):
-            total = page.value(
+            total = exposition.value(
                 "node_cpu_seconds_total", instance="far away", cpu=str(core), mode=mode
             )
             assert total == share * moment, (core, mode)
     for name, labels in STEADY_RATES:
-        assert page.value(name, instance="far away", **dict(labels)) is not None, (name, labels)
+        assert exposition.value(name, instance="far away", **dict(labels)) is not None, (
+            name,
+            labels,
+        )
 
 
-def test_losses_of_a_real_agent_are_counted_as_they_were(start: Launcher) -> None:
+def test_losses_of_a_real_agent_are_counted(start: Launcher) -> None:
     exporter = start.exporter()
     with lossy_network(exporter, seed=22) as relay:
         agent = start.agent("real", f"127.0.0.1:{relay.port}", interval="100ms")
         wait_until(
             lambda: relay.entered, lambda entered: len(entered) >= 600, "600 datagrams", within=60
         )
-        page = exporter.page()
-        assert "host_memory_total_bytes" in page.measured("real")
+        exposition = exporter.page()
+        assert "host_memory_total_bytes" in exposition.measured("real")
         agent.kill()
-    assert_it_was_lossy_enough(relay)
+    assert_enough_was_lost(relay)
     expected = expected_counts(relay.delivered)
     wait_until(
         exporter.page,
-        lambda page: counts(page, "real") == expected,
-        f"the losses to be settled as {expected}",
+        lambda exposition: counts(exposition, "real") == expected,
+        f"the counters to be {expected}",
     )
     assert_nothing_else_was_lost(exporter, relay.delivered)

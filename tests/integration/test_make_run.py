@@ -1,4 +1,4 @@
-"""`make run`, as the README has it: everything starts, and nothing is left over."""
+"""`make run`, as in the README: everything starts, and everything ends."""
 
 import os
 import re
@@ -16,21 +16,21 @@ HOST = socket.gethostname()
 
 
 def members(session: int) -> dict[int, str]:
-    """Return the processes of a session, zombies not among them, and their commands."""
-    alive = {}
+    """Return the processes of a session and their commands, without zombies."""
+    processes = {}
     for directory in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             stat = (directory / "stat").read_text()
             state, _, _, of_session = stat.rpartition(")")[2].split()[:4]
             if int(of_session) == session and state != "Z":
                 command = (directory / "cmdline").read_bytes()
-                alive[int(directory.name)] = command.replace(b"\0", b" ").decode()
-    return alive
+                processes[int(directory.name)] = command.replace(b"\0", b" ").decode()
+    return processes
 
 
 @contextmanager
 def make_run(start: Launcher) -> Iterator[Process]:
-    """Run it on ports of its own, and leave nothing over even if it does."""
+    """Run it on free ports, and kill what it leaves running."""
     environment = {
         "PORT": str(free_port()),
         "PROMETHEUS_PORT": str(free_port()),
@@ -46,7 +46,7 @@ def make_run(start: Launcher) -> Iterator[Process]:
 
 
 def addresses(process: Process) -> tuple[str, str]:
-    """Return the addresses of the page and of Prometheus, as they are printed."""
+    """Return the printed addresses of the exposition and of Prometheus."""
     printed = wait_until(
         lambda: process.log,
         lambda log: "Metrics:" in log and "Prometheus:" in log,
@@ -67,17 +67,19 @@ def ends_with_all_its_children(process: Process, stop: Callable[[], None]) -> No
         assert name in commands
     stop()
     process.ended()
-    wait_until(lambda: members(process.pid), lambda left: not left, "no process left over")
+    wait_until(lambda: members(process.pid), lambda left: not left, "all its processes to end")
     assert "Traceback" not in process.log
 
 
-def test_make_run_shows_this_host_and_stops_everything_when_told_to(start: Launcher) -> None:
-    with make_run(start) as told, make_run(start) as interrupted:
-        for process in (told, interrupted):
+def test_make_run_measures_this_host_and_stops_everything_on_a_signal(start: Launcher) -> None:
+    with make_run(start) as terminated, make_run(start) as interrupted:
+        for process in (terminated, interrupted):
             metrics, prometheus = addresses(process)
             wait_until(
                 partial(fetch_page, metrics),
-                lambda page: page.value("host_cpu_average_usage_ratio", instance=HOST) is not None,
+                lambda exposition: (
+                    exposition.value("host_cpu_average_usage_ratio", instance=HOST) is not None
+                ),
                 f"{HOST}'s second report",
             )
             query = f"{prometheus}/api/v1/query?query=host_memory_total_bytes"
@@ -86,6 +88,6 @@ def test_make_run_shows_this_host_and_stops_everything_when_told_to(start: Launc
                 lambda answer: f'"{HOST}"' in answer,
                 "it in Prometheus",
             )
-        ends_with_all_its_children(told, lambda: told.send_signal(signal.SIGTERM))
+        ends_with_all_its_children(terminated, lambda: terminated.send_signal(signal.SIGTERM))
         # Ctrl-C reaches the whole foreground group.
         ends_with_all_its_children(interrupted, lambda: os.killpg(interrupted.pid, signal.SIGINT))

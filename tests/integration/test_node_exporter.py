@@ -17,7 +17,7 @@ INTERVAL = 0.5  # seconds between reports
 
 #: Seconds within which each value must agree once. Many values change all the time, and the
 #: machine may be busy.
-PATIENCE = 90.0
+TIMEOUT = 90.0
 
 #: Duration and success of each collector. The two programs have different collectors, with
 #: different durations.
@@ -31,7 +31,7 @@ OF_FILES = (
     "node_sockstat_TCP_inuse",
     "node_sockstat_sockets_used",
 )
-FILES = 6  # both ends of a few connections
+FILES = 6  # tolerance: both ends of a few connections
 
 #: Files under /sys of hardware that a virtual machine does not have, as Linux shows it.
 HARDWARE = {
@@ -73,13 +73,13 @@ SAME_FILTERS = tuple(
 
 
 class Both(NamedTuple):
-    """Both exporters. ``alike`` says whether they exclude the same devices and mounts."""
+    """Both exporters; ``alike`` if they exclude the same devices and mounts."""
 
     node: str
     pombo: Exporter
     alike: bool
 
-    def node_page(self) -> Page:
+    def scrape_node(self) -> Page:
         """Scrape node_exporter."""
         return fetch_page(self.node)
 
@@ -96,11 +96,13 @@ def both(request: pytest.FixtureRequest, start_once: Launcher) -> Both:
     exporter = start_once.exporter()
     start_once.agent(NAME, exporter, interval=f"{int(INTERVAL * 1000)}ms")
     pair = Both(f"http://{where}/metrics", exporter, alike)
-    wait_until(pair.node_page, bool, "node_exporter's first page")
+    wait_until(pair.scrape_node, bool, "node_exporter's first exposition")
     reported = ("node_time_seconds", "node_load1")
     wait_until(
         exporter.page,
-        lambda page: all(page.value(name, instance=NAME) is not None for name in reported),
+        lambda exposition: all(
+            exposition.value(name, instance=NAME) is not None for name in reported
+        ),
         "the agent's first report",
     )
     next(windows(pair))
@@ -111,67 +113,67 @@ class Window(NamedTuple):
     """A scrape of Pombo between two scrapes of node_exporter."""
 
     before: Page
-    said: Page
+    pombo: Page
     after: Page
 
 
 def windows(both: Both) -> Iterator[Window]:
-    """Scrape both exporters again and again, for ``PATIENCE`` seconds."""
-    deadline = time.monotonic() + PATIENCE
+    """Scrape both exporters again and again, for ``TIMEOUT`` seconds."""
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
-        before = both.node_page()
-        # Not the first report after that, of which a part may be missing, but the second.
-        said = said_after(both.pombo, before.answered_at + 1.5 * INTERVAL)
-        yield Window(before, said, both.node_page())
+        before = both.scrape_node()
+        # Wait for the second report after that: of the first one, datagrams may be missing.
+        pombo = scrape_after(both.pombo, before.answered_at + 1.5 * INTERVAL)
+        yield Window(before, pombo, both.scrape_node())
 
 
-def said_after(exporter: Exporter, least: float) -> Page:
-    """Return a scrape with a report that was made after ``least``, in Unix time."""
+def scrape_after(exporter: Exporter, least: float) -> Page:
+    """Scrape Pombo until a report was made after ``least``, in Unix time."""
     return wait_until(
         exporter.page,
-        lambda page: (page.value("node_time_seconds", instance=NAME) or 0) > least,
-        "two reports made after node_exporter was asked",
+        lambda exposition: (exposition.value("node_time_seconds", instance=NAME) or 0) > least,
+        "two reports made after the scrape of node_exporter",
     )
 
 
-def types(page: Page) -> dict[str, str]:
+def types(exposition: Page) -> dict[str, str]:
     """Return the type of each of node_exporter's families."""
-    return dict(re.findall(r"^# TYPE (node_\w+) (\w+)$", page.text, re.MULTILINE))
+    return dict(re.findall(r"^# TYPE (node_\w+) (\w+)$", exposition.text, re.MULTILINE))
 
 
-def helps(page: Page) -> dict[str, str]:
+def helps(exposition: Page) -> dict[str, str]:
     """Return the HELP text of each of node_exporter's families."""
-    return dict(re.findall(r"^# HELP (node_\w+) (.+)$", page.text, re.MULTILINE))
+    return dict(re.findall(r"^# HELP (node_\w+) (.+)$", exposition.text, re.MULTILINE))
 
 
-def rows(page: Page, family: str, **labels: str) -> dict[Labels, float]:
+def rows(exposition: Page, family: str, **labels: str) -> dict[Labels, float]:
     """Return the samples without empty labels, as Prometheus stores them."""
     return {
-        frozenset((name, value) for name, value in held if value): number
-        for held, number in page.rows(family, **labels).items()
+        frozenset((name, text) for name, text in pairs if text): number
+        for pairs, number in exposition.rows(family, **labels).items()
     }
 
 
-def test_families_are_there_but_for_those_that_the_documentation_explains(both: Both) -> None:
-    theirs, ours = types(both.node_page()), types(both.pombo.page())
+def test_families_are_exposed_except_those_that_are_documented_as_unsupported(both: Both) -> None:
+    theirs, ours = types(both.scrape_node()), types(both.pombo.page())
     missing = theirs.keys() - ours.keys()
     assert len(theirs) > 150
     assert missing <= UNSUPPORTED.keys(), "add the reason to UNSUPPORTED"
     assert len(missing) <= 0.05 * len(theirs)
 
 
-def test_no_family_that_is_said_to_be_missing_is_there(both: Both) -> None:
+def test_no_family_that_is_documented_as_unsupported_is_exposed(both: Both) -> None:
     assert UNSUPPORTED.keys() & types(both.pombo.page()).keys() == set()
 
 
 def test_families_have_the_same_types(both: Both) -> None:
-    theirs, ours = types(both.node_page()), types(both.pombo.page())
+    theirs, ours = types(both.scrape_node()), types(both.pombo.page())
     common = theirs.keys() & ours.keys()
     assert {name: ours[name] for name in common} == {name: theirs[name] for name in common}
 
 
 def test_families_have_the_same_help(both: Both) -> None:
-    theirs, ours = helps(both.node_page()), helps(both.pombo.page())
+    theirs, ours = helps(both.scrape_node()), helps(both.pombo.page())
     common = theirs.keys() & ours.keys()
     assert {name: ours[name] for name in common} == {name: theirs[name] for name in common}
     assert len(common) > 150
@@ -192,33 +194,36 @@ def test_families_of_hardware_have_the_same_help_where_this_machine_has_none(
         "--collector.disable-defaults",
         *(f"--collector.{name}" for name in ("dmi", "hwmon", "thermal_zone")),
     )
-    page = wait_until(lambda: fetch_page(f"http://{where}/metrics"), bool, "node_exporter's page")
+    exposition = wait_until(
+        lambda: fetch_page(f"http://{where}/metrics"), bool, "node_exporter's exposition"
+    )
     ours = {family.name: family.help for family in NODE_FAMILIES}
-    theirs = helps(page)
+    theirs = helps(exposition)
     assert {name: ours[name] for name in OF_HARDWARE} == {
         name: theirs.get(name) for name in OF_HARDWARE
     }
 
 
 def test_labels_have_the_same_names_even_where_their_values_are_empty(both: Both) -> None:
-    theirs, ours = both.node_page(), both.pombo.page()
+    theirs, ours = both.scrape_node(), both.pombo.page()
     for family in types(theirs).keys() & types(ours).keys():
         names, own = (
-            {name for held in page.rows(family) for name, _ in held} for page in (theirs, ours)
+            {name for labels in exposition.rows(family) for name, _ in labels}
+            for exposition in (theirs, ours)
         )
         assert own - {"instance"} == names, family
 
 
 def test_samples_have_the_same_labels(both: Both) -> None:
-    theirs, ours = both.node_page(), both.pombo.page()
+    theirs, ours = both.scrape_node(), both.pombo.page()
     for family in types(theirs).keys() & types(ours).keys():
-        expected, shown = rows(theirs, family), rows(ours, family, instance=NAME)
+        expected, exposed = rows(theirs, family), rows(ours, family, instance=NAME)
         if family in OF_COLLECTORS:
-            assert shown.keys() <= expected.keys(), family
+            assert exposed.keys() <= expected.keys(), family
         elif both.alike:
-            assert shown.keys() == expected.keys(), family
+            assert exposed.keys() == expected.keys(), family
         else:
-            assert shown.keys() >= expected.keys(), family
+            assert exposed.keys() >= expected.keys(), family
 
 
 def test_values_lie_between_those_that_node_exporter_has_before_and_after(both: Both) -> None:
@@ -226,40 +231,42 @@ def test_values_lie_between_those_that_node_exporter_has_before_and_after(both: 
     agreed: set[tuple[str, Labels]] = set()
     for window in windows(both):
         wrong.clear()
-        for family in types(window.before).keys() & types(window.said).keys():
+        for family in types(window.before).keys() & types(window.pombo).keys():
             if family == "node_scrape_collector_duration_seconds":
                 continue
-            before, said, after = (
+            before, ours, after = (
                 rows(window.before, family),
-                rows(window.said, family, instance=NAME),
+                rows(window.pombo, family, instance=NAME),
                 rows(window.after, family),
             )
             for labels in before.keys() & after.keys():
-                if family in OF_COLLECTORS and labels not in said:
+                if family in OF_COLLECTORS and labels not in ours:
                     continue
                 if (family, labels) in agreed:
                     continue
                 slack = FILES if family in OF_FILES else 0
-                if labels in said and agree(before[labels], said[labels], after[labels], slack):
+                if labels in ours and agree(before[labels], ours[labels], after[labels], slack):
                     agreed.add((family, labels))
                 else:
-                    wrong[family, labels] = before[labels], said.get(labels), after[labels]
+                    wrong[family, labels] = before[labels], ours.get(labels), after[labels]
         if not wrong:
             assert len(agreed) > 300
             return
-    pytest.fail(f"these values never agreed; before, said and after: {wrong}")
+    pytest.fail(
+        f"these values never agreed (node_exporter before, Pombo, node_exporter after): {wrong}"
+    )
 
 
-def agree(before: float, said: float, after: float, slack: float) -> bool:
-    """Tell whether a value lies between two others, or within 1 % of them if these differ."""
+def agree(before: float, value: float, after: float, slack: float) -> bool:
+    """Return whether a value lies between two others, or within 1 % of them if these differ."""
     least, most = sorted((before, after))
     largest = max(abs(least), abs(most))
     slack += 0.01 * largest if least != most else 1e-9 * largest
-    return least - slack <= said <= most + slack
+    return least - slack <= value <= most + slack
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "after", "slack", "agrees"),
+    ("before", "value", "after", "slack", "agrees"),
     [
         (100.0, 150.0, 200.0, 0.0, True),
         (100.0, 100.5, 100.0, 0.0, False),
@@ -274,6 +281,6 @@ def agree(before: float, said: float, after: float, slack: float) -> bool:
     ],
 )
 def test_constants_agree_exactly_and_others_within_a_hundredth(
-    before: float, said: float, after: float, slack: float, *, agrees: bool
+    before: float, value: float, after: float, slack: float, *, agrees: bool
 ) -> None:
-    assert agree(before, said, after, slack) is agrees
+    assert agree(before, value, after, slack) is agrees

@@ -1,4 +1,4 @@
-"""The real Prometheus, with the configuration as it is shipped, reads what hosts report."""
+"""The real Prometheus with the shipped configuration stores what hosts report."""
 
 import subprocess
 
@@ -18,24 +18,28 @@ def test_shipped_configuration_is_valid() -> None:
     assert check.stderr == ""
 
 
-def test_page_of_a_live_and_a_dead_agent_is_valid_in_both_formats(start: Launcher) -> None:
+def test_exposition_with_a_live_and_a_killed_agent_is_valid_in_both_formats(
+    start: Launcher,
+) -> None:
     exporter = start.exporter()
     start.agent("lives", exporter, flags=["--label=rack=7", '--label=owner="the" \\ team'])
-    dead = start.agent("dead", exporter)
+    killed = start.agent("killed", exporter)
     wait_until(
         exporter.page,
-        lambda page: all(
-            page.value("host_cpu_average_usage_ratio", instance=name) is not None
-            for name in ("lives", "dead")
+        lambda exposition: all(
+            exposition.value("host_cpu_average_usage_ratio", instance=name) is not None
+            for name in ("lives", "killed")
         ),
         "second reports of both agents",
     )
-    dead.kill()
-    page = wait_until(
-        exporter.page, lambda page: page.value("pombo_host_up", instance="dead") == 0, "it down"
+    killed.kill()
+    exposition = wait_until(
+        exporter.page,
+        lambda exposition: exposition.value("pombo_host_up", instance="killed") == 0,
+        "the host down",
     )
-    assert complaints(page.text) == ""
-    owners = [dict(labels)["owner"] for labels in page.rows("pombo_host_info", rack="7")]
+    assert complaints(exposition.text) == ""
+    owners = [dict(labels)["owner"] for labels in exposition.rows("pombo_host_info", rack="7")]
     assert owners == ['"the" \\ team']
 
     openmetrics = fetch(exporter.url, Accept="application/openmetrics-text; version=1.0.0")
@@ -46,35 +50,37 @@ def test_page_of_a_live_and_a_dead_agent_is_valid_in_both_formats(start: Launche
     assert [sample.labels for sample in memory] == [{"instance": "lives"}]
 
 
-def test_page_in_pombos_own_words_alone_is_valid_and_has_no_other(start: Launcher) -> None:
+def test_exposition_without_node_families_is_valid(start: Launcher) -> None:
     exporter = start.exporter("--no-web.node-families")
     start.agent("lives", exporter)
-    page = wait_until(
+    exposition = wait_until(
         exporter.page,
-        lambda page: page.value("host_cpu_average_usage_ratio", instance="lives") is not None,
-        "its second report",
+        lambda exposition: (
+            exposition.value("host_cpu_average_usage_ratio", instance="lives") is not None
+        ),
+        "the agent's second report",
     )
-    assert complaints(page.text) == ""
-    assert "node_" not in page.text
+    assert complaints(exposition.text) == ""
+    assert "node_" not in exposition.text
 
 
-def test_prometheus_takes_every_sample_under_its_hosts_name(start: Launcher) -> None:
+def test_prometheus_stores_every_sample_under_the_name_of_its_host(start: Launcher) -> None:
     exporter = start.exporter()
     sent = 0
     for name in HOSTILE_NAMES:
         with Sender(name, exporter.port) as sender:
             for moment in (1, 2):
                 sent += len(sender.report(moment, *steady(moment)))
-    page = wait_until(
+    exposition = wait_until(
         exporter.page,
-        lambda page: page.value("pombo_exporter_datagrams_received_total") == sent,
+        lambda exposition: exposition.value("pombo_exporter_datagrams_received_total") == sent,
         "every datagram",
     )
     prometheus = start.prometheus(exporter)
     wait_until(
-        lambda: prometheus.instant(f"scrape_samples_scraped == {len(page.samples)}"),
+        lambda: prometheus.instant(f"scrape_samples_scraped == {len(exposition.samples)}"),
         bool,
-        f"a scrape of all {len(page.samples)} samples",
+        f"a scrape of all {len(exposition.samples)} samples",
     )
 
     (target,) = prometheus.targets()
@@ -87,8 +93,8 @@ def test_prometheus_takes_every_sample_under_its_hosts_name(start: Launcher) -> 
     assert hosts == set(HOSTILE_NAMES)
     for name in {name for name, _ in STEADY_RATES}:
         for labels, rate in prometheus.instant(name).items():
-            kept = frozenset(pair for pair in labels if pair[0] in ("cpu", "device"))
-            assert rate == pytest.approx(STEADY_RATES[name, kept]), (name, labels)
+            own = frozenset(pair for pair in labels if pair[0] in ("cpu", "device"))
+            assert rate == pytest.approx(STEADY_RATES[name, own]), (name, labels)
 
     # A counter's metadata has no _total in OpenMetrics, and has it in the text format.
     (metadata,) = prometheus.ask("targets/metadata", metric="pombo_host_datagrams_received")

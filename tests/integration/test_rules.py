@@ -1,4 +1,4 @@
-"""Every query of every rule, in the real Prometheus, with a fleet that gives each its reason."""
+"""Every rule in the real Prometheus, with a fleet on which each returns a row."""
 
 import json
 import math
@@ -18,16 +18,16 @@ from support.processes import Exporter, Launcher, Process, Prometheus
 from support.senders import Sender
 
 GIBIBYTE = 2**30
-HOSTS = 8  # reported below, and as many as may be
-SERIES = 3000  # as many as a host may have: twice what an agent here sends
+HOSTS = 8  # that report below, and the limit
+SERIES = 3000  # the limit of a host: twice what an agent here sends
 FLOOD = 2000  # datagrams into a stopped exporter's buffer
 MINUTES = 300  # of history
 FALL = GIBIBYTE / 60  # bytes that /falls loses in a minute: a GiB an hour
-ROOM = 10 * GIBIBYTE  # what is left on it
+FREE = 10 * GIBIBYTE  # bytes on /falls at last
 
 FALLING = 'device="/dev/sdb",fstype="ext4",instance="strained",job="pombo",mountpoint="/falls"'
 
-#: What each rule must return, by its name: the labels of one row, and so the names of all.
+#: The labels of a row that each rule must return, by the name of the rule.
 EXPECTED: dict[str, dict[str, str]] = {
     "PomboHostDown": {"instance": "gone"},
     "PomboHostLate": {"instance": "tardy"},
@@ -65,10 +65,10 @@ EXPECTED: dict[str, dict[str, str]] = {
 
 
 def history(now: float) -> str:
-    """Return how /falls fell until a minute ago."""
+    """Return the free bytes of /falls in OpenMetrics, until a minute ago."""
     name = "host_filesystem_available_bytes"
     samples = (
-        f"{name}{{{FALLING}}} {ROOM + minute * FALL} {now - 60 * minute:.3f}"
+        f"{name}{{{FALLING}}} {FREE + minute * FALL} {now - 60 * minute:.3f}"
         for minute in range(MINUTES, 0, -1)
     )
     return "\n".join((f"# TYPE {name} gauge", *samples, "# EOF\n"))
@@ -81,8 +81,8 @@ def strained(moment: float) -> list[Part]:
         device=("/dev/sdb", "/dev/sdc"),
         fstype=("ext4", "xfs"),
         size=(100 * GIBIBYTE, GIBIBYTE),
-        free=(ROOM, 0.0),
-        available=(ROOM, 0.0),
+        free=(FREE, 0.0),
+        available=(FREE, 0.0),
         readonly=(0.0, 0.0),
     )
     networks = Networks(
@@ -105,7 +105,7 @@ def strained(moment: float) -> list[Part]:
 
 
 def wide(moment: float) -> list[Part]:
-    """Return a section that makes nearly as many series as there may be."""
+    """Return a section with nearly as many series as the limit."""
     rows = int(0.95 * SERIES / family_table(node=True).series_of()["networks"])
     columns = (name for name in Networks.__struct_fields__ if name != "device")
     values = dict.fromkeys(columns, (moment,) * rows)
@@ -113,7 +113,7 @@ def wide(moment: float) -> list[Part]:
 
 
 class Fleet:
-    """Hosts in every trouble that a rule knows; each call brings more of it."""
+    """Hosts with every problem that a rule detects; each call reports more of it."""
 
     def __init__(self, exporter: Exporter, victim: Process, senders: dict[str, Sender]) -> None:
         self._exporter = exporter
@@ -125,17 +125,17 @@ class Fleet:
         self._tardy_since = 0.0
 
     def __call__(self) -> None:
-        """Let all troubles go on."""
+        """Continue all problems."""
         now = time.monotonic()
         self._senders["strained"].report(now, *strained(now))
         self._senders["wide"].report(now, *wide(now))
         if now - self._tardy_since > 2.8:  # intervals: late since 0.8, and nearly down
             self._senders["tardy"].report(now)
             self._tardy_since = now
-        self._say(host="clock", time=time.time() - 3600)
+        self._send(host="clock", time=time.time() - 3600)
         self._number += 2
-        self._say(host="lossy", session=1, seq=self._number, interval=0.5)
-        self._say(host="one host too many")
+        self._send(host="lossy", session=1, seq=self._number, interval=0.5)
+        self._send(host="one host too many")
         self._exporter.send_signal(signal.SIGSTOP)
         for _ in range(FLOOD):
             self._socket.send(b"garbage")
@@ -144,15 +144,15 @@ class Fleet:
             self._victim.kill()
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._socket.close()
 
-    def _say(self, **report: object) -> None:
+    def _send(self, **report: object) -> None:
         self._socket.send(json.dumps(report).encode())
 
 
-class Scene:
-    """A Prometheus with the rules, and what their queries returned in trouble."""
+class Evaluation:
+    """A Prometheus with the rules, and what they returned for the fleet."""
 
     def __init__(self, prometheus: Prometheus, exporter: Exporter) -> None:
         self._prometheus = prometheus
@@ -167,7 +167,7 @@ class Scene:
         return [rule for group in groups for rule in group["rules"]]
 
     def missing(self, names: set[str]) -> set[str]:
-        """Ask these rules' queries, and return the names of those that miss the row expected."""
+        """Query these rules, and return the names of those without the expected row."""
         for name in names:
             rows = self._prometheus.instant(self.queries[name])
             self.seen[name] = {
@@ -186,7 +186,7 @@ class Scene:
         return {rule["name"]: rule["alerts"] for rule in self.rules() if rule.get("alerts")}
 
     def recorded(self) -> set[str]:
-        """Return which recording rules have recorded the row expected."""
+        """Return the recording rules that have recorded the expected row."""
         names = {rule["name"] for rule in self.rules() if rule["type"] == "recording"}
         return {
             name
@@ -198,13 +198,13 @@ class Scene:
 
 ALERTS = {name for name in EXPECTED if ":" not in name}
 RECORDS = set(EXPECTED) - ALERTS
-DOWN = {"PomboExporterDown"}  # the last trouble, since it hides all others
+DOWN = {"PomboExporterDown"}  # last, because it hides all other problems
 
 
 @pytest.fixture(scope="module")
-def scene(start_once: Launcher) -> Iterator[Scene]:
+def evaluation(start_once: Launcher) -> Iterator[Evaluation]:
     exporter = start_once.exporter(
-        "--udp.receive-buffer=200000",  # room for all that is sent at once, but the flood
+        "--udp.receive-buffer=200000",  # enough for everything except the flood
         f"--limit.hosts={HOSTS}",
         f"--limit.series-per-host={SERIES}",
     )
@@ -224,50 +224,58 @@ def scene(start_once: Launcher) -> Iterator[Scene]:
         wait_until(
             lambda: exporter.counted("pombo_exporter_hosts", state="live"),
             lambda hosts: hosts == HOSTS,
-            "as many hosts as may be",
+            "the limit of hosts",
         )
         fleet = Fleet(exporter, victim, senders)
         stack.callback(fleet.close)
-        scene = Scene(prometheus, exporter)
+        evaluation = Evaluation(prometheus, exporter)
 
         def without_row() -> set[str]:
             fleet()
-            return scene.missing(set(EXPECTED) - DOWN)
+            return evaluation.missing(set(EXPECTED) - DOWN)
 
         def not_evaluated() -> set[str]:
             fleet()
-            return (ALERTS - DOWN - set(scene.alerts())) | (RECORDS - scene.recorded())
+            return (ALERTS - DOWN - set(evaluation.alerts())) | (RECORDS - evaluation.recorded())
 
         for read, what in (
             (without_row, "every query to return its row"),
             (not_evaluated, "every rule to be evaluated"),
         ):
             wait_until(read, lambda names: not names, what, within=120, every=0.5)
-        scene.fired = scene.alerts()
+        evaluation.fired = evaluation.alerts()
         exporter.end()
-        wait_until(lambda: scene.missing(DOWN), lambda missing: not missing, "up to be 0")
-        wait_until(scene.alerts, lambda alerts: alerts.keys() >= DOWN, "the last alert", within=60)
-        scene.fired |= {name: scene.alerts()[name] for name in DOWN}
-        yield scene
+        wait_until(lambda: evaluation.missing(DOWN), lambda missing: not missing, "up to be 0")
+        wait_until(
+            evaluation.alerts, lambda alerts: alerts.keys() >= DOWN, "the last alert", within=60
+        )
+        evaluation.fired |= {name: evaluation.alerts()[name] for name in DOWN}
+        yield evaluation
 
 
-def test_every_rule_has_its_trouble_here_and_prometheus_evaluates_it(scene: Scene) -> None:
-    assert set(scene.queries) == set(EXPECTED)
-    faults = [rule for rule in scene.rules() if rule["health"] != "ok" or rule.get("lastError")]
+def test_every_rule_is_expected_here_and_evaluated_without_error(evaluation: Evaluation) -> None:
+    assert set(evaluation.queries) == set(EXPECTED)
+    faults = [
+        rule for rule in evaluation.rules() if rule["health"] != "ok" or rule.get("lastError")
+    ]
     assert not faults
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_rule_returns_rows_of_the_expected_shape(scene: Scene, name: str) -> None:
-    for row, value in scene.seen[name].items():
-        assert dict(row).keys() == scene.row(name).keys()
+def test_rule_returns_rows_of_the_expected_shape(evaluation: Evaluation, name: str) -> None:
+    for row, value in evaluation.seen[name].items():
+        assert dict(row).keys() == evaluation.row(name).keys()
         assert math.isfinite(value)
 
 
 @pytest.mark.parametrize("name", sorted(ALERTS))
-def test_alert_tells_of_whom_it_is_and_how_bad_in_full_sentences(scene: Scene, name: str) -> None:
-    wanted = scene.row(name)
-    [alert] = [alert for alert in scene.fired[name] if wanted.items() <= alert["labels"].items()]
+def test_annotations_of_an_alert_name_its_instance_and_have_all_values(
+    evaluation: Evaluation, name: str
+) -> None:
+    wanted = evaluation.row(name)
+    [alert] = [
+        alert for alert in evaluation.fired[name] if wanted.items() <= alert["labels"].items()
+    ]
     texts = alert["annotations"]
     assert wanted["instance"] in texts["summary"]
     for text in texts.values():
@@ -275,7 +283,7 @@ def test_alert_tells_of_whom_it_is_and_how_bad_in_full_sentences(scene: Scene, n
 
 
 @pytest.mark.parametrize(
-    ("name", "holds"),
+    ("name", "is_right"),
     [
         ("PomboHostClockOff", lambda value: -3660 < value < -3540),
         ("PomboDatagramLoss", lambda value: 0.3 < value < 0.6),  # every other one
@@ -288,8 +296,8 @@ def test_alert_tells_of_whom_it_is_and_how_bad_in_full_sentences(scene: Scene, n
         ("HostNetworkErrors", lambda value: value == pytest.approx(0.015, rel=0.2)),
     ],
 )
-def test_rule_returns_the_value_of_its_trouble(
-    scene: Scene, name: str, holds: Callable[[float], bool]
+def test_rule_returns_the_value_of_its_problem(
+    evaluation: Evaluation, name: str, is_right: Callable[[float], bool]
 ) -> None:
-    value = scene.seen[name][frozenset(scene.row(name).items())]
-    assert holds(value), value
+    value = evaluation.seen[name][frozenset(evaluation.row(name).items())]
+    assert is_right(value), value

@@ -1,4 +1,4 @@
-"""What docs/targets.md shows, run as it is written: two servers share the hosts by hashmod."""
+"""The relabelling in docs/targets.md, unchanged: two servers share the hosts by hashmod."""
 
 import re
 from functools import partial
@@ -16,7 +16,7 @@ _CONFIG = ROOT / "prometheus/targets.yml"
 HOSTS = {f"rack {number}/übung": str(number % 3) for number in range(12)}
 
 
-def shown(action: str) -> list[Any]:
+def relabelling(action: str) -> list[Any]:
     """Return the relabelling of the document that begins with this action."""
     text = (ROOT / "docs/targets.md").read_text(encoding="utf-8")
     blocks = [_YAML.load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
@@ -25,7 +25,7 @@ def shown(action: str) -> list[Any]:
 
 
 def configuration(path: Path, *rules: Any) -> str:
-    """Write the shipped configuration with further relabelling of the hosts; return where."""
+    """Write the shipped configuration with more relabelling of the hosts; return its path."""
     config = _YAML.load(_CONFIG)
     [job] = [job for job in config["scrape_configs"] if job["job_name"] == "pombo-hosts"]
     job["relabel_configs"] += rules
@@ -37,7 +37,7 @@ def configuration(path: Path, *rules: Any) -> str:
 
 def of_shard(number: int) -> list[Any]:
     """Return the document's sharding for one of its two servers."""
-    rules = shown("hashmod")
+    rules = relabelling("hashmod")
     assert [rule["modulus"] for rule in rules if "modulus" in rule] == [2]
     assert rules[-1]["regex"] == "0"
     return [*rules[:-1], {**rules[-1], "regex": str(number)}]
@@ -50,12 +50,16 @@ def racks(prometheus: Prometheus, metric: str) -> dict[str, str]:
 
 
 def reporting(start: Launcher) -> Exporter:
-    """Return an exporter that has heard all the hosts."""
+    """Return an exporter that has a report of every host."""
     exporter = start.exporter()
     for name, rack in HOSTS.items():
         with Sender(name, exporter.port) as sender:
             sender.report(1.0, ("labels", {"rack": rack}), ("gauges", {"which": 1.0}))
-    wait_until(exporter.page, lambda p: len(p.rows("pombo_host_up")) == len(HOSTS), "all hosts")
+    wait_until(
+        exporter.page,
+        lambda exposition: len(exposition.rows("pombo_host_up")) == len(HOSTS),
+        "all hosts",
+    )
     return exporter
 
 
@@ -66,7 +70,9 @@ def test_two_servers_share_the_hosts_and_the_owners_labels_are_on_all_series(
     shards = [
         start.prometheus(
             exporter,
-            config=configuration(tmp_path / f"{number}.yml", *of_shard(number), *shown("labelmap")),
+            config=configuration(
+                tmp_path / f"{number}.yml", *of_shard(number), *relabelling("labelmap")
+            ),
         )
         for number in (0, 1)
     ]
@@ -88,9 +94,11 @@ def test_two_servers_share_the_hosts_and_the_owners_labels_are_on_all_series(
         )
 
 
-def test_a_server_for_one_rack_has_its_hosts_alone(start: Launcher, tmp_path: Path) -> None:
+def test_a_server_for_one_rack_has_only_the_hosts_of_that_rack(
+    start: Launcher, tmp_path: Path
+) -> None:
     exporter = reporting(start)
-    [rule] = shown("keep")
+    [rule] = relabelling("keep")
     prometheus = start.prometheus(exporter, config=configuration(tmp_path / "rack.yml", rule))
     wanted = rule["regex"]
     with Sender("of that rack", exporter.port) as sender:

@@ -1,4 +1,4 @@
-"""Every page of metrics is of one moment, whatever arrives while it is made."""
+"""Every exposition is of one moment, whatever arrives while it is rendered."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from support.processes import Launcher
 from support.senders import Sender, steady
 
 HOSTS = 300
-PAGES = 40
+SCRAPES = 40
 RATE = 1000  # datagrams a second
 
 
@@ -36,22 +36,26 @@ def sending(sender: Sender) -> Iterator[None]:
         thread.join()
 
 
-def test_counters_of_a_page_are_of_the_same_moment_as_its_values(start: Launcher) -> None:
+def test_counters_and_values_of_an_exposition_are_of_the_same_moment(start: Launcher) -> None:
     exporter = start.exporter()
     for number in range(HOSTS):
         with Sender(f"host-{number}", exporter.port) as sender:
             sender.report(1.0, *steady(1.0))
     with Sender("busy", exporter.port) as sender, sending(sender):
-        wait_until(exporter.page, lambda page: len(page.rows("pombo_host_up")) > HOSTS, "all hosts")
-        pages = [exporter.page() for _ in range(PAGES)]
-    shown = []
-    for page in pages:
-        received = page.value("pombo_host_datagrams_received_total", instance="busy")
-        lost = page.value("pombo_host_datagrams_lost_total", instance="busy")
-        newest = page.value("sequence_number", instance="busy")
+        wait_until(
+            exporter.page,
+            lambda exposition: len(exposition.rows("pombo_host_up")) > HOSTS,
+            "all hosts",
+        )
+        expositions = [exporter.page() for _ in range(SCRAPES)]
+    pairs = []
+    for exposition in expositions:
+        received = exposition.value("pombo_host_datagrams_received_total", instance="busy")
+        lost = exposition.value("pombo_host_datagrams_lost_total", instance="busy")
+        newest = exposition.value("sequence_number", instance="busy")
         assert received is not None
         assert lost is not None
         assert newest is not None
-        shown.append((received + lost, newest + 1))
-    assert [counted for counted, _ in shown] == [carried for _, carried in shown]
-    assert shown[-1][0] > shown[0][0]
+        pairs.append((received + lost, newest + 1))
+    assert [counted for counted, _ in pairs] == [reported for _, reported in pairs]
+    assert pairs[-1][0] > pairs[0][0]

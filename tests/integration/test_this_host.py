@@ -1,4 +1,4 @@
-"""What a real agent says of this very host, against what the kernel and `df` say."""
+"""Values of a real agent on this machine, compared with those of the kernel and of `df`."""
 
 import os
 import socket
@@ -24,14 +24,16 @@ def exporter(start_once: Launcher) -> Exporter:
     start_once.agent(NAME, exporter, interval=f"{INTERVAL}s")
     wait_until(
         exporter.page,
-        lambda page: page.value("host_cpu_average_usage_ratio", instance=NAME) is not None,
+        lambda exposition: (
+            exposition.value("host_cpu_average_usage_ratio", instance=NAME) is not None
+        ),
         "the agent's second report",
     )
     return exporter
 
 
 class Kernel(NamedTuple):
-    """What the kernel counts: per core seconds idle and in all, bytes per device."""
+    """Counters of the kernel: idle and total ticks of each core, bytes of each device."""
 
     cores: dict[str, tuple[float, float]]
     written: dict[str, int]
@@ -56,52 +58,53 @@ def kernel() -> Kernel:
 
 
 class Window(NamedTuple):
-    """The time between two reports: the kernel's counters at both, and the page after it."""
+    """The time between two reports: the kernel's counters at both, and the exposition after it."""
 
     before: Kernel
     after: Kernel
-    page: Page
+    exposition: Page
 
 
 def windows(exporter: Exporter, action: Callable[[], None], attempts: int = 6) -> Iterator[Window]:
     """Do something between two reports, again and again.
 
-    This machine has other work to do, so that a window may be spoilt; the caller takes the
-    first that is not.
+    Other work on this machine may disturb a window; the caller takes the first that agrees.
     """
     for _ in range(attempts):
         _next_report(exporter)
         before = kernel()
         worker = threading.Thread(target=action)
         worker.start()
-        page = _next_report(exporter)
+        exposition = _next_report(exporter)
         after = kernel()
         in_time = not worker.is_alive()
         worker.join()
         if in_time:
-            yield Window(before, after, page)
+            yield Window(before, after, exposition)
 
 
 def _next_report(exporter: Exporter) -> Page:
-    def last(page: Page) -> float | None:
-        return page.value("pombo_host_last_report_timestamp_seconds", instance=NAME)
+    def last(exposition: Page) -> float | None:
+        return exposition.value("pombo_host_last_report_timestamp_seconds", instance=NAME)
 
     seen = last(exporter.page())
-    return wait_until(exporter.page, lambda page: last(page) != seen, "the agent's next report")
+    return wait_until(
+        exporter.page, lambda exposition: last(exposition) != seen, "the agent's next report"
+    )
 
 
 def _usage(window: Window) -> tuple[dict[str, float], dict[str, float]]:
-    """Return how busy each core was, by the page and by the kernel."""
-    rows = window.page.rows("host_cpu_usage_ratio", instance=NAME)
-    said = {dict(labels)["cpu"]: value for labels, value in rows.items()}
+    """Return the usage of each core, by the agent and by the kernel."""
+    rows = window.exposition.rows("host_cpu_usage_ratio", instance=NAME)
+    reported = {dict(labels)["cpu"]: value for labels, value in rows.items()}
     counted = {}
     for core, (idle, total) in window.after.cores.items():
         idle_before, total_before = window.before.cores[core]
         counted[core] = 1 - (idle - idle_before) / (total - total_before)
-    return said, counted
+    return reported, counted
 
 
-def test_a_busy_core_reads_as_busy_and_each_core_as_the_kernel_counts_it(
+def test_usage_of_each_core_is_that_of_the_kernel_while_one_is_busy(
     exporter: Exporter, start: Launcher
 ) -> None:
     core = str(max(os.sched_getaffinity(0)))
@@ -110,47 +113,49 @@ def test_a_busy_core_reads_as_busy_and_each_core_as_the_kernel_counts_it(
     os.sched_setaffinity(busy.pid, {int(core)})
     tried = []
     for window in windows(exporter, lambda: None):
-        said, counted = _usage(window)
-        assert said.keys() == counted.keys()
-        tried.append((said, counted))
-        if said[core] >= 0.9 and all(abs(said[name] - counted[name]) <= 0.1 for name in said):
-            average = window.page.value("host_cpu_average_usage_ratio", instance=NAME)
-            assert average == pytest.approx(sum(said.values()) / len(said), abs=0.1)
+        reported, counted = _usage(window)
+        assert reported.keys() == counted.keys()
+        tried.append((reported, counted))
+        if reported[core] >= 0.9 and all(
+            abs(reported[name] - counted[name]) <= 0.1 for name in reported
+        ):
+            average = window.exposition.value("host_cpu_average_usage_ratio", instance=NAME)
+            assert average == pytest.approx(sum(reported.values()) / len(reported), abs=0.1)
             return
-    pytest.fail(f"core {core} is busy, yet said and counted were {tried}")
+    pytest.fail(f"core {core} is busy, yet reported and counted were {tried}")
 
 
-def test_a_core_that_has_become_idle_reads_as_the_kernel_counts_it(exporter: Exporter) -> None:
+def test_usage_of_each_core_is_that_of_the_kernel_once_it_is_idle_again(exporter: Exporter) -> None:
     tried = []
     for window in windows(exporter, lambda: None):
-        said, counted = _usage(window)
-        tried.append((said, counted))
-        if all(abs(said[name] - counted[name]) <= 0.1 for name in counted):
+        reported, counted = _usage(window)
+        tried.append((reported, counted))
+        if all(abs(reported[name] - counted[name]) <= 0.1 for name in counted):
             return
-    pytest.fail(f"said and counted were {tried}")
+    pytest.fail(f"reported and counted were {tried}")
 
 
-def test_memory_is_what_the_kernel_says(exporter: Exporter) -> None:
-    page = exporter.page()
+def test_memory_is_that_of_the_kernel(exporter: Exporter) -> None:
+    exposition = exporter.page()
     lines = [line.split() for line in Path("/proc/meminfo").read_text().splitlines()]
     meminfo = {name.rstrip(":"): int(size) * 1024 for name, size, *_ in lines}
     total = meminfo["MemTotal"]
-    assert page.value("host_memory_total_bytes", instance=NAME) == total
-    assert page.value("host_swap_total_bytes", instance=NAME) == meminfo["SwapTotal"]
+    assert exposition.value("host_memory_total_bytes", instance=NAME) == total
+    assert exposition.value("host_swap_total_bytes", instance=NAME) == meminfo["SwapTotal"]
     for family, expected in (
         ("host_memory_free_bytes", meminfo["MemFree"]),
         ("host_memory_available_bytes", meminfo["MemAvailable"]),
         ("host_memory_used_bytes", total - meminfo["MemAvailable"]),
         ("host_swap_free_bytes", meminfo["SwapFree"]),
     ):
-        assert page.value(family, instance=NAME) == pytest.approx(expected, abs=0.05 * total), (
-            family
-        )
+        assert exposition.value(family, instance=NAME) == pytest.approx(
+            expected, abs=0.05 * total
+        ), family
 
 
-def test_filesystem_space_is_what_df_says(exporter: Exporter) -> None:
-    page = exporter.page()
-    sizes = page.rows("host_filesystem_size_bytes", instance=NAME)
+def test_filesystem_space_is_that_of_df(exporter: Exporter) -> None:
+    exposition = exporter.page()
+    sizes = exposition.rows("host_filesystem_size_bytes", instance=NAME)
     assert sizes
     for labels, size in sizes.items():
         known = dict(labels)
@@ -164,8 +169,8 @@ def test_filesystem_space_is_what_df_says(exporter: Exporter) -> None:
         source, fstype, *numbers = shown.stdout.splitlines()[1].split()
         assert (known["device"], known["fstype"], size) == (source, fstype, int(numbers[0]))
         for column, expected in (("used", int(numbers[1])), ("available", int(numbers[2]))):
-            said = page.value(f"host_filesystem_{column}_bytes", instance=NAME, **known)
-            assert said == pytest.approx(expected, abs=0.02 * size), (column, known)
+            reported = exposition.value(f"host_filesystem_{column}_bytes", instance=NAME, **known)
+            assert reported == pytest.approx(expected, abs=0.02 * size), (column, known)
 
 
 def test_the_disk_write_rate_is_that_of_a_known_copy(exporter: Exporter, tmp_path: Path) -> None:
@@ -196,15 +201,15 @@ def test_the_disk_write_rate_is_that_of_a_known_copy(exporter: Exporter, tmp_pat
             name: count - window.before.written.get(name, 0)
             for name, count in window.after.written.items()
         }
-        said = {
+        reported = {
             dict(labels)["device"]: rate * INTERVAL
-            for labels, rate in window.page.rows(
+            for labels, rate in window.exposition.rows(
                 "host_disk_write_bytes_per_second", instance=NAME
             ).items()
         }
-        disk = max(said, key=lambda name: grown[name])
-        tried.append((disk, said[disk], grown[disk], size))
-        if said[disk] == pytest.approx(grown[disk], rel=0.1) == pytest.approx(size, rel=0.1):
+        disk = max(reported, key=lambda name: grown[name])
+        tried.append((disk, reported[disk], grown[disk], size))
+        if reported[disk] == pytest.approx(grown[disk], rel=0.1) == pytest.approx(size, rel=0.1):
             return
     pytest.fail(f"disk, bytes by its rate, by the kernel, and copied: {tried}")
 
@@ -215,17 +220,17 @@ def test_the_network_rate_is_that_of_a_known_transfer(exporter: Exporter) -> Non
     tried = []
     for window in windows(exporter, lambda: _transfer(pieces, piece)):
         grown = window.after.received["lo"] - window.before.received["lo"]
-        said = [
-            (window.page.value(name, instance=NAME, device="lo") or 0.0) * INTERVAL
+        reported = [
+            (window.exposition.value(name, instance=NAME, device="lo") or 0.0) * INTERVAL
             for name in (
                 "host_network_receive_bytes_per_second",
                 "host_network_transmit_bytes_per_second",
             )
         ]
-        tried.append((said, grown, size))
+        tried.append((reported, grown, size))
         if all(
-            bytes_said == pytest.approx(expected, rel=0.1)
-            for bytes_said in said
+            bytes_reported == pytest.approx(expected, rel=0.1)
+            for bytes_reported in reported
             for expected in (grown, size)
         ):
             return

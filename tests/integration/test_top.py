@@ -1,4 +1,4 @@
-"""The table of hosts on a real terminal, as its viewer has it: keys in, a screen out."""
+"""``pombo-exporter top`` on a real terminal: keys in, a screen out."""
 
 import re
 import signal
@@ -29,13 +29,15 @@ def fleet(start_once: Launcher) -> Exporter:
     with Sender("lossy", exporter.port) as sender:
         sender.report(1, *steady(1))
         sender.report(2, *steady(2))
-        began = time.time_ns() + 1  # another session, most of which never arrives
+        began = time.time_ns() + 1  # another session, with most numbers lost
         for number in (0, 300):
             sender.raw(b'{"host":"lossy","interval":60,"session":%d,"seq":%d}' % (began, number))
     with Sender("well", exporter.port) as sender:
         sender.report(1, ("labels", {"rack": "7"}))
     wait_until(
-        exporter.page, lambda page: page.value("pombo_host_up", instance="gone") == 0, "one down"
+        exporter.page,
+        lambda exposition: exposition.value("pombo_host_up", instance="gone") == 0,
+        "one down",
     )
     return exporter
 
@@ -43,7 +45,7 @@ def fleet(start_once: Launcher) -> Exporter:
 # --- what is shown ---
 
 
-def test_who_is_in_trouble_comes_first_and_keys_sort_otherwise(fleet: Exporter) -> None:
+def test_hosts_with_problems_are_first_and_keys_change_the_order(fleet: Exporter) -> None:
     with top(fleet) as terminal:
         terminal.orders("gone", "lossy", "well")
         terminal.shows("3 of 3 hosts, by trouble", "down", "live", "q quit")
@@ -73,7 +75,7 @@ def test_filter_keeps_hosts_by_name_and_by_label(fleet: Exporter) -> None:
         terminal.orders("gone", "lossy", "well")
 
 
-def test_table_fits_the_terminal_and_says_less_on_a_narrow_one(fleet: Exporter) -> None:
+def test_table_fits_the_terminal_and_has_fewer_columns_on_a_narrow_one(fleet: Exporter) -> None:
     with top(fleet, "--sort=name") as terminal:
         terminal.shows("HOST", "STATE", "AGENT", "ADDRESS")
         terminal.resize(60, 24)
@@ -82,16 +84,20 @@ def test_table_fits_the_terminal_and_says_less_on_a_narrow_one(fleet: Exporter) 
         assert [len(line.rstrip()) <= 60 and "…" not in line for line in table] == [True] * 4
 
 
-def test_hosts_beyond_the_screen_are_reached_with_arrows_and_pages(start: Launcher) -> None:
+def test_arrows_and_page_keys_scroll_to_hosts_beyond_the_screen(start: Launcher) -> None:
     exporter = start.exporter()
     names = [f"h{number:02}" for number in range(30)]
     for name in names:
         with Sender(name, exporter.port) as sender:
             sender.report(1)
-    wait_until(exporter.page, lambda p: len(p.rows("pombo_host_up")) == len(names), "all hosts")
+    wait_until(
+        exporter.page,
+        lambda exposition: len(exposition.rows("pombo_host_up")) == len(names),
+        "all hosts",
+    )
     with top(exporter, lines=14) as terminal:
         terminal.orders(*names[:10])
-        terminal.type("\x1b[B\x1b[B\x1b[B")  # as a key held down sends it
+        terminal.type("\x1b[B\x1b[B\x1b[B")  # three keys in one read
         terminal.orders(*names[3:13])
         terminal.type("\x1b[A")
         terminal.orders(*names[2:12])
@@ -101,7 +107,7 @@ def test_hosts_beyond_the_screen_are_reached_with_arrows_and_pages(start: Launch
         terminal.orders(*names[20:])
 
 
-def test_no_name_or_label_can_steer_the_terminal(start: Launcher) -> None:
+def test_no_name_or_label_can_control_the_terminal(start: Launcher) -> None:
     exporter = start.exporter()
     hostile = (
         *HOSTILE_NAMES,
@@ -113,7 +119,11 @@ def test_no_name_or_label_can_steer_the_terminal(start: Launcher) -> None:
     for name in hostile:
         with Sender(name, exporter.port) as sender:
             sender.report(1, ("labels", {"note": "\x1b]0;owned\x07"}))
-    wait_until(exporter.page, lambda p: len(p.rows("pombo_host_up")) == len(hostile), "all hosts")
+    wait_until(
+        exporter.page,
+        lambda exposition: len(exposition.rows("pombo_host_up")) == len(hostile),
+        "all hosts",
+    )
     with top(exporter) as terminal:
         terminal.shows(
             f"{len(hostile)} of {len(hostile)} hosts", "\\x1b]0;owned\\x07", "[bold red]markup"
@@ -128,13 +138,11 @@ def test_no_name_or_label_can_steer_the_terminal(start: Launcher) -> None:
     assert printed.stdout.replace("\n", "").isprintable()
 
 
-# --- how it ends, and how it goes on ---
+# --- exit, stop and restart ---
 
 
 @pytest.mark.parametrize("how", ["q", "\x03", signal.SIGTERM])
-def test_leaving_gives_the_terminal_back_as_it_was(
-    fleet: Exporter, how: str | signal.Signals
-) -> None:
+def test_terminal_is_restored_on_exit(fleet: Exporter, how: str | signal.Signals) -> None:
     with top(fleet) as terminal:
         terminal.orders("gone", "lossy", "well")
         assert termios.tcgetattr(terminal.keyboard) != terminal.before
@@ -145,7 +153,7 @@ def test_leaving_gives_the_terminal_back_as_it_was(
         assert terminal.left() == 0
 
 
-def test_stopped_with_ctrl_z_it_gives_the_terminal_back_until_it_goes_on(fleet: Exporter) -> None:
+def test_terminal_is_restored_while_top_is_stopped_with_ctrl_z(fleet: Exporter) -> None:
     with top(fleet) as terminal:
         terminal.orders("gone", "lossy", "well")
         terminal.type("\x1a")
@@ -160,7 +168,7 @@ def test_stopped_with_ctrl_z_it_gives_the_terminal_back_until_it_goes_on(fleet: 
         assert terminal.left() == 0
 
 
-def test_exporter_that_goes_away_is_said_to_be_gone_and_its_return_is_seen(start: Launcher) -> None:
+def test_exporter_that_ends_is_reported_and_its_restart_is_shown(start: Launcher) -> None:
     exporter = start.exporter()
     with Sender("one", exporter.port) as sender, top(exporter) as terminal:
         sender.report(1)
@@ -175,7 +183,7 @@ def test_exporter_that_goes_away_is_said_to_be_gone_and_its_return_is_seen(start
             terminal.orders("two")
 
 
-def test_it_can_begin_before_the_exporter(start: Launcher) -> None:
+def test_top_may_start_before_the_exporter(start: Launcher) -> None:
     port = free_port()
     with top(f"http://127.0.0.1:{port}") as terminal:
         terminal.shows("asking again", "Connection refused")
@@ -203,19 +211,19 @@ def test_once_prints_one_plain_table(fleet: Exporter) -> None:
     ]
 
 
-def test_once_without_an_exporter_says_so_and_ends_with_1() -> None:
+def test_once_without_an_exporter_prints_the_error_and_ends_with_1() -> None:
     printed = once(f"http://127.0.0.1:{free_port()}")
     assert (printed.returncode, printed.stdout) == (1, "")
     assert "Connection refused" in printed.stderr
 
 
-def test_another_server_is_told_from_an_exporter(fleet: Exporter) -> None:
+def test_answer_of_another_server_is_an_error_that_names_the_cause(fleet: Exporter) -> None:
     printed = once(f"http://{fleet.target}/elsewhere")
     assert (printed.returncode, printed.stdout) == (1, "")
     assert "is it an exporter?" in printed.stderr
 
 
-def test_live_table_in_a_pipe_names_the_flag_for_pipes(fleet: Exporter) -> None:
+def test_live_table_in_a_pipe_is_an_error_that_names_the_flag(fleet: Exporter) -> None:
     command = [str(BIN / "pombo-exporter"), "top", f"http://{fleet.target}"]
     ended = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False

@@ -1,4 +1,4 @@
-"""One agent is killed, and all who look at the exporter see it late and then down together."""
+"""One agent is killed: the API, the exposition, top and Prometheus show it late, then down."""
 
 import json
 from functools import partial
@@ -13,14 +13,14 @@ INTERVAL = 3.0  # seconds
 
 
 def state(exporter: Exporter) -> str:
-    """Return the host's state, as the API has it, in its list and by itself."""
+    """Return the host's state in the API: in the detail, and in the list if it differs."""
     hosts = f"http://{exporter.target}/api/v1/hosts"
     one: str = json.loads(fetch(f"{hosts}/{quote(NAME, safe='')}"))["state"]
     listed = {host["name"]: host["state"] for host in json.loads(fetch(hosts))["hosts"]}
     return one if listed[NAME] == one else f"{one}, and {listed[NAME]} in the list"
 
 
-def test_killed_agent_is_late_then_down_for_all_within_an_interval(start: Launcher) -> None:
+def test_killed_agent_is_late_then_down_in_all_views_within_an_interval(start: Launcher) -> None:
     exporter = start.exporter()
     start.agent("stays", exporter)
     agent = start.agent(NAME, exporter, interval=f"{INTERVAL:g}s")
@@ -28,8 +28,10 @@ def test_killed_agent_is_late_then_down_for_all_within_an_interval(start: Launch
     up = partial(prometheus.instant, f'up{{job="pombo-hosts",instance="{NAME}"}}')
 
     def flags() -> tuple[float | None, float | None]:
-        page = exporter.page()
-        return tuple(page.value(f"pombo_host_{what}", instance=NAME) for what in ("up", "late"))  # type: ignore[return-value]
+        exposition = exporter.page()
+        return tuple(
+            exposition.value(f"pombo_host_{what}", instance=NAME) for what in ("up", "late")
+        )  # type: ignore[return-value]
 
     with top(exporter) as terminal:
         wait_until(lambda: [*up().values()], lambda seen: seen == [1], "up at 1")
@@ -37,13 +39,13 @@ def test_killed_agent_is_late_then_down_for_all_within_an_interval(start: Launch
         agent.kill()
 
         wait_until(partial(state, exporter), lambda seen: seen == "late", "late in the API")
-        wait_until(flags, lambda seen: seen == (1, 1), "late on the page of metrics", INTERVAL)
+        wait_until(flags, lambda seen: seen == (1, 1), "late in the exposition", INTERVAL)
         wait_until(terminal.screen, lambda seen: f"{NAME}  late" in seen, "late in top", INTERVAL)
         assert [*up().values()] == [1]
 
         wait_until(partial(state, exporter), lambda seen: seen == "down", "down in the API")
         wait_until(terminal.screen, lambda seen: f"{NAME}  down" in seen, "down in top", INTERVAL)
-        wait_until(flags, lambda seen: seen == (0, 0), "down on the page of metrics", INTERVAL)
+        wait_until(flags, lambda seen: seen == (0, 0), "down in the exposition", INTERVAL)
         wait_until(lambda: [*up().values()], lambda seen: seen == [0], "up at 0", INTERVAL)
         assert prometheus.instant(f'host_memory_total_bytes{{instance="{NAME}"}}') == {}
         terminal.shows("stays        live")
