@@ -1,4 +1,4 @@
-"""The architecture, as the sources' imports show it, and what no file of the project may hold."""
+"""The architecture, checked by the imports of the sources, and rules for all files."""
 
 import ast
 import graphlib
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: Each package: its folder, and what it may import beside the standard library and itself.
+#: Each package: its folder, and what it may import besides the standard library and itself.
 PACKAGES = {
     "pombo_wire": ("wire", {"msgspec"}),
     "pombo_cli": ("cli", {"click"}),
@@ -108,7 +108,7 @@ def imports(name: str) -> Iterator[str]:
                 yield whole if whole in MODULES else node.module
 
 
-def tops(name: str) -> set[str]:
+def top_level_imports(name: str) -> set[str]:
     return {imported.partition(".")[0] for imported in imports(name)}
 
 
@@ -116,11 +116,11 @@ def tops(name: str) -> set[str]:
 def test_module_imports_only_what_its_package_may(name: str) -> None:
     package = name.partition(".")[0]
     _, allowed = PACKAGES[package]
-    assert tops(name) - sys.stdlib_module_names <= allowed | {package}
+    assert top_level_imports(name) - sys.stdlib_module_names <= allowed | {package}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_package_declares_what_it_imports_and_nothing_else(package: str) -> None:
+def test_package_declares_exactly_what_it_imports(package: str) -> None:
     folder, _ = PACKAGES[package]
     project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))
     declared = {
@@ -128,7 +128,11 @@ def test_package_declares_what_it_imports_and_nothing_else(package: str) -> None
         for requirement in project["project"]["dependencies"]
     }
     own = [name for name in MODULES if name.partition(".")[0] == package]
-    imported = {top for name in own for top in tops(name)} - sys.stdlib_module_names - {package}
+    imported = (
+        {top for name in own for top in top_level_imports(name)}
+        - sys.stdlib_module_names
+        - {package}
+    )
     assert declared == imported
 
 
@@ -137,23 +141,23 @@ def is_part_of(name: str, parts: Iterable[str]) -> bool:
 
 
 @pytest.mark.parametrize("part", PURE)
-def test_every_pure_part_is_there(part: str) -> None:
+def test_every_pure_part_exists(part: str) -> None:
     assert part in MODULES
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if is_part_of(name, PURE)])
-def test_pure_module_touches_neither_sockets_nor_files_nor_clocks(name: str) -> None:
+def test_pure_module_imports_neither_sockets_nor_files_nor_clocks(name: str) -> None:
     if name != READS_ITS_PROCESS:
-        assert tops(name) & IMPURE == set()
+        assert top_level_imports(name) & IMPURE == set()
 
 
 def part_of(name: str) -> str:
-    """Return the folder or module of its package that a module is or lies in."""
+    """Return the folder or module, directly in its package, to which a module belongs."""
     return name.split(".")[1] if "." in name else ""
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_part_of_a_package_has_its_place(package: str) -> None:
+def test_every_part_of_a_package_is_in_the_order(package: str) -> None:
     found = {part_of(name) for name in MODULES if is_part_of(name, [package])} - {""}
     listed = [[part] if isinstance(part, str) else part for part in ORDER[package]]
     assert sorted(found) == sorted(chain.from_iterable(listed))
@@ -172,21 +176,21 @@ def test_imports_within_a_package_go_one_way(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_only_the_web_and_the_commands_know_http(name: str) -> None:
-    may = ("pombo_exporter.web", "pombo_exporter.__main__", "pombo_exporter.top.screen")
-    assert is_part_of(name, may) or "aiohttp" not in tops(name)
+def test_only_the_web_and_the_commands_import_aiohttp(name: str) -> None:
+    allowed = ("pombo_exporter.web", "pombo_exporter.__main__", "pombo_exporter.top.screen")
+    assert is_part_of(name, allowed) or "aiohttp" not in top_level_imports(name)
 
 
 def test_imports_have_no_cycle() -> None:
     graph = {name: {found for found in imports(name) if found in MODULES} for name in MODULES}
-    # A package's file gathers its modules, and these may ask it for its version alone.
+    # A package's __init__ imports its modules, which may import only the version from it.
     for name, found in graph.items():
         found -= {package for package in PACKAGES if name.startswith(f"{package}.")}
     tuple(graphlib.TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_first_line_of_every_module_says_its_job(name: str) -> None:
+def test_every_module_has_a_docstring_that_begins_with_a_sentence(name: str) -> None:
     docstring = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
     assert docstring
     assert docstring.splitlines()[0].endswith((".", ":"))
@@ -202,7 +206,7 @@ def files(folder: Path = ROOT) -> Iterator[Path]:
             yield path
 
 
-def test_pinned_packages_have_hashes_and_name_no_place() -> None:
+def test_pinned_packages_have_hashes_and_no_url() -> None:
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert "://" not in text
     pins = [line for line in text.splitlines() if not line.startswith(" ")]
@@ -211,8 +215,8 @@ def test_pinned_packages_have_hashes_and_name_no_place() -> None:
     assert not any(line.strip().startswith("-") for line in pins)
 
 
-def test_no_file_knows_where_the_repository_lies() -> None:
-    places = {str(ROOT), str(Path.home())} - {"/"}
+def test_no_file_contains_the_path_of_the_repository() -> None:
+    paths = {str(ROOT), str(Path.home())} - {"/"}
     for path in files():
         text = path.read_text(encoding="utf-8", errors="replace")
-        assert not any(f"{place}/" in text for place in places), path
+        assert not any(f"{each}/" in text for each in paths), path
