@@ -40,7 +40,7 @@ _LISTEN_FLAGS = {
 
 
 async def serve(options: Options, stop: Stop) -> None:
-    """Take reports and serve pages until ``stop`` is requested.
+    """Receive reports and serve HTTP until ``stop`` is requested.
 
     Raises:
         ListenError: when an address is in use, forbidden, unknown or not this machine's.

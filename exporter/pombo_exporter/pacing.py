@@ -2,7 +2,7 @@
 
 Long work is an iterator that does one step at a time and yields None, or what the step made, at the
 end of each. ``Pacer.run`` executes it. Between two steps it drains the socket when that is due,
-and gives other tasks of the loop their turn when that is due.
+and lets other tasks of the loop run when that is due.
 
 Work in Python alone asks ``Steps.is_over`` after each small item. What computes many items in one
 call cannot; how many fit into a step depends on the machine and on the hosts, so it is measured: a
@@ -167,7 +167,7 @@ class Pacer:
             return [each async for each in made]
 
     async def checkpoint(self) -> None:
-        """Drain the socket and give other tasks their turn, if that is due."""
+        """Drain the socket and let other tasks run, if that is due."""
         if self._clock() - self._drained <= DRAIN_INTERVAL:
             return
         self._drain()

@@ -1,1 +1,1 @@
-"""Who reports, in what state, and what each host reported last."""
+"""The roster: hosts, their states and their last reports."""

@@ -89,7 +89,7 @@ class Host(Struct, gc=False, eq=False):
     _unconfirmed: int = 0  # datagrams of another session since the last one of this session
 
     def __post_init__(self) -> None:
-        """Make the label texts that need only the name."""
+        """Set the label texts."""
         if not self.label_text:
             self.label_text = label_text(("instance", self.name))
             self.info_text = self._info_text()

@@ -52,7 +52,7 @@ class Snapshot:
             yield self.copies.pop(host.number, host) if self.copies else host
 
     def close(self) -> None:
-        """Read no more."""
+        """Drop the copies and end the iteration."""
         self._read_to = self._last
         self.copies.clear()
 

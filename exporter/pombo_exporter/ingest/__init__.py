@@ -1,1 +1,1 @@
-"""Bytes from the network to an accepted report or a counted rejection."""
+"""Bytes from the network to an accepted report or a counted refusal."""

@@ -26,11 +26,11 @@ DRAIN_TIME: Final = 0.002
 REST: Final = 0.001
 
 #: Seconds between two wake-ups: with 250 a second or fewer, each datagram is taken as it arrives.
-_OFTEN: Final = 0.004
+_WAKEUP_INTERVAL: Final = 0.004
 
 #: Datagrams in one drain. After a rest of 1 ms, these are 12,000 a second: more than the 10,000 of
 #: 10,000 hosts with 5 datagrams every 5 s. Then a rest would only fill the buffer.
-_BUSY: Final = 12
+_BUSY_BATCH: Final = 12
 
 Take = Callable[[bytes, tuple[str | int, ...]], None]
 
@@ -138,7 +138,7 @@ class Drain:
 
     def _readable(self) -> None:
         before, self._woken = self._woken, self._loop.time()
-        if self._woken - before < _OFTEN:
+        if self._woken - before < _WAKEUP_INTERVAL:
             self._drain()
         else:
             drain(self._sock, self._take, self._clock)
@@ -150,7 +150,7 @@ class Drain:
         finally:
             if self._mode is Mode.STOPPED:
                 pass
-            elif found.datagrams >= _BUSY or not found.emptied:
+            elif found.datagrams >= _BUSY_BATCH or not found.emptied:
                 self._change(Mode.BUSY)
             elif found.datagrams:
                 self._change(Mode.RESTING)

@@ -20,18 +20,19 @@ Read = Callable[[socket.socket], int | None]
 
 
 class KernelDrops:
-    """The count of one socket, which never falls."""
+    """The count of one socket, which never decreases."""
 
-    def __init__(self, sock: socket.socket, ways: Sequence[Read] | None = None) -> None:
-        """Take the ways to read the count, the preferred one first: by default both below."""
+    def __init__(self, sock: socket.socket, readers: Sequence[Read] | None = None) -> None:
+        """Take the functions that read the count, the preferred first; by default both below."""
         self._sock = sock
-        self._ways = (read_meminfo, read_tables) if ways is None else ways
+        self._readers = (read_meminfo, read_tables) if readers is None else readers
         self._last = 0
         self.total = 0
 
     def read(self) -> int:
         """Return how many were dropped since the socket was bound; 0 where nothing counts them."""
-        count = next((found for way in self._ways if (found := way(self._sock)) is not None), None)
+        counts = (read(self._sock) for read in self._readers)
+        count = next((count for count in counts if count is not None), None)
         if count is not None:
             self.total += (count - self._last) % 2**32  # the kernel's counter has 32 bits
             self._last = count
@@ -50,7 +51,7 @@ def read_meminfo(sock: socket.socket) -> int | None:
 def read_tables(sock: socket.socket, tables: Sequence[Path] = TABLES) -> int | None:
     """Return the count from the kernel's tables; ``None`` when the socket is in none of them.
 
-    The kernel does not read a table out at one moment, so that a line may be missing.
+    The kernel does not write a table atomically, so a line may be missing.
     """
     inode = str(os.fstat(sock.fileno()).st_ino)
     for table in tables:

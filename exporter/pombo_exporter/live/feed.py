@@ -31,7 +31,7 @@ class Feed:
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take what makes the topic of a host's name, or of None for the fleet.
+        """Take a function that returns the topic of a host's name, or of None for the fleet.
 
         ``sleep`` waits between publishing and the wait for the next interval or subscriber.
         """
@@ -96,7 +96,7 @@ class Feed:
 
 
 def topics_of(sources: Sources) -> Callable[[str | None], Topic]:
-    """Return what makes the topics of an exporter."""
+    """Return a function that returns the topics of an exporter."""
 
     def topic(host: str | None) -> Topic:
         return FleetTopic(sources) if host is None else HostTopic(sources, host)

@@ -1,6 +1,6 @@
 """The last five minutes of each host, for the curves of the status page.
 
-The history is sampled from the roster by a task of its own, whether anybody subscribes or not.
+A task of its own samples the history from the roster, also without subscribers.
 """
 
 import asyncio

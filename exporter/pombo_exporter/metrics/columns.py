@@ -104,11 +104,11 @@ class Columns:
         found: Column = self._delta[[*map(self._values.index, names)]]
         return found
 
-    def cached(self, make: Callable[["Columns"], Made]) -> Made:
-        """Return what ``make`` returns for these columns; it is called once."""
-        if make not in self._cache:
-            self._cache[make] = make(self)
-        made: Made = self._cache[make]
+    def cached(self, compute: Callable[["Columns"], Made]) -> Made:
+        """Return what ``compute`` returns for these columns; it is called once."""
+        if compute not in self._cache:
+            self._cache[compute] = compute(self)
+        made: Made = self._cache[compute]
         return made
 
     @cached_property

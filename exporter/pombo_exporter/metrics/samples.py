@@ -30,7 +30,7 @@ from pombo_exporter.pacing import Steps
 
 
 class HostColumns(NamedTuple):
-    """What the exporter knows about some hosts themselves.
+    """The values of host fields.
 
     ``labels`` and ``info_labels`` are label texts, of shape (h,); ``values`` has a row for each
     ``HostField`` of the table, of shape (fields, h).

@@ -91,7 +91,7 @@ class Network(Struct, frozen=True):
 
 
 class Sample(Struct, frozen=True):
-    """A value of a family, with the labels that it has beside ``instance``."""
+    """A value of a family; ``labels`` are without ``instance``."""
 
     labels: dict[str, str]
     value: float
@@ -107,7 +107,7 @@ class SampleFamily(Struct, frozen=True):
 
 
 class HostFamilies(Struct, frozen=True):
-    """Every family that a host measures; what the exporter knows of it is in its detail."""
+    """Every family that a host measures, without those about the host itself."""
 
     families: list[SampleFamily]
 

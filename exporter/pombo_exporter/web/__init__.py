@@ -1,1 +1,1 @@
-"""HTTP: scrapes, service discovery, the API, the live page."""
+"""HTTP: scrapes, service discovery, the API, the status page."""

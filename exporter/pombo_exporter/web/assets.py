@@ -1,4 +1,4 @@
-"""The live page's files, as they lie in ``page``: each may run only what comes from here."""
+"""The files of the status page, from the folder ``page``; they may load only each other."""
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256

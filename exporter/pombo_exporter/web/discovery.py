@@ -12,7 +12,7 @@ from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.moment import moment
 from pombo_exporter.pacing import Steps
 from pombo_exporter.web.responses import stream
-from pombo_exporter.web.scrape import AFTER, BEFORE
+from pombo_exporter.web.scrape import PATH_SUFFIX, PATH_PREFIX
 
 _META: Final = "__meta_pombo_"
 
@@ -31,7 +31,7 @@ def group(host: Host, address: str) -> TargetGroup:
     """
     info = {f"{_META}{name}": text for name, text in asdict(host.info).items()}
     own = {f"{_META}label_{name}": text for name, text in host.labels.items()}
-    path = f"{BEFORE}{host.name}{AFTER}"
+    path = f"{PATH_PREFIX}{host.name}{PATH_SUFFIX}"
     named = {"__metrics_path__": path, "instance": host.name, f"{_META}host": host.name}
     return TargetGroup([address], {**named, **info, **own})
 

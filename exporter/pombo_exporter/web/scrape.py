@@ -22,8 +22,8 @@ from pombo_exporter.web.paths import HOST, host_name, known_host
 from pombo_exporter.web.responses import stream
 
 #: Before and after a host's name in the path of its metrics.
-BEFORE: Final = "/hosts/"
-AFTER: Final = "/metrics"
+PATH_PREFIX: Final = "/hosts/"
+PATH_SUFFIX: Final = "/metrics"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Scrapes:
         """Return the routes of the endpoints."""
         return [
             web.get("/metrics", self.all_hosts),
-            web.get(f"{BEFORE}{HOST}{AFTER}", self.one_host),
+            web.get(f"{PATH_PREFIX}{HOST}{PATH_SUFFIX}", self.one_host),
             web.get("/exporter/metrics", self.exporter),
         ]
 
@@ -79,7 +79,7 @@ class Scrapes:
 
     async def one_host(self, request: web.Request) -> web.StreamResponse:
         """Answer with one host; 503 while it is down, 404 when there is none."""
-        host = known_host(self.roster, host_name(request, BEFORE, AFTER)).copy()
+        host = known_host(self.roster, host_name(request, PATH_PREFIX, PATH_SUFFIX)).copy()
         wanted = format_for(request.headers.get("Accept", ""))
         now, wall = moment()
         if host.state_at(now) is State.DOWN:
