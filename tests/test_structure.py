@@ -57,7 +57,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "stats",
         "ingest",
         "hosts",
-        ["pacing", "gc_tuning", "moment", "stopping", "listen"],
+        "runtime",
     ],
 }
 

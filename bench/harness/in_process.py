@@ -14,7 +14,7 @@ from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 
 from bench.harness.fleet import INTERVAL
 

@@ -1,4 +1,9 @@
-"""The exporter: keeps the hosts that report in memory and serves them to Prometheus."""
+"""The exporter.
+
+A report comes in through ``ingest`` and is kept in ``hosts``. A scrape is answered from ``hosts``
+through ``metrics`` and ``web``. People and programs get ``views`` of hosts through ``live`` and
+``web``; ``top`` and ``page`` show them.
+"""
 
 import os
 

@@ -10,19 +10,19 @@ from time import monotonic
 from pombo_cli import logs
 from pombo_cli.flags import Address
 
-from pombo_exporter import listen, stopping
-from pombo_exporter.gc_tuning import HostFreezer
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Event, Roster
 from pombo_exporter.ingest.drain import Drain
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.kernel_drops import KernelDrops
 from pombo_exporter.metrics.host_families import family_table
-from pombo_exporter.moment import moment
 from pombo_exporter.options import Options, command
-from pombo_exporter.pacing import Pacer
+from pombo_exporter.runtime import listen, stopping
+from pombo_exporter.runtime.gc_tuning import HostFreezer
+from pombo_exporter.runtime.moment import moment
+from pombo_exporter.runtime.pacing import Pacer
+from pombo_exporter.runtime.stopping import Stop
 from pombo_exporter.stats import Counters, ReceiveBuffer
-from pombo_exporter.stopping import Stop
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.server import Server

@@ -11,7 +11,7 @@ from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 from pombo_wire import Disks, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text

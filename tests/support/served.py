@@ -9,7 +9,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.intake import Intake
-from pombo_exporter.pacing import Pacer
+from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.live import MAX_SUBSCRIBERS

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from pombo_cli.flags import Address
-from pombo_exporter import listen
 from pombo_exporter.ingest.drain import drain
+from pombo_exporter.runtime import listen
 
 LOOPBACK: Final = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 

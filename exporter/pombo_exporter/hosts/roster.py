@@ -30,7 +30,7 @@ from pombo_exporter.hosts.host import (
     State,
 )
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 
 
 class AdmissionReason(StrEnum):

@@ -1,1 +1,1 @@
-"""Changes of hosts for subscribers; nothing here knows HTTP."""
+"""The feed: changes of hosts for subscribers. Nothing here knows HTTP."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from pombo_exporter.live.subscriber import Subscriber
 from pombo_exporter.live.topics import FleetTopic, HostTopic, Sources, Topic
-from pombo_exporter.pacing import rest_after
+from pombo_exporter.runtime.pacing import rest_after
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from msgspec import Struct
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.moment import moment
-from pombo_exporter.pacing import Pacer, Steps, rest_after
+from pombo_exporter.runtime.moment import moment
+from pombo_exporter.runtime.pacing import Pacer, Steps, rest_after
 from pombo_exporter.views import describe
 
 STEP_SECONDS: Final = 5

@@ -18,8 +18,8 @@ from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, KEEPALIVE, Event, Frame, frame, joined
 from pombo_exporter.live.subscriber import Subscriber
-from pombo_exporter.moment import Moment, moment
-from pombo_exporter.pacing import Pacer, Steps
+from pombo_exporter.runtime.moment import Moment, moment
+from pombo_exporter.runtime.pacing import Pacer, Steps
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe
 from pombo_exporter.views.schema import ExporterStatus, HostSummary

@@ -20,7 +20,7 @@ from pombo_wire import SECTIONS
 
 from pombo_exporter.hosts.blocks import Block, MapTable
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.pacing import StepSize
+from pombo_exporter.runtime.pacing import StepSize
 
 #: Values of shape (n,), NaN where unknown.
 Column = NDArray[np.float64]

@@ -13,7 +13,7 @@ from pombo_exporter.hosts.host import Host
 from pombo_exporter.metrics.columns import Column
 from pombo_exporter.metrics.family import Family, FamilyTable, MetricType
 from pombo_exporter.metrics.samples import TEXT, Capture, samples
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 
 _CLOSING = label_text()  # the end of every label text: closing brace and space
 

@@ -26,7 +26,7 @@ from pombo_exporter.metrics.family import (
     OpenFamily,
     PerRow,
 )
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 
 
 class HostColumns(NamedTuple):

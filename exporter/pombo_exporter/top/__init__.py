@@ -1,1 +1,1 @@
-"""The terminal view."""
+"""The table of hosts in a terminal."""

@@ -16,7 +16,7 @@ from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.columns import Column, Columns, gather
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.samples import LABEL_SETS, Capture, samples
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 from pombo_exporter.views.schema import (
     Core,
     Disk,

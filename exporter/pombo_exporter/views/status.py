@@ -12,7 +12,7 @@ from pombo_exporter.hosts.blocks import Blocks
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest.refusals import Refusal
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 from pombo_exporter.stats import Stats
 from pombo_exporter.views.schema import ExporterStatus, HostStates, Limit, RefusalSummary
 

@@ -13,8 +13,8 @@ from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.moment import moment
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.moment import moment
+from pombo_exporter.runtime.pacing import Steps
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe, schema
 from pombo_exporter.views.status import HostTotals, exporter_status

@@ -10,7 +10,7 @@ from pombo_exporter.live.history import Histories, HistorySampler
 from pombo_exporter.live.topics import Sources
 from pombo_exporter.metrics.exporter import ExporterMetrics
 from pombo_exporter.metrics.family import FamilyTable
-from pombo_exporter.pacing import Pacer
+from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters
 from pombo_exporter.web import api, assets, discovery
 from pombo_exporter.web.live import MAX_SUBSCRIBERS, Live

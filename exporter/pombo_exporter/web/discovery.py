@@ -9,10 +9,10 @@ from msgspec.structs import asdict
 
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
-from pombo_exporter.moment import moment
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.moment import moment
+from pombo_exporter.runtime.pacing import Steps
 from pombo_exporter.web.responses import stream
-from pombo_exporter.web.scrape import PATH_SUFFIX, PATH_PREFIX
+from pombo_exporter.web.scrape import PATH_PREFIX, PATH_SUFFIX
 
 _META: Final = "__meta_pombo_"
 

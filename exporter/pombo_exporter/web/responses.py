@@ -9,7 +9,7 @@ from aiohttp import ClientConnectionError, web
 from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter.pacing import Pacer, Steps
+from pombo_exporter.runtime.pacing import Pacer, Steps
 
 _WRITE_BYTES: Final = 2**16  # a write costs some 50 microseconds, whatever its length
 _TIMEOUT: Final = 60.0  # seconds for a client to take an answer

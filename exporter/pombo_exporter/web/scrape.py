@@ -15,8 +15,8 @@ from pombo_exporter.metrics.exposition import render, render_host
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.formats import format_for
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.moment import moment
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.moment import moment
+from pombo_exporter.runtime.pacing import Steps
 from pombo_exporter.stats import Counters
 from pombo_exporter.web.paths import HOST, host_name, known_host
 from pombo_exporter.web.responses import stream

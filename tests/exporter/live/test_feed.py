@@ -12,8 +12,8 @@ from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, Event, frame
 from pombo_exporter.live.subscriber import MAX_QUEUED, Subscriber
 from pombo_exporter.live.topics import MAX_ROWS, Sources, Topic
-from pombo_exporter.moment import Moment
-from pombo_exporter.pacing import Pacer
+from pombo_exporter.runtime.moment import Moment
+from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_wire import Memory, Report
 from support.builders import MONOTONIC, WALL, Agent, Exporter

@@ -6,7 +6,7 @@ from math import nan
 
 import pytest
 from pombo_exporter.live.history import CURVES, POINTS, STEP_SECONDS, Histories, HistorySampler
-from pombo_exporter.pacing import Pacer
+from pombo_exporter.runtime.pacing import Pacer
 from pombo_wire import Cpu, Memory, Networks
 from support.builders import Agent, Exporter
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.family import Family, MetricType, PerRow
-from pombo_exporter.pacing import Pacer, Steps
+from pombo_exporter.runtime.pacing import Pacer, Steps
 from pombo_wire import (
     MAPS,
     SECTIONS,

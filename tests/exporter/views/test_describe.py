@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 from pombo_exporter.views import describe, schema
 from pombo_wire import (
     Cpu,

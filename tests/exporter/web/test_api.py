@@ -13,10 +13,11 @@ import pytest
 from aiohttp import ClientResponse
 from jsonschema import Draft202012Validator
 from pombo_cli.flags import Address
-from pombo_exporter import __version__, listen
+from pombo_exporter import __version__
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
+from pombo_exporter.runtime import listen
 from pombo_exporter.views import schema
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
 from support.builders import ADDRESS

@@ -11,10 +11,10 @@ import pytest
 from aiohttp import ServerDisconnectedError, web
 from aiohttp.typedefs import Handler
 from pombo_cli.flags import Address
-from pombo_exporter import listen
 from pombo_exporter.hosts.roster import Limits
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
+from pombo_exporter.runtime import listen
 from pombo_wire import MAX_DATAGRAM_BYTES, Report, encode
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text

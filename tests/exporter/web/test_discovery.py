@@ -12,7 +12,7 @@ from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.exposition import render_host
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.pacing import Steps
+from pombo_exporter.runtime.pacing import Steps
 from pombo_wire import Cpu, Filesystems, Info, Memory, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from pombo_cli.flags import Address
-from pombo_exporter import listen
+from pombo_exporter.runtime import listen
 from support import no_ipv6
 from support.udp import LOOPBACK, drained, listening, send
 
@@ -87,7 +87,7 @@ def test_unknown_name(kind: Kind, host: str) -> None:
 
 def ran(command: list[str], program: str) -> list[str]:
     """Return the lines that a Python program writes which a command runs."""
-    start = "from pombo_cli.flags import Address\nfrom pombo_exporter import listen\n"
+    start = "from pombo_cli.flags import Address\nfrom pombo_exporter.runtime import listen\n"
     done = subprocess.run(
         [*command, sys.executable, "-c", start + program],
         capture_output=True,

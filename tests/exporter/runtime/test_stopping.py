@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator
 
 import pytest
-from pombo_exporter.stopping import Stop, run
+from pombo_exporter.runtime.stopping import Stop, run
 
 LONG = 3600.0  # seconds
 DEADLINE = 30.0  # seconds
@@ -97,7 +97,7 @@ def test_failure_of_main_is_raised() -> None:
 
 def ended(program: str) -> tuple[int, list[str]]:
     """Return how a program ended, and the lines that it wrote."""
-    start = "import asyncio, logging, os, signal\nfrom pombo_exporter.stopping import Stop, run\n"
+    start = "import asyncio, logging, os, signal\nfrom pombo_exporter.runtime.stopping import Stop, run\n"
     done = subprocess.run(
         [sys.executable, "-c", start + program],
         capture_output=True,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
-from pombo_exporter.pacing import (
+from pombo_exporter.runtime.pacing import (
     DRAIN_INTERVAL,
     MAX_DUTY_CYCLE,
     STEP,
