@@ -97,7 +97,10 @@ def test_failure_of_main_is_raised() -> None:
 
 def ended(program: str) -> tuple[int, list[str]]:
     """Return how a program ended, and the lines that it wrote."""
-    start = "import asyncio, logging, os, signal\nfrom pombo_exporter.runtime.stopping import Stop, run\n"
+    start = (
+        "import asyncio, logging, os, signal\n"
+        "from pombo_exporter.runtime.stopping import Stop, run\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", start + program],
         capture_output=True,
