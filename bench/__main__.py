@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench.cases import agent, ingest, memory, page, scrape, under_load
+from bench.cases import agent, ingest, memory, page, receiver, scrape, under_load
 from bench.report.results import Results
 
 #: The benchmark's cases, in the order of the table.
@@ -16,6 +16,7 @@ CASES = {
     "ingest": ingest.measure,
     "scrape": scrape.measure,
     "under_load": under_load.measure,
+    "receiver": receiver.measure,
     "memory": memory.measure,
     "agent": agent.measure,
     "page": page.measure,

@@ -58,7 +58,7 @@ def measure(*, full: bool) -> Iterator[Row]:
     for every in (15.0, 5.0) if full else (5.0,):
         for hosts in sizes:
             real = hosts <= _MAX_FOR_PROMETHEUS and shutil.which("prometheus") is not None
-            run = _run(hosts, seconds, every, _prometheus if real else _plain)
+            run = run_fleet(hosts, seconds, every, _prometheus if real else scrape_plainly)
             if hosts == sizes[0]:
                 least = run
             assert least is not None
@@ -88,13 +88,15 @@ def _row(run: Run, least: Run, by: str, baseline_lost: str, *, curves: bool) -> 
     )
 
 
-def _run(
+def run_fleet(
     hosts: int,
     seconds: float,
     every: float,
     scraper: Callable[[int, float], AbstractContextManager[_Scrapes]],
+    command: tuple[str, ...] = processes.EXPORTER,
 ) -> Run:
-    with processes.exporter() as (process, port):
+    """Let ``hosts`` report to an exporter for ``seconds``, and scrape it ``every`` few seconds."""
+    with processes.exporter(command=command) as (process, port):
         with processes.load(port, hosts, 2, rate=min(8_000, hosts * 20)) as warm:
             warm.result()
         with scraper(port, every) as scrapes:
@@ -135,7 +137,7 @@ def _received(port: int) -> float:
 
 
 @contextmanager
-def _plain(port: int, every: float) -> Iterator[_Scrapes]:
+def scrape_plainly(port: int, every: float) -> Iterator[_Scrapes]:
     """Scrape, and read the time of the newest report."""
     scrapes, done = _Scrapes(), Event()
 

@@ -6,6 +6,7 @@ exporter has one place to be followed.
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+from typing import Any
 
 from pombo_exporter.hosts.roster import Limits, Roster
 from pombo_exporter.hosts.snapshot import Snapshot
@@ -15,10 +16,17 @@ from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.samples import Capture
 from pombo_exporter.runtime.pacing import Steps
+from pombo_wire import MAX_DATAGRAM_BYTES
 
 from bench.harness.fleet import INTERVAL
 
 _ADDRESS = ("127.0.0.1", 1)
+
+#: Bytes to read of a datagram, seconds of a drain, and seconds between two drains.
+DATAGRAM_SIZE, DRAIN_TIME, REST = MAX_DATAGRAM_BYTES + 1, drain_module.DRAIN_TIME, drain_module.REST
+
+#: What takes one datagram and its address.
+Take = drain_module.Take
 
 #: What a drain found: ``datagrams`` and whether it ``emptied`` the socket.
 Drained = drain_module.Drained
@@ -55,10 +63,17 @@ class InProcessExporter:
         return filter(None, work)
 
 
-def run_command(instrument: Callable[[Drain], Drain]) -> None:
-    """Run ``pombo-exporter`` in this process with its drain of the socket replaced."""
+def run_command(
+    instrument: Callable[[Drain], Drain] = lambda drain: drain,
+    receiver: Callable[..., Any] = drain_module.Drain,
+) -> None:
+    """Run ``pombo-exporter`` in this process.
+
+    ``instrument`` wraps its drain of the socket; ``receiver`` replaces what calls that drain.
+    """
     # It needs the web server, which nothing else here does.
     from pombo_exporter import __main__ as command  # noqa: PLC0415
 
     drain_module.drain = instrument(drain_module.drain)
+    vars(command)["Drain"] = receiver
     command.main(standalone_mode=False)

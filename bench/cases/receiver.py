@@ -1,0 +1,41 @@
+"""The socket drained by the event loop, against a thread that receives into a queue."""
+
+import sys
+from collections.abc import Iterator
+from statistics import median
+
+from bench.cases.under_load import Run, run_fleet, scrape_plainly
+from bench.harness import processes
+from bench.report.results import Row
+
+_HOSTS = 10_000
+_INTERVAL = 5.0  # seconds between scrapes
+_THREAD = (sys.executable, "-m", "bench.programs.receiver_thread")
+
+#: Python's default switch interval is 5 ms.
+_VARIANTS = {
+    "the event loop drains the socket": processes.EXPORTER,
+    "a thread receives, switch interval 5 ms": (*_THREAD, "0.005"),
+    "a thread receives, switch interval 0.5 ms": (*_THREAD, "0.0005"),
+}
+
+
+def measure(*, full: bool) -> Iterator[Row]:
+    """Yield the rows of this case."""
+    repeats, seconds = (3, 60) if full else (2, 20)
+    for name, command in _VARIANTS.items():
+        runs = [
+            run_fleet(_HOSTS, seconds, _INTERVAL, scrape_plainly, command) for _ in range(repeats)
+        ]
+        yield Row(
+            f"{_HOSTS:,} hosts every 5 s, scraped with gzip every 5 s: {name}",
+            f"**{_figures(runs)}**",
+            f"{repeats} runs; {seconds} s each, with the kernel's default buffer",
+        )
+
+
+def _figures(runs: list[Run]) -> str:
+    lost = " and ".join(f"{run.lost:,}" for run in runs)
+    cores = " and ".join(f"{run.cores:.0%}" for run in runs)
+    took = " and ".join(f"{median(run.scrapes.took):.2f}" for run in runs)
+    return f"{lost} of {runs[0].sent:,} datagrams lost, {cores} of a core, scrape {took} s"
