@@ -16,7 +16,8 @@ class Frame(NamedTuple):
     gzipped: bytes
 
 
-#: An event, in frames that each take little time to make and to write.
+#: An event of the stream (HTML standard, 9.2.5), also one with nothing but a comment or ``retry``.
+#: It consists of frames that each take little time to make and to write.
 Event = Sequence[Frame]
 
 

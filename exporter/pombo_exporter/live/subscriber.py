@@ -1,4 +1,4 @@
-"""One subscriber of the feed: the events that it has still to receive."""
+"""One subscriber of the feed, and the events that wait for it."""
 
 import asyncio
 from collections import deque

@@ -1,7 +1,7 @@
 """What can be subscribed to: the fleet, or one host.
 
 A topic makes each event once, for all its subscribers. It compares versions of hosts: a version
-changes with every report, and with whatever else the host's view shows.
+changes with every report, and with every other change of the host's view.
 """
 
 from abc import ABC, abstractmethod
@@ -25,25 +25,29 @@ from pombo_exporter.views import describe
 from pombo_exporter.views.schema import ExporterStatus, HostSummary
 from pombo_exporter.views.status import HostTotals, exporter_status
 
-#: Rows of one delta of the fleet; further hosts that changed wait for the next.
-MAX_ROWS: Final = 256
+#: The most summaries of one delta of the fleet; other hosts that changed wait for the next delta.
+MAX_SUMMARIES: Final = 256
 
 _KEEPALIVE_INTERVAL: Final = 15.0  # seconds without an event
 _STATUS_INTERVAL: Final = 5.0  # seconds
 
 
 class Version(Struct, frozen=True, gc=False):
-    """What tells two views of a host apart; ``events`` counts what its counters count."""
+    """What distinguishes two views of a host.
+
+    ``counted`` is the sum of its datagrams received and lost and its conflicts; ``last_seen`` is in
+    seconds on the monotonic clock.
+    """
 
     last_seen: float
-    events: int
+    counted: int
     state: State
 
 
 def version(host: Host, now: float) -> Version:
     """Return a host's version at ``now``, on the exporter's monotonic clock."""
-    events = host.sequence.received + host.sequence.lost + host.conflicts
-    return Version(host.last_seen, events, host.state_at(now))
+    counted = host.sequence.received + host.sequence.lost + host.conflicts
+    return Version(host.last_seen, counted, host.state_at(now))
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,10 @@ class Topic(ABC):
 
     @abstractmethod
     async def snapshot(self) -> Event:
-        """Return everything, as of the last ``delta``."""
+        """Return everything that a new subscriber needs; deltas continue from it."""
 
     async def publish(self) -> None:
-        """Send the subscribers what is new, and those that need it a snapshot."""
+        """Send all subscribers the changes, and a snapshot to those that need one."""
         event = await self.delta()
         now = self._clock().now
         if event is None and now - self._last_event >= _KEEPALIVE_INTERVAL:
@@ -119,7 +123,7 @@ class HostTopic(Topic):
         return self._event(b"delta", changed)
 
     async def snapshot(self) -> Event:
-        """Return all fields."""
+        """Return all fields, as of the last ``delta``."""
         return self._event(b"snapshot", self._fields) if self._fields else GONE
 
     def _event(self, name: bytes, fields: dict[str, bytes]) -> Event:
@@ -133,51 +137,55 @@ class HostTopic(Topic):
 class FleetTopic(Topic):
     """The summaries of all hosts; a delta has those that changed, and the exporter's status.
 
-    A delta has at most MAX_ROWS rows: hosts with another state first, then those that have waited
+    A delta has at most MAX_SUMMARIES: hosts whose state changed first, then those that have waited
     the longest.
     """
 
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
-        self._versions: dict[str, Version] = {}  # as the last row of each host had it
+        self._versions: dict[str, Version] = {}  # as of the last summary of each host
         self._waiting: dict[str, None] = {}  # hosts that changed since, the first is the oldest
         self._next_status = 0.0
 
     async def delta(self) -> Event | None:
-        """Return the rows that are due, and the names of hosts that are gone."""
+        """Return the summaries that are due, and the names of hosts that are gone."""
         now, wall = self._clock()
-        changed = await self._pacer.collect(lambda steps: self._changed_states(now, steps))
+        changed = await self._pacer.collect(lambda steps: self._with_new_state(now, steps))
         gone = await self._pacer.collect(self._gone)
         hosts = self._due(changed)
-        rows = await self._pacer.collect(lambda steps: self._rows(hosts, wall, steps))
+        summaries = await self._pacer.collect(lambda steps: self._summaries(hosts, wall, steps))
         status = None
         if now >= self._next_status:
             status, self._next_status = await self._status(), now + _STATUS_INTERVAL
-        if not (rows or gone or status):
+        if not (summaries or gone or status):
             return None
-        return joined(_fleet_event(b"delta", wall, rows, gone=gone, status=status))
+        return joined(_fleet_event(b"delta", wall, summaries, gone=gone, status=status))
 
     async def snapshot(self) -> Event:
-        """Return the rows of all hosts with their history.
+        """Return the summaries of all hosts with their history.
 
-        It does not count as a row: what other subscribers have still to receive stays as it is.
+        It leaves the versions unchanged, so the next deltas are the same as without it.
         """
         wall = self._clock().wall
-        rows = await self._pacer.collect(lambda steps: self._all_rows(wall, steps))
-        return _fleet_event(b"snapshot", wall, rows, status=await self._status())
+        summaries = await self._pacer.collect(lambda steps: self._all_summaries(wall, steps))
+        return _fleet_event(b"snapshot", wall, summaries, status=await self._status())
 
-    def _changed_states(self, now: float, steps: Steps) -> Iterator[Host | None]:
-        """Yield hosts with a state that was not shown; note those with another change."""
+    def _with_new_state(self, now: float, steps: Steps) -> Iterator[Host | None]:
+        """Yield hosts whose state differs from the one last sent.
+
+        Put those with other changes into ``_waiting``.
+        """
         for host in self._roster.listed():
-            shown = self._versions.get(host.name)
-            if shown is None or shown.state is not host.state_at(now):
+            sent = self._versions.get(host.name)
+            if sent is None or sent.state is not host.state_at(now):
                 yield host
-            elif host.name not in self._waiting and shown != version(host, now):
+            elif host.name not in self._waiting and sent != version(host, now):
                 self._waiting[host.name] = None
             if steps.is_over:
                 yield None
 
     def _gone(self, steps: Steps) -> Iterator[str | None]:
+        """Yield the names of hosts that are no longer in the roster, and drop their versions."""
         for name in [*self._versions]:
             if not self._roster.find(name):
                 del self._versions[name]
@@ -187,41 +195,47 @@ class FleetTopic(Topic):
                 yield None
 
     def _due(self, changed: Sequence[Host]) -> list[Host]:
-        changed = changed[:MAX_ROWS]
+        """Return the hosts of the next delta: those of ``changed`` first, then of ``_waiting``."""
+        changed = changed[:MAX_SUMMARIES]
         for host in changed:
             self._waiting.pop(host.name, None)
-        due = [*islice(self._waiting, MAX_ROWS - len(changed))]
+        due = [*islice(self._waiting, MAX_SUMMARIES - len(changed))]
         for name in due:
             del self._waiting[name]
         return [*changed, *filter(None, map(self._roster.find, due))]
 
-    def _rows(self, hosts: Sequence[Host], wall: float, steps: Steps) -> Iterator[Frame | None]:
-        """Yield the rows of these hosts; those of new ones have a history."""
+    def _summaries(
+        self, hosts: Sequence[Host], wall: float, steps: Steps
+    ) -> Iterator[Frame | None]:
+        """Yield these hosts' summaries as JSON, one frame for each batch.
+
+        The summaries of hosts that are new to the subscribers have a history.
+        """
         comma = b""
         for batch in steps.size().batches(hosts, describe.weight):
             now = self._clock().now
             new = {host.name for host in batch if host.name not in self._versions}
             for host in batch:
                 self._versions[host.name] = version(host, now)
-            found = describe.summaries(batch, now)
-            rows = (self._row(row, wall, history=row.name in new) for row in found)
-            yield frame(comma + b",".join(rows))
+            summaries = describe.summaries(batch, now)
+            texts = (self._json(each, wall, history=each.name in new) for each in summaries)
+            yield frame(comma + b",".join(texts))
             comma = b","
 
-    def _all_rows(self, wall: float, steps: Steps) -> Iterator[Frame | None]:
+    def _all_summaries(self, wall: float, steps: Steps) -> Iterator[Frame | None]:
         comma = b""
         with self._roster.snapshot(*self._clock()) as snapshot:
             for batch in steps.size().batches(snapshot, describe.weight):
-                found = describe.summaries(batch, snapshot.now)
-                rows = (self._row(row, wall, history=True) for row in found)
-                yield frame(comma + b",".join(rows))
+                summaries = describe.summaries(batch, snapshot.now)
+                texts = (self._json(each, wall, history=True) for each in summaries)
+                yield frame(comma + b",".join(texts))
                 comma = b","
 
-    def _row(self, row: HostSummary, wall: float, *, history: bool) -> bytes:
-        text = msgspec.json.encode(row)
+    def _json(self, summary: HostSummary, wall: float, *, history: bool) -> bytes:
+        text = msgspec.json.encode(summary)
         if not history:
             return text
-        return text[:-1] + b',"history":' + self._histories.of(row.name, wall).json() + b"}"
+        return text[:-1] + b',"history":' + self._histories.of(summary.name, wall).json() + b"}"
 
     async def _status(self) -> ExporterStatus:
         now, wall = self._clock()
@@ -234,7 +248,7 @@ class FleetTopic(Topic):
 def _fleet_event(
     name: bytes,
     wall: float,
-    rows: Sequence[Frame],
+    summaries: Sequence[Frame],
     gone: Sequence[str] = (),
     status: ExporterStatus | None = None,
 ) -> Event:
@@ -242,4 +256,4 @@ def _fleet_event(
     end = b'],"gone":' + msgspec.json.encode(gone)
     if status:
         end += b',"status":' + msgspec.json.encode(status)
-    return frame(start), *rows, frame(end + b"}\n\n")
+    return frame(start), *summaries, frame(end + b"}\n\n")

@@ -11,7 +11,7 @@ from pombo_exporter.live.feed import Feed, topics_of
 from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, Event, frame
 from pombo_exporter.live.subscriber import MAX_QUEUED, Subscriber
-from pombo_exporter.live.topics import MAX_ROWS, Sources, Topic
+from pombo_exporter.live.topics import MAX_SUMMARIES, Sources, Topic
 from pombo_exporter.runtime.moment import Moment
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
@@ -66,7 +66,7 @@ def run(use: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_fleet_gets_a_snapshot_then_only_rows_that_changed_then_hosts_that_are_gone() -> None:
+def test_fleet_gets_a_snapshot_then_only_summaries_that_changed_then_hosts_that_are_gone() -> None:
     exporter = Exporter()
     agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(10)]
     feed = Feed(topics_of(sources(exporter)))
@@ -89,7 +89,7 @@ def test_fleet_gets_a_snapshot_then_only_rows_that_changed_then_hosts_that_are_g
             await feed.publish()
             [(name, data)] = received(subscriber)
             assert (name, names(data)) == ("delta", ["new", "host-3"])
-            assert ["history" in row for row in data["hosts"]] == [True, False]
+            assert ["history" in summary for summary in data["hosts"]] == [True, False]
             agents[5].send(bye=True)
             await feed.publish()
             [(name, data)] = received(subscriber)
@@ -98,9 +98,9 @@ def test_fleet_gets_a_snapshot_then_only_rows_that_changed_then_hosts_that_are_g
     run(use)
 
 
-def test_delta_has_a_bounded_number_of_rows_and_no_host_is_left_out() -> None:
+def test_delta_has_a_bounded_number_of_summaries_and_no_host_is_left_out() -> None:
     exporter = Exporter()
-    agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_ROWS * 3)]
+    agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_SUMMARIES * 3)]
     feed = Feed(topics_of(sources(exporter)))
 
     async def use() -> None:
@@ -117,7 +117,7 @@ def test_delta_has_a_bounded_number_of_rows_and_no_host_is_left_out() -> None:
             for _ in range(3):
                 await feed.publish()
                 for _, data in received(subscriber):
-                    assert len(data["hosts"]) <= MAX_ROWS
+                    assert len(data["hosts"]) <= MAX_SUMMARIES
                     seen += names(data)
             assert sorted(seen) == sorted(agent.host for agent in agents)
 
@@ -127,7 +127,7 @@ def test_delta_has_a_bounded_number_of_rows_and_no_host_is_left_out() -> None:
 def test_host_with_another_state_goes_before_hosts_that_reported() -> None:
     exporter = Exporter()
     silent = Agent(exporter, host="silent", interval=1.0)
-    agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_ROWS * 2)]
+    agents = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_SUMMARIES * 2)]
     feed = Feed(topics_of(sources(exporter)))
 
     async def use() -> None:
@@ -266,7 +266,7 @@ def test_event_is_made_once_for_all_subscribers() -> None:
 def test_subscriber_that_joins_takes_no_delta_from_the_others() -> None:
     exporter = Exporter()
     agent = Agent(exporter, host="talks", interval=3600.0)
-    others = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_ROWS)]
+    others = [Agent(exporter, host=f"host-{n}", interval=3600.0) for n in range(MAX_SUMMARIES)]
     feed = Feed(topics_of(sources(exporter)))
 
     async def use() -> None:
@@ -285,8 +285,8 @@ def test_subscriber_that_joins_takes_no_delta_from_the_others() -> None:
                 assert "talks" not in names(data)
                 await feed.publish()
             [(_, data)] = received(early)
-            row = {row["name"]: row["datagrams_received"] for row in data["hosts"]}
-            assert row["talks"] == 2
+            counts = {host["name"]: host["datagrams_received"] for host in data["hosts"]}
+            assert counts["talks"] == 2
 
     run(use)
 
