@@ -1,4 +1,4 @@
-"""The UDP socket to datagrams: read in batches, each of them bounded by count and by time."""
+"""Reads datagrams from the UDP socket, in drains that are bounded by count and by time."""
 
 import logging
 import socket
@@ -14,24 +14,28 @@ log = logging.getLogger(__name__)
 
 # The figures are from bench/report/results.md and docs/sizing.md.
 
-#: Datagrams of a drain: 1.3 ms of work at 20 µs each, as they cost at 20,000 a second.
-BATCH: Final = 64
+#: The most datagrams of one drain: 1.3 ms at 20 µs each, their cost at 20,000 a second when the
+#: core is not kept busy.
+MAX_DATAGRAMS: Final = 64
 
-#: Seconds of a drain, whatever its datagrams cost: about the longest other work, 2.3 ms. The
-#: kernel's default buffer has space for 92 datagrams, 9 ms of 10,000 hosts.
+#: The most seconds of one drain, whatever a datagram costs: about the longest time between two
+#: drains, 2.3 ms. The kernel's default buffer has space for 92 datagrams, which arrive in 9 ms at
+#: 10,000 a second.
 DRAIN_TIME: Final = 0.002
 
-#: Seconds without a drain, in which the buffer collects the next batch. Batches are cheaper: with
-#: the core kept busy, a datagram costs 37 µs at 2,000 a second and 17 µs at 20,000.
+#: Seconds of a rest, in which datagrams collect in the buffer. The more in one drain, the cheaper:
+#: with the core kept busy, a datagram costs 37 µs at 2,000 a second and 17 µs at 20,000.
 REST: Final = 0.001
 
-#: Seconds between two wake-ups: with 250 a second or fewer, each datagram is taken as it arrives.
-_WAKEUP_INTERVAL: Final = 0.004
+#: A socket that wakes the loop sooner than these seconds after the last time is drained with rests.
+#: At 250 datagrams a second or fewer, each is taken as it arrives.
+_MIN_WAKEUP_INTERVAL: Final = 0.004
 
-#: Datagrams in one drain. After a rest of 1 ms, these are 12,000 a second: more than the 10,000 of
-#: 10,000 hosts with 5 datagrams every 5 s. Then a rest would only fill the buffer.
-_BUSY_BATCH: Final = 12
+#: After this many in one drain there is no rest: 12 in 1 ms are 12,000 a second, more than 10,000
+#: hosts send with 5 datagrams every 5 s.
+_BUSY_DATAGRAMS: Final = 12
 
+#: Takes a datagram and the address of its sender.
 Take = Callable[[bytes, tuple[str | int, ...]], None]
 
 
@@ -48,13 +52,14 @@ def drain(
     clock: Callable[[], float] = perf_counter,
     limit: float = DRAIN_TIME,
 ) -> Drained:
-    """Take what waits in the socket: ``BATCH`` datagrams at most, for ``limit`` seconds at most.
+    """Take the datagrams that wait in the socket, ``MAX_DATAGRAMS`` at most.
 
-    A drain that is over its limit ends after the datagram at hand. A datagram that is longer than
-    the wire allows comes cut, and one byte too long.
+    The drain ends after the datagram with which ``limit`` seconds are over. A longer datagram than
+    the wire allows is cut to one byte above that maximum, so that it is refused. Raises what
+    ``take`` raises.
     """
     end = clock() + limit
-    for count in range(BATCH):
+    for count in range(MAX_DATAGRAMS):
         try:
             datagram, address = sock.recvfrom(MAX_DATAGRAM_BYTES + 1)
         except BlockingIOError:
@@ -62,14 +67,14 @@ def drain(
         take(datagram, address)
         if clock() >= end:
             return Drained(count + 1, emptied=False)
-    return Drained(BATCH, emptied=False)
+    return Drained(MAX_DATAGRAMS, emptied=False)
 
 
 class Mode(Enum):
     """What makes the next drain happen.
 
     ========  ==================================  =============================
-    mode      what happens: then it drains        the next mode
+    mode      event, after which it drains        the next mode
     ========  ==================================  =============================
     WAITING   readable, the first time in 4 ms    WAITING
     WAITING   readable, sooner than that          by what the drain found
@@ -81,21 +86,21 @@ class Mode(Enum):
     any       ``stop``: it drains no more         STOPPED
     ========  ==================================  =============================
 
-    By what the drain found: nothing, WAITING; up to 11 datagrams and no more, RESTING; 12 or a
-    socket with more in it, BUSY.
+    By what the drain found: none, WAITING; 1 to 11 and an empty socket, RESTING; 12 or more, or a
+    socket that is not empty, BUSY.
     """
 
     WAITING = auto()  # for the loop to find the socket readable
-    RESTING = auto()  # on a timer: a socket that often wakes the loop is left alone meanwhile
-    BUSY = auto()  # at once, after all else that the loop has to do
+    RESTING = auto()  # for a timer: the socket does not wake the loop meanwhile
+    BUSY = auto()  # for the loop's next iteration, after the other work of this one
     STOPPED = auto()
 
 
 class Drain:
     """Drains a socket from an event loop.
 
-    To be woken costs more than to take a datagram. So a socket that often wakes the loop is read
-    at intervals until it is empty, and one with much in it in each iteration of the loop.
+    To wake the loop costs more than to take a datagram. So a socket that often wakes it is drained
+    after rests until it is empty, and one with many datagrams in each iteration of the loop.
     """
 
     def __init__(
@@ -123,9 +128,10 @@ class Drain:
         self._change(Mode.STOPPED)
 
     def drain_now(self) -> None:
-        """Drain between two steps of other work, which a failure here does not concern.
+        """Drain between two steps of other work; a failure is logged and does not end that work.
 
-        In a flood, this is in place of the next drain, so that the other work has as much time.
+        While BUSY, the next drain then comes after a rest, so that drains do not take the time of
+        the other work.
         """
         if self._mode is Mode.STOPPED:
             return
@@ -138,19 +144,20 @@ class Drain:
 
     def _readable(self) -> None:
         before, self._woken = self._woken, self._loop.time()
-        if self._woken - before < _WAKEUP_INTERVAL:
+        if self._woken - before < _MIN_WAKEUP_INTERVAL:
             self._drain()
         else:
             drain(self._sock, self._take, self._clock)
 
     def _drain(self) -> None:
-        found = Drained(1, emptied=True)  # when a datagram cannot be taken, the rest may be there
+        # If ``take`` raises, more may wait: drain again after a rest.
+        found = Drained(1, emptied=True)
         try:
             found = drain(self._sock, self._take, self._clock)
         finally:
             if self._mode is Mode.STOPPED:
                 pass
-            elif found.datagrams >= _BUSY_BATCH or not found.emptied:
+            elif found.datagrams >= _BUSY_DATAGRAMS or not found.emptied:
                 self._change(Mode.BUSY)
             elif found.datagrams:
                 self._change(Mode.RESTING)

@@ -1,4 +1,4 @@
-"""One datagram: decode, admit, or count why it was refused."""
+"""Decodes a datagram and admits its report, or counts why it was refused."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Draining a real socket: in batches, bounded by count and by time, by hand and from a loop."""
+"""Draining a real socket: bounded by count and by time, by hand and from a loop."""
 
 import asyncio
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from pombo_exporter.ingest.drain import BATCH, DRAIN_TIME, REST, Drain, Mode, drain
+from pombo_exporter.ingest.drain import DRAIN_TIME, MAX_DATAGRAMS, REST, Drain, Mode, drain
 from pombo_exporter.ingest.intake import Intake
 from pombo_wire import MAX_DATAGRAM_BYTES
 from support.builders import Exporter
@@ -29,17 +29,17 @@ class Clock:
         return self.now
 
 
-def test_drain_takes_a_batch_and_leaves_the_rest() -> None:
+def test_drain_takes_a_bounded_number_and_leaves_the_rest() -> None:
     with listening() as sock:
-        sent = [b"%d" % number for number in range(BATCH + 10)]
+        sent = [b"%d" % number for number in range(MAX_DATAGRAMS + 10)]
         send(sock, *sent)
-        batches: list[list[bytes]] = []
+        drains: list[list[bytes]] = []
         found = []
         for _ in range(3):
-            batches.append([])
-            found.append(drain(sock, lambda datagram, _: batches[-1].append(datagram), still))
-        assert batches == [sent[:BATCH], sent[BATCH:], []]
-        assert found == [(BATCH, False), (10, True), (0, True)]
+            drains.append([])
+            found.append(drain(sock, lambda datagram, _: drains[-1].append(datagram), still))
+        assert drains == [sent[:MAX_DATAGRAMS], sent[MAX_DATAGRAMS:], []]
+        assert found == [(MAX_DATAGRAMS, False), (10, True), (0, True)]
 
 
 def test_drain_ends_by_time_whatever_its_datagrams_cost() -> None:
@@ -101,7 +101,7 @@ def test_loop_takes_trickles_and_floods_alike_and_none_once_stopped() -> None:
             found: list[bytes] = []
             loop = asyncio.get_running_loop()
             draining = Drain(loop, sock, lambda datagram, _: found.append(datagram))
-            for burst in (1, 3, BATCH * 5, 1, 0, 2):
+            for burst in (1, 3, MAX_DATAGRAMS * 5, 1, 0, 2):
                 before = len(found)
                 send(sock, *(b"%d" % number for number in range(burst)))
                 await until(lambda: len(found) == before + burst)  # noqa: B023 - awaited here
@@ -126,7 +126,7 @@ def test_drain_stops_in_every_mode(mode: Mode) -> None:
             loop = asyncio.get_running_loop()
             draining = Drain(loop, sock, lambda *_: None, still)
             while draining.mode is not mode:
-                send(sock, *[b"x"] * (BATCH if mode is Mode.BUSY else 1))
+                send(sock, *[b"x"] * (MAX_DATAGRAMS if mode is Mode.BUSY else 1))
                 await asyncio.sleep(0)
             draining.stop()
             assert not loop.remove_reader(sock)
@@ -263,18 +263,18 @@ def test_drain_now_is_in_place_of_the_next_drain_of_a_busy_socket() -> None:
         with listening(buffer=2**20) as sock:
             found: list[bytes] = []
             draining = Drain(loop, sock, lambda datagram, _: found.append(datagram), still)
-            send(sock, *[b"flood"] * BATCH * 6)
+            send(sock, *[b"flood"] * MAX_DATAGRAMS * 6)
             await iterate_until(lambda: draining.mode is Mode.BUSY)
             taken = len(found)
             for _ in range(2):
                 draining.drain_now()
                 assert draining.mode is Mode.RESTING
-                taken += BATCH
+                taken += MAX_DATAGRAMS
                 assert len(found) == taken
                 await asyncio.sleep(0)
                 assert len(found) == taken
             loop.now += REST
-            await iterate_until(lambda: len(found) == BATCH * 6)
+            await iterate_until(lambda: len(found) == MAX_DATAGRAMS * 6)
             draining.stop()
 
     run_stepped(scenario)
