@@ -11,8 +11,8 @@ from typing import Any, Final
 
 log = logging.getLogger("pombo_exporter")
 
-_GRACE: Final = 1.0  # seconds from the signal, for clients to get what is under way
-_TASKS_LAST: Final = 0.5  # seconds for tasks to end once they are cancelled
+_GRACE: Final = 1.0  # seconds from the signal, for answers under way
+_TASKS_TIMEOUT: Final = 0.5  # seconds for tasks to end once they are cancelled
 _DEADLINE: Final = 1.5  # seconds from the signal, then the process ends; the kernel needs some more
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -21,8 +21,8 @@ class Stop:
     """The end of the exporter as two events, from SIGTERM or SIGINT.
 
     The first signal sets ``requested``; ``grace_over`` follows after the grace period, or at once
-    with the second signal. The third one kills the process. So does the deadline, which is seconds
-    after the first signal, but with exit code 0.
+    with the second signal. The third one kills the process. ``deadline`` seconds after the first
+    signal the process exits with code 0.
     """
 
     def __init__(
@@ -36,15 +36,19 @@ class Stop:
         self._signals = 0
         # loop.add_signal_handler would call back three iterations of the loop later, and
         # one takes long while many answers are being made.
-        handlers = dict.fromkeys(_SIGNALS, self._signalled) | {signal.SIGALRM: self._late}
+        handlers = dict.fromkeys(_SIGNALS, self._signalled)
+        handlers[signal.SIGALRM] = self._deadline_passed
         self._before = {each: signal.signal(each, handler) for each, handler in handlers.items()}
 
     def begin(self) -> None:
-        """Stop as with the first signal; nothing when that came before."""
+        """Stop as after the first signal, but without a deadline.
+
+        No effect if stopping has begun.
+        """
         self._begin(self._loop.time())
 
     def close(self) -> None:
-        """Handle the signals no more, and set no deadline."""
+        """Restore the former handlers and cancel the deadline."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -65,37 +69,37 @@ class Stop:
             self.requested.set()
             self._loop.call_at(now + self._grace, self.grace_over.set)
 
-    def _late(self, _: int, __: FrameType | None) -> None:
+    def _deadline_passed(self, _: int, __: FrameType | None) -> None:
         """End the process: the loop is so busy that nothing else would in time."""
         with suppress(RuntimeError):  # raised when the signal interrupts the writing of a log line
             log.warning("exporter stops at its deadline, with requests under way")
         os._exit(0)
 
 
-def run(main: Callable[[Stop], Coroutine[Any, Any, None]], last: float = _TASKS_LAST) -> None:
+def run(main: Callable[[Stop], Coroutine[Any, Any, None]], timeout: float = _TASKS_TIMEOUT) -> None:
     """Run ``main``, then end all other tasks and asynchronous generators.
 
-    This is ``asyncio.run``, but for its end: that waits for ever for a task that ignores its
-    cancellation. Here each of the two has ``last`` seconds; the log names a task that needs more.
+    ``asyncio.run`` waits for ever for a task that ignores its cancellation. Here tasks, and then
+    generators, each have ``timeout`` seconds; a task that needs more is logged.
     """
     loop = asyncio.new_event_loop()
     stop = Stop(loop)
     try:
         loop.run_until_complete(main(stop))
     finally:
-        loop.run_until_complete(_end_the_rest(last))
+        loop.run_until_complete(_end_tasks_and_generators(timeout))
         stop.close()
         loop.close()
 
 
-async def _end_the_rest(last: float) -> None:
+async def _end_tasks_and_generators(seconds: float) -> None:
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
     if tasks:
-        _, endless = await asyncio.wait(tasks, timeout=last)
+        _, endless = await asyncio.wait(tasks, timeout=seconds)
         for task in endless:
             log.error("task ignores its cancellation", extra={"fields": {"task": task}})
     with suppress(TimeoutError):
-        async with asyncio.timeout(last):
+        async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().shutdown_asyncgens()

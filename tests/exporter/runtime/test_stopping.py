@@ -126,7 +126,7 @@ async def main(stop):
     await asyncio.sleep(0)
 
 logging.basicConfig(format="%(message)s")
-run(main, last=0.01)
+run(main, timeout=0.01)
 """)
     assert (code, lines[0]) == (0, "task ignores its cancellation")
 
