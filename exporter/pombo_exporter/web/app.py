@@ -15,7 +15,7 @@ from pombo_exporter.stats import Counters
 from pombo_exporter.web import api, assets, discovery
 from pombo_exporter.web.live import MAX_SUBSCRIBERS, Live
 from pombo_exporter.web.responses import PACER
-from pombo_exporter.web.scrape import Scrapes
+from pombo_exporter.web.scrape import ScrapeEndpoints
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def application(
             web.get("/-/healthy", _healthy),
             web.get("/-/ready", _ready),
             web.get("/live", live.events),
-            *Scrapes(roster, table, counters, ExporterMetrics()).routes(),
+            *ScrapeEndpoints(roster, table, counters, ExporterMetrics()).routes(),
             *assets.routes(),
             *discovery.routes(roster),
             *api.routes(roster, table, counters, admin=admin),

@@ -12,7 +12,7 @@ from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import Steps
 from pombo_exporter.web.responses import stream
-from pombo_exporter.web.scrape import PATH_PREFIX, PATH_SUFFIX
+from pombo_exporter.web.scrape import HOST_PREFIX, HOST_SUFFIX
 
 _META: Final = "__meta_pombo_"
 
@@ -31,7 +31,7 @@ def group(host: Host, address: str) -> TargetGroup:
     """
     info = {f"{_META}{name}": text for name, text in asdict(host.info).items()}
     own = {f"{_META}label_{name}": text for name, text in host.labels.items()}
-    path = f"{PATH_PREFIX}{host.name}{PATH_SUFFIX}"
+    path = f"{HOST_PREFIX}{host.name}{HOST_SUFFIX}"
     named = {"__metrics_path__": path, "instance": host.name, f"{_META}host": host.name}
     return TargetGroup([address], {**named, **info, **own})
 

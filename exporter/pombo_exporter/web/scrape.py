@@ -22,12 +22,12 @@ from pombo_exporter.web.paths import HOST, host_name, known_host
 from pombo_exporter.web.responses import stream
 
 #: Before and after a host's name in the path of its metrics.
-PATH_PREFIX: Final = "/hosts/"
-PATH_SUFFIX: Final = "/metrics"
+HOST_PREFIX: Final = "/hosts/"
+HOST_SUFFIX: Final = "/metrics"
 
 
 @dataclass(frozen=True)
-class Scrapes:
+class ScrapeEndpoints:
     """The three endpoints that Prometheus scrapes.
 
     Each answer is rendered from one snapshot, which is taken when the request arrives.
@@ -42,7 +42,7 @@ class Scrapes:
         """Return the routes of the endpoints."""
         return [
             web.get("/metrics", self.all_hosts),
-            web.get(f"{PATH_PREFIX}{HOST}{PATH_SUFFIX}", self.one_host),
+            web.get(f"{HOST_PREFIX}{HOST}{HOST_SUFFIX}", self.one_host),
             web.get("/exporter/metrics", self.exporter),
         ]
 
@@ -54,10 +54,10 @@ class Scrapes:
         return response
 
     async def exporter(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the exporter itself, and what it knows of hosts that are down.
+        """Answer with the exporter's own families and the samples of hosts that are down.
 
-        Their own targets answer 503 and have no samples. Together with the targets of the others
-        this is what ``/metrics`` has.
+        Those hosts' own targets answer 503. Together with all other targets, this makes up
+        ``/metrics``.
         """
         return await self._hosts_and_exporter(request, Capture(self.table, _is_down))
 
@@ -79,7 +79,7 @@ class Scrapes:
 
     async def one_host(self, request: web.Request) -> web.StreamResponse:
         """Answer with one host; 503 while it is down, 404 when there is none."""
-        host = known_host(self.roster, host_name(request, PATH_PREFIX, PATH_SUFFIX)).copy()
+        host = known_host(self.roster, host_name(request, HOST_PREFIX, HOST_SUFFIX)).copy()
         wanted = format_for(request.headers.get("Accept", ""))
         now, wall = moment()
         if host.state_at(now) is State.DOWN:

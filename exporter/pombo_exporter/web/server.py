@@ -6,21 +6,21 @@ from typing import Final
 
 from aiohttp import web
 
-_LAST: Final = 0.5  # seconds for requests to end whose connections are aborted
+_ABORT_TIMEOUT: Final = 0.5  # seconds for requests to end after their connections were aborted
 _ITERATIONS_TO_ACCEPT: Final = 3  # of the loop, from a connection's accept to its handler
-_FLUSH_CHECK: Final = 0.01  # seconds between two checks whether clients have taken their answers
+_FLUSH_CHECK: Final = 0.01  # seconds between two checks of the write buffers
 
 
 class Server:
     """Serves an application until it is stopped."""
 
     def __init__(self, app: web.Application) -> None:
-        # The library's own limit comes last: it cancels requests one by one, and closes their
-        # connections only when the clients have read all.
+        # aiohttp's own timeout comes after ours: it would cancel one request after the other, and
+        # close their connections only once the clients have read everything.
         self._runner = web.AppRunner(
             app,
             access_log=None,
-            handler_cancellation=True,  # whose connection is lost, ends
+            handler_cancellation=True,  # a request ends when its connection is lost
             shutdown_timeout=60.0,
         )
 
@@ -30,10 +30,11 @@ class Server:
         await web.SockSite(self._runner, sock).start()
 
     async def stop(self, grace_over: asyncio.Event) -> None:
-        """Accept no more connections, and end those that there are.
+        """Accept no more connections, and end the existing ones.
 
         Idle ones end at once. Requests under way go on until they are answered or ``grace_over``
-        is set: then their connections are aborted, whatever their clients have not read yet.
+        is set: then their connections are aborted, even if their clients have not read everything.
+        Returns ``_ABORT_TIMEOUT`` seconds after that at the latest.
         """
         server = self._runner.server
         if server is None:
@@ -48,15 +49,16 @@ class Server:
         await asyncio.wait({cleanup, grace}, return_when=asyncio.FIRST_COMPLETED)
         grace.cancel()
         _abort(transports | _transports(server))
-        await asyncio.wait({cleanup}, timeout=_LAST)
-        await asyncio.sleep(0)  # in which transports close their sockets
+        await asyncio.wait({cleanup}, timeout=_ABORT_TIMEOUT)
+        await asyncio.sleep(0)  # aborted transports close their sockets in this iteration
         if cleanup.done():
             cleanup.result()
 
     async def _cleanup(self, transports: set[asyncio.Transport]) -> None:
         await self._runner.cleanup()
+        # asyncio has no event for a write buffer that is empty.
         while any(one.get_write_buffer_size() for one in transports):  # noqa: ASYNC110
-            await asyncio.sleep(_FLUSH_CHECK)  # a transport announces no end
+            await asyncio.sleep(_FLUSH_CHECK)
 
 
 def _transports(server: web.Server) -> set[asyncio.Transport]:
