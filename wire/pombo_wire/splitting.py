@@ -1,4 +1,4 @@
-"""A report of any size to datagrams, each within the limit and valid by itself."""
+"""Divides a report of any size into datagrams, each within the limit and valid by itself."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,12 +10,12 @@ from msgspec.structs import astuple, replace
 from pombo_wire.codec import encode
 from pombo_wire.schema import MAPS, MAX_DATAGRAM_BYTES, Report, Table
 
-#: A field of ``Report`` and its value. A table may have several parts, since rows that have values
-#: in other columns are another table.
+#: A field of ``Report`` and its value. A table may come in several parts: rows that lack a column
+#: are a table of their own.
 Part = tuple[str, Any]
 
-_OPEN_DATAGRAMS = 16
-_MAX_DATAGRAMS = 10_000  # reserves room for the digits of seq
+_RECENT = 16  # reports that are tried for room
+_SEQ_RESERVE = 10_000  # added to seq when the header is measured, for the digits of later ones
 
 
 def split(
@@ -30,7 +30,7 @@ def split(
     """
     reports: list[dict[str, Any]] = [{}]
     omitted: list[str] = []
-    capacity = limit - len(encode(_numbered(header, _MAX_DATAGRAMS, {})))
+    capacity = limit - len(encode(_numbered(header, _SEQ_RESERVE, {})))
     rooms = [capacity]
     if capacity < 0:
         return [], [f"header: {limit - capacity} bytes, but a datagram has {limit}: shorten host"]
@@ -41,7 +41,7 @@ def split(
                 omitted.append(f"{name}: {size} bytes, but a datagram has room for {capacity}")
                 continue
             # Only the last few reports are tried, since those before have little room left.
-            recent = range(max(0, len(reports) - _OPEN_DATAGRAMS), len(reports))
+            recent = range(max(0, len(reports) - _RECENT), len(reports))
             fitting = (i for i in recent if size <= rooms[i] and name not in reports[i])
             index = next(fitting, len(reports))
             if index == len(reports):
@@ -58,6 +58,7 @@ def _numbered(header: Report, number: int, fields: dict[str, Any]) -> Report:
 
 
 def _size(name: str, value: object) -> int:
+    """Return the bytes that a field adds to a datagram."""
     return len(msgspec.json.encode({name: value})) - 1  # without its two braces, with a comma
 
 
@@ -67,7 +68,8 @@ def _cut(name: str, value: Any, room: int) -> Iterator[Any]:
         yield value
         return
     rows = len(value if name in MAPS else astuple(value)[0])
-    # Pieces of equal size have the same rows in each report, although their numbers grow.
+    # Pieces of equal row count have the same rows in every report, even when their numbers grow
+    # longer; so the exporter finds each block again.
     pieces = -(-_size(name, value) // room)
     start, even = 0, -(-rows // pieces)
     while start < rows:
