@@ -46,7 +46,7 @@ def _run(options: Options) -> None:
     collectors = {name: COLLECTORS[name] for name in options.collectors}
     reporter = Reporter(header, constant, collectors, sources, limited)
     if options.once:
-        _print(reporter.datagrams(), options.format)
+        _print(reporter.next_report(), options.format)
         return
     wait = _wait_for_signal()
     senders = [Sender(server, limited, time.monotonic) for server in options.servers]
@@ -55,7 +55,7 @@ def _run(options: Options) -> None:
     _log.info("agent started", extra={"fields": fields})
 
     for _ in ticks(options.interval, time.monotonic, wait):
-        datagrams = reporter.datagrams()
+        datagrams = reporter.next_report()
         for sender in senders:
             sender.send(datagrams)
 

@@ -1,4 +1,4 @@
-"""Collector output to datagrams."""
+"""Makes datagrams of what the collectors return."""
 
 import platform
 import time
@@ -21,12 +21,12 @@ _CHECKS = {name: msgspec.json.Decoder(_HINTS[name]).decode for name in (*SECTION
 
 
 def with_time(header: Report) -> Report:
-    """Return ``header`` with the time of both clocks, to a ms and to a µs."""
+    """Return ``header`` with the wall clock to 1 ms and the monotonic clock to 1 µs."""
     return replace(header, time=round(time.time(), 3), monotonic=round(time.monotonic(), 6))
 
 
 def info() -> Info:
-    """Return the versions of the agent and of the operating system."""
+    """Return the versions of the agent and of the operating system, and the machine type."""
     here = platform.uname()
     system, release, machine = (text[:255] for text in (here.system, here.release, here.machine))
     return Info(f"pombo-agent {__version__}", system, release, machine)
@@ -57,25 +57,25 @@ class Reporter:
         self._header, self._constant = header, constant
         self._collectors, self._sources, self._log = collectors, sources, log
 
-    def datagrams(self) -> list[bytes]:
-        """Return a report of this moment, as one datagram or more."""
+    def next_report(self) -> list[bytes]:
+        """Collect a report of this moment and return its datagrams."""
         header = with_time(self._header)
         parts = merge_records([*self._constant, *self._collect()])
         reports, omitted = split(header, parts)
         for line in omitted:
             key = f"omitted {line.partition(':')[0]}"
             self._log.warning("omitted from report: too large", key=key, detail=line)
-        return self._numbered(reports)
+        return self._encode(reports)
 
     def byes(self) -> list[bytes]:
         """Return the datagrams that end the session, each of which is enough."""
         seq = self._next_seq()
-        return self._numbered(
+        return self._encode(
             [replace(self._header, seq=seq + number, bye=True) for number in range(_BYES)]
         )
 
-    def _numbered(self, reports: list[Report]) -> list[bytes]:
-        """Return the datagrams of ``reports``, and advance the next sequence number."""
+    def _encode(self, reports: list[Report]) -> list[bytes]:
+        """Encode ``reports`` and advance the sequence number past them."""
         self._header = replace(self._header, seq=self._next_seq() + len(reports))
         return [encode(report) for report in reports]
 
@@ -111,7 +111,10 @@ class Reporter:
 
 
 def merge_records(parts: Iterable[Part]) -> list[Part]:
-    """Return ``parts`` with the records of one section merged; a later value replaces a former."""
+    """Return ``parts`` with the records of one section merged.
+
+    A later value replaces an earlier one.
+    """
     merged: list[Part] = []
     positions: dict[str, int] = {}
     for name, value in parts:

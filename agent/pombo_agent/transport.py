@@ -1,4 +1,4 @@
-"""UDP sender to one exporter, which resolves its name again and reconnects."""
+"""Sends datagrams over UDP to one exporter, whose name it looks up again from time to time."""
 
 import errno
 import socket
@@ -36,7 +36,7 @@ def resolve(host: str, port: int) -> list[Destination]:
 
 
 class Sender:
-    """Sends datagrams to one server; blocks for nothing but a lookup, and logs what it loses.
+    """Sends datagrams to one server; blocks only for a lookup, and logs what cannot be sent.
 
     A thread does the lookup, and a report waits ``resolve_timeout`` seconds for it at most. The
     last good answer is used until there is a new one. The socket is replaced after each error and
@@ -57,18 +57,19 @@ class Sender:
         self._resolver, self._resolve_timeout = resolver, resolve_timeout
         self._destinations: list[Destination] = []
         self._socket: socket.socket | None = None
+        # The thread sets it; None once it is used.
         self._answer: list[Destination] | Exception | None = None
         self._thread: Thread | None = None
         self._resolved_at = float("-inf")
         self._failed = False
 
     def send(self, datagrams: Iterable[bytes]) -> None:
-        """Send the datagrams; those that cannot be sent are lost and logged."""
+        """Send the datagrams; what cannot be sent is lost, and the cause is logged."""
         self._refresh()
         for datagram in datagrams:
             if not self._send(datagram):
                 # The error may belong to an earlier datagram, so this one is sent once more.
-                self._rotate()
+                self._use_next_destination()
                 self._send(datagram)
 
     def close(self) -> None:
@@ -78,7 +79,7 @@ class Sender:
             self._socket = None
 
     def _send(self, datagram: bytes) -> bool:
-        """Send once, and return whether sending again would not help."""
+        """Send once; return False if sending again may help."""
         if not self._destinations:
             return True
         try:
@@ -95,7 +96,7 @@ class Sender:
                 return False
         return True
 
-    def _rotate(self) -> None:
+    def _use_next_destination(self) -> None:
         self._destinations = [*self._destinations[1:], *self._destinations[:1]]
 
     def _refresh(self) -> None:
@@ -110,7 +111,7 @@ class Sender:
             self._thread.start()
             self._thread.join(self._resolve_timeout)
             if self._thread.is_alive():
-                self._warn("lookup deadline exceeded")
+                self._warn("lookup timed out")
         answer, self._answer = self._answer, None
         if isinstance(answer, Exception):
             self._warn("lookup failed", answer)
@@ -120,7 +121,7 @@ class Sender:
     def _resolve(self) -> None:
         try:
             self._answer = self._resolver(*self._server)
-        except (OSError, UnicodeError) as error:  # the latter for a name that is not valid
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid name
             self._answer = error
 
     def _use(self, destinations: list[Destination]) -> None:

@@ -49,7 +49,7 @@ def sizes(datagrams: list[bytes]) -> Counter[str]:
 def main() -> None:
     """Measure and print."""
     reports = reporter()
-    datagrams = reports.datagrams()
+    datagrams = reports.next_report()
     write = sys.stdout.write
     write("| section | bytes |\n|---|---|\n")
     for name, size in sizes(datagrams).most_common():
@@ -58,7 +58,7 @@ def main() -> None:
     write(f"| **{len(datagrams)} datagrams** | **{total:,}** |\n\n")
     start = time.process_time()
     for _ in range(_REPORTS):
-        reports.datagrams()
+        reports.next_report()
     spent = (time.process_time() - start) / _REPORTS
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     write(f"{spent * 1000:.1f} ms of processor time a report, {resident:.0f} MiB resident\n")

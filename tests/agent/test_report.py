@@ -59,7 +59,7 @@ def reporter(this_machine: Sources, log: LimitedLogger) -> Make:
 
 
 def test_report_has_host_time_labels_and_sections(reporter: Make) -> None:
-    (datagram,) = reporter({"meminfo": memory, "system": system}, {"rack": "7"}).datagrams()
+    (datagram,) = reporter({"meminfo": memory, "system": system}, {"rack": "7"}).next_report()
     report = decode(datagram)
     assert (report.host, report.session, report.seq, report.interval) == ("pi", 7, 0, 5)
     assert report.time
@@ -73,7 +73,7 @@ def test_report_has_host_time_labels_and_sections(reporter: Make) -> None:
 
 def test_every_datagram_has_the_next_number_of_the_session(reporter: Make) -> None:
     reporting = reporter({"diskstats": disks})
-    datagrams = [*reporting.datagrams(), *reporting.datagrams(), *reporting.byes()]
+    datagrams = [*reporting.next_report(), *reporting.next_report(), *reporting.byes()]
     assert [decode(datagram).seq for datagram in datagrams] == list(range(len(datagrams)))
     assert len(datagrams) > 9
 
@@ -87,7 +87,7 @@ def test_bye_is_three_datagrams_without_sections(reporter: Make) -> None:
 def test_failing_collector_costs_its_own_section_alone(
     faulty: Collector, reporter: Make, warnings: Warnings
 ) -> None:
-    (datagram,) = reporter({"faulty": faulty, "system": system}).datagrams()
+    (datagram,) = reporter({"faulty": faulty, "system": system}).next_report()
     report = decode(datagram)
     assert report.system == System(load1=0.5)
     assert report.memory is None
@@ -97,7 +97,7 @@ def test_failing_collector_costs_its_own_section_alone(
 
 def test_records_of_one_section_are_merged(reporter: Make) -> None:
     collectors = {"meminfo": memory, "loadavg": system, "time": clock}
-    (datagram,) = reporter(collectors).datagrams()
+    (datagram,) = reporter(collectors).next_report()
     report = decode(datagram)
     assert report.system == System(load1=0.5, time=1.5)
     assert report.memory == Memory(total=1000, free=400)
@@ -107,7 +107,7 @@ def test_report_has_duration_and_success_of_each_collector(
     reporter: Make, warnings: Warnings
 ) -> None:
     collectors = {"meminfo": memory, "faulty": broken, "dmi": no_data}
-    (datagram,) = reporter(collectors).datagrams()
+    (datagram,) = reporter(collectors).next_report()
     outcomes = decode(datagram).collectors
     assert outcomes
     assert (outcomes.collector, outcomes.success) == (("meminfo", "faulty", "dmi"), (1, 0, 0))
@@ -117,5 +117,5 @@ def test_report_has_duration_and_success_of_each_collector(
 
 
 def test_report_without_data_is_still_sent(reporter: Make) -> None:
-    (datagram,) = reporter({"faulty": broken}).datagrams()
+    (datagram,) = reporter({"faulty": broken}).next_report()
     assert decode(datagram).host == "pi"
