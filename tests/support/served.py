@@ -32,10 +32,10 @@ class Served:
     ) -> None:
         self.exporter = Exporter(limits or Limits(), now=monotonic())
         self.intake = Intake(self.exporter.roster, monotonic)
-        counters = Counters(
+        self.counters = Counters(
             self.exporter.roster, self.intake, lambda: 7, ReceiveBuffer(2, 1), monotonic(), time()
         )
-        parts = Parts(self.exporter.roster, TABLE, counters, Pacer())
+        parts = Parts(self.exporter.roster, TABLE, self.counters, Pacer())
         app = application(parts, admin=admin, max_subscribers=max_subscribers)
         self.server = TestServer(app, host="127.0.0.1")
 

@@ -11,6 +11,7 @@ from pombo_exporter.ingest.intake import Intake
 from pombo_wire import MAX_DATAGRAM_BYTES
 from support.builders import Exporter
 from support.udp import drained, listening, send
+from support.waiting import until
 
 
 def still() -> float:
@@ -82,17 +83,6 @@ def test_longest_datagram_that_is_taken_is_the_wires(size: int, reason: str) -> 
 
 
 # --- from a loop ---
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until the loop has made it so.
-
-    Raises:
-        TimeoutError: when it has not after ten seconds.
-    """
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the sockets announce no event
-            await asyncio.sleep(0.001)
 
 
 def test_loop_takes_trickles_and_floods_alike_and_none_once_stopped() -> None:

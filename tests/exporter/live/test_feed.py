@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-import msgspec
 import pytest
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.live.feed import Feed, topics_of
@@ -17,34 +15,19 @@ from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_wire import Memory, Report
 from support.builders import MONOTONIC, WALL, Agent, Exporter
-
-Received = tuple[str, Any]
-
-
-def events(text: str) -> list[Received]:
-    """Return the events of a stream, each by its name, with its data."""
-    found = []
-    for block in text.split("\n\n")[:-1]:
-        lines = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
-        if "data" in lines:
-            found.append((lines["event"], msgspec.json.decode(lines["data"])))
-    return found
+from support.sse import Received, host_names, parse_events
 
 
 def received(subscriber: Subscriber) -> list[Received]:
     """Remove and return the events in a subscriber's queue, decoded."""
     taken = take(subscriber)
-    return events(b"".join(frame.plain for event in taken for frame in event).decode())
+    return parse_events(b"".join(frame.plain for event in taken for frame in event).decode())
 
 
 def take(subscriber: Subscriber) -> list[Event]:
     taken = [*subscriber.queue]
     subscriber.queue.clear()
     return taken
-
-
-def names(data: Any) -> list[str]:
-    return [row["name"] for row in data["hosts"]]
 
 
 def sources(exporter: Exporter) -> Sources:
@@ -88,12 +71,12 @@ def test_fleet_gets_a_snapshot_then_only_summaries_that_changed_then_hosts_that_
             Agent(exporter, host="new").send()
             await feed.publish()
             [(name, data)] = received(subscriber)
-            assert (name, names(data)) == ("delta", ["new", "host-3"])
+            assert (name, host_names(data)) == ("delta", ["new", "host-3"])
             assert ["history" in summary for summary in data["hosts"]] == [True, False]
             agents[5].send(bye=True)
             await feed.publish()
             [(name, data)] = received(subscriber)
-            assert (name, names(data), data["gone"]) == ("delta", [], ["host-5"])
+            assert (name, host_names(data), data["gone"]) == ("delta", [], ["host-5"])
 
     run(use)
 
@@ -118,7 +101,7 @@ def test_delta_has_a_bounded_number_of_summaries_and_no_host_is_left_out() -> No
                 await feed.publish()
                 for _, data in received(subscriber):
                     assert len(data["hosts"]) <= MAX_SUMMARIES
-                    seen += names(data)
+                    seen += host_names(data)
             assert sorted(seen) == sorted(agent.host for agent in agents)
 
     run(use)
@@ -142,7 +125,7 @@ def test_host_with_another_state_goes_before_hosts_that_reported() -> None:
                 agent.send()
             await feed.publish()
             [(_, data)] = received(subscriber)
-            assert names(data)[0] == "silent"
+            assert host_names(data)[0] == "silent"
             assert data["hosts"][0]["state"] == "down"
 
     run(use)
@@ -282,7 +265,7 @@ def test_subscriber_that_joins_takes_no_delta_from_the_others() -> None:
             with feed.subscribe():
                 await feed.publish()
                 [(_, data)] = received(early)
-                assert "talks" not in names(data)
+                assert "talks" not in host_names(data)
                 await feed.publish()
             [(_, data)] = received(early)
             counts = {host["name"]: host["datagrams_received"] for host in data["hosts"]}
@@ -332,7 +315,7 @@ def test_failed_update_is_logged_and_the_next_one_is_published(
         publishing = asyncio.create_task(feed.run())
         with feed.subscribe() as subscriber:
             async for event in subscriber.events():
-                assert events(event[0].plain.decode()) == [("snapshot", {})]
+                assert parse_events(event[0].plain.decode()) == [("snapshot", {})]
                 break
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)

@@ -3,40 +3,12 @@
 import asyncio
 import socket
 import zlib
-from collections.abc import AsyncIterator
-from typing import Any
 
-import msgspec
 import pytest
-from aiohttp import ClientResponse
 from pombo_wire import Memory, Report
 from support.served import DEADLINE, Client, Served, get, visit
-
-Event = tuple[str, Any]
-
-
-def parsed(text: str) -> list[Event]:
-    """Return the events of a stream, each by its name, with its data."""
-    found = []
-    for block in text.split("\n\n")[:-1]:
-        lines = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
-        if "data" in lines:
-            found.append((lines["event"], msgspec.json.decode(lines["data"])))
-    return found
-
-
-async def events(response: ClientResponse) -> AsyncIterator[Event]:
-    """Yield a stream's events as they come."""
-    text = ""
-    async for data in response.content.iter_any():
-        text += data.decode()
-        whole, mark, text = text.rpartition("\n\n")
-        for event in parsed(whole + mark):
-            yield event
-
-
-def names(data: Any) -> list[str]:
-    return [row["name"] for row in data["hosts"]]
+from support.sse import Received, events, host_names, parse_events
+from support.waiting import until
 
 
 def test_fleet_gets_a_snapshot_then_what_changed_then_who_is_gone() -> None:
@@ -49,14 +21,14 @@ def test_fleet_gets_a_snapshot_then_what_changed_then_who_is_gone() -> None:
             assert response.headers["Content-Type"] == "text/event-stream"
             stream = events(response)
             name, data = await anext(stream)
-            assert (name, names(data)) == ("snapshot", ["old"])
+            assert (name, host_names(data)) == ("snapshot", ["old"])
             assert data["hosts"][0]["memory_total_bytes"] == 8
             assert data["hosts"][0]["history"]["step_seconds"] == 5
             assert data["status"]["hosts"] == {"live": 1, "late": 0, "down": 0}
             served.take(Report("new", interval=3600.0))
             async for name, data in stream:
                 assert name == "delta"
-                if "new" in names(data):
+                if "new" in host_names(data):
                     break
             served.take(Report("old", session=1, seq=1, bye=True))
             async for _, data in stream:
@@ -73,13 +45,13 @@ def test_stream_is_compressed_if_the_client_accepts_it(encoding: str) -> None:
     for number in range(200):
         served.take(Report(f"host-{number}", interval=3600.0))
 
-    async def use(client: Client) -> list[Event]:
+    async def use(client: Client) -> list[Received]:
         async with client.get("/live", headers={"Accept-Encoding": encoding}) as response:
             assert response.headers.get("Content-Encoding", "identity") == encoding
             packed, text = zlib.decompressobj(wbits=31), b""
             async for data in response.content.iter_any():
                 text += packed.decompress(data) if encoding == "gzip" else data
-                if found := parsed(text.decode()):
+                if found := parse_events(text.decode()):
                     return found
         return []
 
@@ -125,9 +97,8 @@ def test_more_status_pages_than_the_limit_are_refused_until_one_leaves() -> None
         assert "\npombo_exporter_open_pages 3.0\n" in metrics
         for response in open_pages[:2]:
             response.close()
-        while (again := await client.get("/live")).status == 503:
-            served.take(Report("anything"))  # a client that left is noticed by the next event
-            await asyncio.sleep(0.05)
+        await until(lambda: served.counters.subscribers() == 1)
+        again = await client.get("/live")
         assert again.status == 200
         for response in open_pages:
             response.close()
@@ -168,7 +139,11 @@ def test_reader_that_takes_nothing_does_not_keep_the_exporter_from_stopping() ->
             slow.setblocking(False)  # noqa: FBT003 - the socket's own way
             await loop.sock_sendall(slow, b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
             assert await loop.sock_recv(slow, 1)  # its stream has begun, and is not read on
-            await asyncio.sleep(1.5)  # until more is under way than the two ends hold
+            [connection] = served.server.handler.connections
+            transport = connection.transport
+            assert transport
+            _, high = transport.get_write_buffer_limits()
+            await until(lambda: transport.get_write_buffer_size() > high)  # writing has paused
             stopping = asyncio.create_task(served.server.close())
             done, _ = await asyncio.wait({stopping}, timeout=DEADLINE / 2)
             return bool(done)
