@@ -15,7 +15,7 @@ from support.waiting import until
 
 
 def still() -> float:
-    """Return the time of a clock that stands."""
+    """Return the time of a clock that never advances."""
     return 0.0
 
 
