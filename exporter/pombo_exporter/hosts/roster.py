@@ -117,7 +117,7 @@ class Roster:
         return sum(snapshot.is_open for snapshot in self._snapshots)
 
     def admit(self, report: Report, address: Address, now: float, wall: float) -> None:
-        """Count a datagram, note that its host is live, store its sections.
+        """Take one datagram: count it, note that its host is live, store its sections.
 
         Raises:
             AdmissionError: when a limit is reached, or another agent has the host's name.
