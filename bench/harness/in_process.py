@@ -15,7 +15,7 @@ from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_wire import MAX_DATAGRAM_BYTES
 
 from bench.harness.fleet import INTERVAL
@@ -56,7 +56,7 @@ class InProcessExporter:
     def exposition(self, report: int = 0, hosts: int | None = None) -> Iterator[bytes]:
         """Yield the exposition of all hosts, or of the first ``hosts``, in pieces."""
         snapshot = Snapshot(self._roster.listed()[:hosts], report * INTERVAL, 0.0)
-        capture, steps = Capture(self._table), Steps()
+        capture, steps = Capture(self._table), StepClock()
         work = chain(
             capture.read(snapshot, steps), render(self._table, capture, steps, openmetrics=False)
         )

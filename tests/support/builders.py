@@ -11,7 +11,7 @@ from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_wire import Disks, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
@@ -73,7 +73,7 @@ class Exporter:
             step = min(1.0, until - self.now)
             self.now += step
             self.wall += step
-            deque(self.roster.sweep(self.now, Steps()), maxlen=0)
+            deque(self.roster.sweep(self.now, StepClock()), maxlen=0)
 
     def host(self, name: str = "pi") -> Host:
         return self.roster.hosts[name]
@@ -102,10 +102,10 @@ class Exporter:
 
 
 def exposition_pieces(
-    snapshot: Snapshot, *, openmetrics: bool = False, steps: Steps | None = None
+    snapshot: Snapshot, *, openmetrics: bool = False, steps: StepClock | None = None
 ) -> Iterator[bytes | None]:
     """Yield the exposition of a snapshot in pieces, and None at checkpoints."""
-    capture, steps = Capture(TABLE), steps or Steps()
+    capture, steps = Capture(TABLE), steps or StepClock()
     yield from capture.read(snapshot, steps)
     yield from render(TABLE, capture, steps, openmetrics=openmetrics)
 

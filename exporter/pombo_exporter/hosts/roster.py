@@ -30,7 +30,7 @@ from pombo_exporter.hosts.host import (
     State,
 )
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 
 
 class AdmissionReason(StrEnum):
@@ -144,7 +144,7 @@ class Roster:
         else:
             self._store(host, report, now)
 
-    def sweep(self, now: float, steps: Steps) -> Iterator[None]:
+    def sweep(self, now: float, steps: StepClock) -> Iterator[None]:
         """Apply what time alone changes: lost datagrams, states, expired blocks, forgotten hosts.
 
         Yields between steps.
@@ -152,7 +152,7 @@ class Roster:
         for host in [*self.hosts.values()]:
             if now >= host.next_check and self.hosts.get(host.name) is host:
                 self._check(host, now)
-            if steps.is_over:
+            if steps.step_is_over:
                 yield
 
     def _check(self, host: Host, now: float) -> None:

@@ -18,7 +18,7 @@ from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.runtime.moment import moment
-from pombo_exporter.runtime.pacing import Pacer, Steps, rest_after
+from pombo_exporter.runtime.pacing import Pacer, StepClock, rest_after
 from pombo_exporter.views import describe
 
 STEP_SECONDS: Final = 5
@@ -131,7 +131,7 @@ class HistorySampler:
         snapshot = self._roster.snapshot(now, wall)
         await self._pacer.collect(lambda steps: self._record(snapshot, steps))
 
-    def _record(self, snapshot: Snapshot, steps: Steps) -> Iterator[None]:
+    def _record(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
         recorded: set[str] = set()
         with snapshot:
             for batch in steps.size().batches(snapshot, describe.weight):
@@ -144,5 +144,5 @@ class HistorySampler:
         for name in self._histories.names():
             if name not in recorded:
                 self._histories.drop(name)
-            if steps.is_over:
+            if steps.step_is_over:
                 yield

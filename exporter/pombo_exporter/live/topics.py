@@ -19,7 +19,7 @@ from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, KEEPALIVE, Event, Frame, frame, joined
 from pombo_exporter.live.subscriber import Subscriber
 from pombo_exporter.runtime.moment import Moment, moment
-from pombo_exporter.runtime.pacing import Pacer, Steps
+from pombo_exporter.runtime.pacing import Pacer, StepClock
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe
 from pombo_exporter.views.schema import ExporterStatus, HostSummary
@@ -170,7 +170,7 @@ class FleetTopic(Topic):
         summaries = await self._pacer.collect(lambda steps: self._all_summaries(wall, steps))
         return _fleet_event(b"snapshot", wall, summaries, status=await self._status())
 
-    def _with_new_state(self, now: float, steps: Steps) -> Iterator[Host | None]:
+    def _with_new_state(self, now: float, steps: StepClock) -> Iterator[Host | None]:
         """Yield hosts whose state differs from the one last sent.
 
         Put those with other changes into ``_waiting``.
@@ -181,17 +181,17 @@ class FleetTopic(Topic):
                 yield host
             elif host.name not in self._waiting and sent != version(host, now):
                 self._waiting[host.name] = None
-            if steps.is_over:
+            if steps.step_is_over:
                 yield None
 
-    def _gone(self, steps: Steps) -> Iterator[str | None]:
+    def _gone(self, steps: StepClock) -> Iterator[str | None]:
         """Yield the names of hosts that are no longer in the roster, and drop their versions."""
         for name in [*self._versions]:
             if not self._roster.find(name):
                 del self._versions[name]
                 self._waiting.pop(name, None)
                 yield name
-            if steps.is_over:
+            if steps.step_is_over:
                 yield None
 
     def _due(self, changed: Sequence[Host]) -> list[Host]:
@@ -205,7 +205,7 @@ class FleetTopic(Topic):
         return [*changed, *filter(None, map(self._roster.find, due))]
 
     def _summaries(
-        self, hosts: Sequence[Host], wall: float, steps: Steps
+        self, hosts: Sequence[Host], wall: float, steps: StepClock
     ) -> Iterator[Frame | None]:
         """Yield these hosts' summaries as JSON, one frame for each batch.
 
@@ -222,7 +222,7 @@ class FleetTopic(Topic):
             yield frame(comma + b",".join(texts))
             comma = b","
 
-    def _all_summaries(self, wall: float, steps: Steps) -> Iterator[Frame | None]:
+    def _all_summaries(self, wall: float, steps: StepClock) -> Iterator[Frame | None]:
         comma = b""
         with self._roster.snapshot(*self._clock()) as snapshot:
             for batch in steps.size().batches(snapshot, describe.weight):

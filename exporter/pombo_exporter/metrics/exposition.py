@@ -13,13 +13,13 @@ from pombo_exporter.hosts.host import Host
 from pombo_exporter.metrics.columns import Column
 from pombo_exporter.metrics.family import Family, FamilyTable, MetricType
 from pombo_exporter.metrics.samples import TEXT, Capture, samples
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 
 _CLOSING = label_text()  # the end of every label text: closing brace and space
 
 
 def render(
-    table: FamilyTable, capture: Capture, steps: Steps, *, openmetrics: bool
+    table: FamilyTable, capture: Capture, steps: StepClock, *, openmetrics: bool
 ) -> Iterator[bytes | None]:
     """Yield the exposition of the captured hosts in pieces, without the closing EOF.
 
@@ -29,7 +29,7 @@ def render(
 
 
 def render_host(
-    host: Host, table: FamilyTable, capture: Capture, steps: Steps, *, openmetrics: bool
+    host: Host, table: FamilyTable, capture: Capture, steps: StepClock, *, openmetrics: bool
 ) -> Iterator[bytes | None]:
     """Yield the exposition of one host as ``render`` does, but without the label ``instance``.
 
@@ -45,7 +45,7 @@ def instance_prefix_length(host: Host) -> int:
 
 
 def _render(
-    table: FamilyTable, capture: Capture, steps: Steps, skip: int, *, openmetrics: bool
+    table: FamilyTable, capture: Capture, steps: StepClock, skip: int, *, openmetrics: bool
 ) -> Iterator[bytes | None]:
     """Yield the exposition; the first ``skip`` bytes of each label text are left out."""
     family: Family | None = None

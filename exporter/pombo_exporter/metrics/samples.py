@@ -26,7 +26,7 @@ from pombo_exporter.metrics.family import (
     OpenFamily,
     PerRow,
 )
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 
 
 class HostColumns(NamedTuple):
@@ -58,7 +58,7 @@ class Capture:
         self._fields = table.host_fields
         self._include = include
 
-    def read(self, snapshot: Snapshot, steps: Steps) -> Iterator[None]:
+    def read(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
         """Read all hosts of the snapshot; yields between steps."""
         self.now = snapshot.now
         blocks: dict[str, SectionBlocks] = {}
@@ -71,7 +71,7 @@ class Capture:
                     fields.add(host)
                     if state is not State.DOWN:
                         _add(host, blocks)
-                if steps.is_over:
+                if steps.step_is_over:
                     self.hosts.append(fields.columns())
                     fields = _HostFields(self._fields, self.now)
                     yield

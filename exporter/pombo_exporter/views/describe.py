@@ -16,7 +16,7 @@ from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.columns import Column, Columns, gather
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.samples import LABEL_SETS, Capture, samples
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views.schema import (
     Core,
     Disk,
@@ -105,7 +105,7 @@ def curve_values(hosts: Sequence[Host], now: float) -> Column:
     )
 
 
-def detail(host: Host, now: float, steps: Steps) -> Iterator[tuple[str, bytes] | None]:
+def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, bytes] | None]:
     """Yield each field of a host's ``HostDetail`` as its name and JSON; None between steps.
 
     The host must not change meanwhile: pass a copy.
@@ -139,7 +139,7 @@ _DETAILED: Final = ("cpu", "disks", "filesystems", "gauges", "networks", "swap",
 
 
 def _list(
-    kind: type[msgspec.Struct], fields: Sequence[Sequence[Any]], steps: Steps
+    kind: type[msgspec.Struct], fields: Sequence[Sequence[Any]], steps: StepClock
 ) -> Generator[None, None, bytes]:
     """Return a JSON array of structs whose fields are these columns; yields between steps."""
     parts = []
@@ -150,7 +150,7 @@ def _list(
     return b"[" + b",".join(parts) + b"]"
 
 
-def families(table: FamilyTable, capture: Capture, steps: Steps) -> Iterator[bytes | None]:
+def families(table: FamilyTable, capture: Capture, steps: StepClock) -> Iterator[bytes | None]:
     """Yield the JSON of a ``HostFamilies`` of one captured host, in pieces; None between steps."""
     encode = msgspec.json.encode
     family = None

@@ -12,7 +12,7 @@ from pombo_exporter.hosts.blocks import Blocks
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest.refusals import Refusal
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Stats
 from pombo_exporter.views.schema import ExporterStatus, HostStates, Limit, RefusalSummary
 
@@ -26,7 +26,7 @@ class HostTotals:
     fullest: str | None = None
 
     def count(
-        self, snapshot: Snapshot, series: Callable[[Mapping[str, Blocks]], int], steps: Steps
+        self, snapshot: Snapshot, series: Callable[[Mapping[str, Blocks]], int], steps: StepClock
     ) -> Iterator[None]:
         """Count the hosts of a snapshot; ``series`` returns the series of a host's sections."""
         with snapshot:
@@ -35,7 +35,7 @@ class HostTotals:
                 found = series(host.sections)
                 if found > self.most_series:
                     self.most_series, self.fullest = found, host.name
-                if steps.is_over:
+                if steps.step_is_over:
                     yield
 
 

@@ -14,7 +14,7 @@ from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.samples import Capture
 from pombo_exporter.runtime.moment import moment
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe, schema
 from pombo_exporter.views.status import HostTotals, exporter_status
@@ -122,7 +122,7 @@ class Api:
         """Answer with the summaries of all hosts."""
         with self._roster.snapshot(*moment()) as snapshot:
 
-            def work(steps: Steps) -> Iterator[bytes | None]:
+            def work(steps: StepClock) -> Iterator[bytes | None]:
                 comma = b""
                 yield b'{"hosts":['
                 for hosts in steps.size().batches(snapshot, describe.weight):
@@ -137,7 +137,7 @@ class Api:
         """Answer with all fields of one host."""
         host, now = known_host(self._roster, host_name(request, _HOSTS)).copy(), moment().now
 
-        def work(steps: Steps) -> Iterator[bytes | None]:
+        def work(steps: StepClock) -> Iterator[bytes | None]:
             before = b"{"
             for field in describe.detail(host, now, steps):
                 if field is None:
@@ -156,7 +156,7 @@ class Api:
         snapshot = Snapshot([host], *moment())
         capture = Capture(self._table.measured)
 
-        def work(steps: Steps) -> Iterator[bytes | None]:
+        def work(steps: StepClock) -> Iterator[bytes | None]:
             yield from capture.read(snapshot, steps)
             yield from describe.families(self._table, capture, steps)
 

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.runtime.moment import moment
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.web.responses import stream
 from pombo_exporter.web.scrape import HOST_PREFIX, HOST_SUFFIX
 
@@ -43,13 +43,13 @@ def routes(roster: Roster) -> list[web.RouteDef]:
         """Answer with every host's target."""
         with roster.snapshot(*moment()) as snapshot:
 
-            def work(steps: Steps) -> Iterator[bytes | None]:
+            def work(steps: StepClock) -> Iterator[bytes | None]:
                 groups: list[TargetGroup] = []
                 yield b"["
                 comma = b""
                 for host in snapshot:
                     groups.append(group(host, request.host))
-                    if steps.is_over:
+                    if steps.step_is_over:
                         yield comma + msgspec.json.encode(groups)[1:-1]
                         comma, groups = b",", []
                 if groups:

@@ -9,7 +9,7 @@ from aiohttp import ClientConnectionError, web
 from isal import isal_zlib
 from prometheus_client.exposition import gzip_accepted
 
-from pombo_exporter.runtime.pacing import Pacer, Steps
+from pombo_exporter.runtime.pacing import Pacer, StepClock
 
 _WRITE_BYTES: Final = 2**16  # a write costs some 50 microseconds, whatever its length
 _TIMEOUT: Final = 60.0  # seconds for a client to take an answer
@@ -21,7 +21,7 @@ PACER: Final = web.AppKey("pacer", Pacer)
 #: Headers of every answer: it is of this moment, and of the type that it states.
 HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
-Work = Callable[[Steps], Iterator[bytes | None]]
+Work = Callable[[StepClock], Iterator[bytes | None]]
 
 
 async def stream(
@@ -43,7 +43,7 @@ async def stream(
         compressor = isal_zlib.compressobj(level=1, wbits=_GZIP)
         compress, flush = compressor.compress, compressor.flush
 
-    def pieces(steps: Steps) -> Iterator[bytes | None]:
+    def pieces(steps: StepClock) -> Iterator[bytes | None]:
         return (piece and compress(piece) for piece in work(steps))
 
     with suppress(ClientConnectionError):  # a client may disconnect at any time

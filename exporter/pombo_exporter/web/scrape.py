@@ -16,7 +16,7 @@ from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.formats import format_for
 from pombo_exporter.metrics.samples import Capture
 from pombo_exporter.runtime.moment import moment
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters
 from pombo_exporter.web.paths import HOST, host_name, known_host
 from pombo_exporter.web.responses import stream
@@ -69,7 +69,7 @@ class ScrapeEndpoints:
         stats, process = self.counters.read(now, wall), self.metrics.capture()
         snapshot = self.roster.snapshot(now, wall)
 
-        def work(steps: Steps) -> Iterator[bytes | None]:
+        def work(steps: StepClock) -> Iterator[bytes | None]:
             yield from capture.read(snapshot, steps)
             yield from render(self.table, capture, steps, openmetrics=wanted.openmetrics)
             yield wanted.encode(self.metrics.registry(stats, capture.states, process))
@@ -91,7 +91,7 @@ class ScrapeEndpoints:
         capture = Capture(self.table)
         snapshot = Snapshot([host], now, wall)
 
-        def work(steps: Steps) -> Iterator[bytes | None]:
+        def work(steps: StepClock) -> Iterator[bytes | None]:
             yield from capture.read(snapshot, steps)
             yield from render_host(host, self.table, capture, steps, openmetrics=wanted.openmetrics)
             yield wanted.end

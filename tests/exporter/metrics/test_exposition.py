@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.family import Family, MetricType, PerRow
-from pombo_exporter.runtime.pacing import Pacer, Steps
+from pombo_exporter.runtime.pacing import Pacer, StepClock
 from pombo_wire import (
     MAPS,
     SECTIONS,
@@ -309,7 +309,7 @@ def test_pieces_of_wide_hosts_are_small_where_steps_take_long() -> None:
     snapshot = exporter.roster.snapshot(exporter.now, exporter.wall)
     slow = count(step=0.001)  # seconds: every step is too long
 
-    def work(steps: Steps) -> Iterator[bytes | None]:
+    def work(steps: StepClock) -> Iterator[bytes | None]:
         return exposition_pieces(snapshot, steps=steps)
 
     pieces = asyncio.run(Pacer(clock=slow.__next__).collect(work))

@@ -10,7 +10,7 @@ from pombo_exporter.runtime.pacing import (
     STEP,
     YIELD_INTERVAL,
     Pacer,
-    Steps,
+    StepClock,
     StepSize,
     rest_after,
 )
@@ -26,7 +26,7 @@ class Clock:
         return self.now
 
 
-def run(pacer: Pacer, work: Callable[[Steps], Iterator[object]]) -> list[object]:
+def run(pacer: Pacer, work: Callable[[StepClock], Iterator[object]]) -> list[object]:
     return asyncio.run(pacer.collect(work))
 
 
@@ -70,7 +70,7 @@ def test_drains_are_on_time_for_any_number_of_concurrent_works() -> None:
 def test_run_yields_what_steps_yield_and_closes_the_work_when_it_ends_early() -> None:
     ended = list[bool]()
 
-    def work(_: Steps) -> Iterator[int | None]:
+    def work(_: StepClock) -> Iterator[int | None]:
         try:
             for number in range(10):
                 yield None if number % 2 else number
@@ -94,7 +94,7 @@ def test_time_between_steps_does_not_count_as_work() -> None:
     def drain() -> None:
         clock.now += 1.0
 
-    def work(steps: Steps) -> Iterator[None]:
+    def work(steps: StepClock) -> Iterator[None]:
         for _ in range(3):
             clock.now += 2 * DRAIN_INTERVAL
             spent.append(steps.spent)
@@ -109,12 +109,12 @@ def test_time_between_steps_does_not_count_as_work() -> None:
 def test_step_is_over_after_its_maximal_duration() -> None:
     clock, taken = Clock(), list[int]()
 
-    def work(steps: Steps) -> Iterator[None]:
+    def work(steps: StepClock) -> Iterator[None]:
         items = 0
         for _ in range(100):
             clock.now += STEP / 10
             items += 1
-            if steps.is_over:
+            if steps.step_is_over:
                 taken.append(items)
                 items = 0
                 yield
@@ -128,7 +128,7 @@ def test_step_is_over_after_its_maximal_duration() -> None:
 def test_size_is_learned_from_the_durations_of_steps(seconds: float) -> None:
     clock, took = Clock(), list[float]()
 
-    def work(steps: Steps) -> Iterator[None]:
+    def work(steps: StepClock) -> Iterator[None]:
         for start, stop in steps.size().ranges(200_000):
             took.append(seconds * (stop - start))
             clock.now += took[-1]
@@ -145,7 +145,7 @@ def test_batches_have_the_weight_of_one_step_and_keep_the_order() -> None:
     clock = Clock()
     items = [1] * 300 + [1000] * 5 + [1] * 300
 
-    def work(steps: Steps) -> Iterator[list[int] | None]:
+    def work(steps: StepClock) -> Iterator[list[int] | None]:
         for batch in steps.size().batches(items, lambda weight: weight):
             clock.now += sum(batch) * STEP / 100
             yield batch
@@ -158,7 +158,7 @@ def test_batches_have_the_weight_of_one_step_and_keep_the_order() -> None:
 
 
 def test_no_items_make_no_step() -> None:
-    size = StepSize(Steps(), 1)
+    size = StepSize(StepClock(), 1)
     assert [*size.ranges(0)] == []
     assert [*size.batches([], len)] == []
 

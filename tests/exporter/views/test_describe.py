@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views import describe, schema
 from pombo_wire import (
     Cpu,
@@ -45,7 +45,7 @@ def summary(agent: Agent) -> schema.HostSummary:
 def detail(agent: Agent) -> schema.HostDetail:
     """Return all fields of a host, validated against the struct that describes the API."""
     host = agent.exporter.host(agent.host).copy()
-    fields = dict(filter(None, describe.detail(host, agent.exporter.now, Steps())))
+    fields = dict(filter(None, describe.detail(host, agent.exporter.now, StepClock())))
     text = b",".join(msgspec.json.encode(name) + b":" + value for name, value in fields.items())
     found = msgspec.json.decode(b"{" + text + b"}", type=schema.HostDetail)
     assert {*fields} == {*found.__struct_fields__}
@@ -56,7 +56,7 @@ def families(agent: Agent) -> list[schema.SampleFamily]:
     """Return the families of a host, decoded from the JSON of the API."""
     exporter = agent.exporter
     snapshot = Snapshot([exporter.host(agent.host)], exporter.now, exporter.wall)
-    capture, steps = Capture(TABLE.measured), Steps()
+    capture, steps = Capture(TABLE.measured), StepClock()
     pieces = chain(capture.read(snapshot, steps), describe.families(TABLE, capture, steps))
     text = b"".join(filter(None, pieces))
     return msgspec.json.decode(text, type=schema.HostFamilies).families

@@ -12,7 +12,7 @@ from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.exposition import render_host
 from pombo_exporter.metrics.samples import Capture
-from pombo_exporter.runtime.pacing import Steps
+from pombo_exporter.runtime.pacing import StepClock
 from pombo_wire import Cpu, Filesystems, Info, Memory, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
@@ -66,7 +66,7 @@ def busy(host: str) -> Agent:
 
 def exposition_of(host: Host, agent: Agent, *, openmetrics: bool = False) -> str:
     """Return the exposition of one host as a target of its own."""
-    capture, steps = Capture(TABLE), Steps()
+    capture, steps = Capture(TABLE), StepClock()
     reading = capture.read(Snapshot([host], agent.exporter.now, 0.0), steps)
     rendering = render_host(host, TABLE, capture, steps, openmetrics=openmetrics)
     return b"".join(filter(None, chain(reading, rendering))).decode()
