@@ -60,7 +60,7 @@ class Host(Struct, gc=False, eq=False):
 
     No part of it refers back to it, so the cyclic garbage collector skips it.
 
-    ``number`` is its place in the order in which hosts were first seen. ``sections`` are the
+    ``place`` is its place in the order in which hosts were first seen. ``sections`` are the
     blocks that it reports, by section. After a bye, ``said_bye`` is True and the host is kept for
     a while to recognise late datagrams. ``state`` is the state that was last logged; ``state_at``
     computes the present one. Until ``next_check``, time alone changes nothing of the host.
@@ -68,7 +68,7 @@ class Host(Struct, gc=False, eq=False):
 
     name: str
     address: Address
-    number: int = 0
+    place: int = 0
     label_text: bytes = b""
     info_text: bytes = b""
     interval: float = DEFAULT_INTERVAL_SECONDS

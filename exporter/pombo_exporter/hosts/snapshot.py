@@ -21,9 +21,9 @@ class Snapshot:
     def __init__(self, hosts: Sequence[Host], now: float, wall: float) -> None:
         self.now, self.wall = now, wall
         self._hosts = hosts
-        self._last = hosts[-1].number if hosts else -1
-        self._read_to = -1  # number of the last host that was read
-        #: Copies of hosts that changed before they were read, by their number.
+        self._last_place = hosts[-1].place if hosts else -1  # of the last host of all
+        self._read_place = -1  # of the last host that was read
+        #: Copies of hosts that changed before they were read, by their place.
         self.copies: dict[int, Host] = {}
 
     def __len__(self) -> int:
@@ -32,28 +32,28 @@ class Snapshot:
 
     @property
     def is_open(self) -> bool:
-        """Whether there are hosts that were not read yet."""
-        return self._read_to < self._last
+        """Whether there are hosts that have not been read yet."""
+        return self._read_place < self._last_place
 
     def keep(self, host: Host) -> None:
-        """Copy a host that is about to change, unless it was read or copied already."""
-        if self._read_to < host.number <= self._last and host.number not in self.copies:
-            self.copies[host.number] = host.copy()
+        """Copy a host that is about to change, unless it has already been read or copied."""
+        if self._read_place < host.place <= self._last_place and host.place not in self.copies:
+            self.copies[host.place] = host.copy()
 
     def __iter__(self) -> Iterator[Host]:
         """Yield the hosts.
 
-        Each is valid until a report may be admitted, so until the end of the step.
+        Use each host only within the step that gets it: after that, a report may change it.
         """
         for host in self._hosts:
-            if self._read_to >= self._last:  # closed
+            if self._read_place >= self._last_place:  # closed
                 return
-            self._read_to = host.number
-            yield self.copies.pop(host.number, host) if self.copies else host
+            self._read_place = host.place
+            yield self.copies.pop(host.place, host) if self.copies else host
 
     def close(self) -> None:
-        """Drop the copies and end the iteration."""
-        self._read_to = self._last
+        """End the reading: drop the copies, and need no more of them."""
+        self._read_place = self._last_place
         self.copies.clear()
 
     def __enter__(self) -> Self:
