@@ -11,7 +11,7 @@ from pombo_cli import logs
 from pombo_cli.flags import Address
 
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.hosts.roster import Event, Roster
+from pombo_exporter.hosts.roster import HostEvent, Roster
 from pombo_exporter.ingest.drain import Drain
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.kernel_drops import KernelDrops
@@ -31,7 +31,11 @@ log = logging.getLogger("pombo_exporter")
 
 _SWEEP_INTERVAL = 1.0  # seconds
 _LOG_INTERVAL = 60.0  # seconds between two lines of one event of one host
-_LEVELS = {Event.LATE: logging.DEBUG, Event.DOWN: logging.WARNING, Event.CONFLICT: logging.WARNING}
+_LEVELS = {
+    HostEvent.LATE: logging.DEBUG,
+    HostEvent.DOWN: logging.WARNING,
+    HostEvent.CONFLICT: logging.WARNING,
+}
 
 _LISTEN_FLAGS = {
     socket.SOCK_DGRAM: "--udp.listen-address",
@@ -46,14 +50,14 @@ async def serve(options: Options, stop: Stop) -> None:
         ListenError: when an address is in use, forbidden, unknown or not this machine's.
     """
     # A limit for each kind of event, so that many new names suppress no other event.
-    loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in Event}
+    loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in HostEvent}
     freezer = HostFreezer()
 
-    def notify(event: Event, host: Host) -> None:
-        if event is Event.NEW:
+    def notify(event: HostEvent, host: Host) -> None:
+        if event is HostEvent.NEW:
             freezer.host_added()
         fields = {"host": host.name, "address": host.address[0]}
-        if event is Event.CONFLICT:
+        if event is HostEvent.CONFLICT:
             fields["other_address"] = host.conflict_address[0]
         level = _LEVELS.get(event, logging.INFO)
         loggers[event].log(level, event, key=host.name, **fields)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pombo_exporter.hosts.host import Address, Host
-from pombo_exporter.hosts.roster import AdmissionError, Event, Limits, Roster
+from pombo_exporter.hosts.roster import AdmissionError, HostEvent, Limits, Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
@@ -41,7 +41,7 @@ class Exporter:
     limits: Limits = field(default_factory=Limits)
     now: float = MONOTONIC
     wall: float = WALL
-    _events: list[tuple[Event, str]] = field(default_factory=list)
+    _events: list[tuple[HostEvent, str]] = field(default_factory=list)
     #: Sections that are stored although no family reads them; each row counts as one series.
     extra_sections: tuple[str, ...] = ()
 
@@ -49,10 +49,10 @@ class Exporter:
         series_of = {**dict.fromkeys(self.extra_sections, 1), **TABLE.series_of()}
         self.roster = Roster(self.limits, series_of, self._record, started_at=0.0)
 
-    def _record(self, event: Event, host: Host) -> None:
+    def _record(self, event: HostEvent, host: Host) -> None:
         self._events.append((event, host.name))
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[HostEvent]:
         return [event for event, _ in self._events]
 
     def take(self, report: Report, address: Address = ADDRESS) -> None:

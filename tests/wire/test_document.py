@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pombo_exporter.hosts.roster import AdmissionReason
+from pombo_exporter.hosts.roster import RefusalReason
 from pombo_wire import MAPS, MAX_DATAGRAM_BYTES, SECTIONS, Reason, Report, decode
 from pombo_wire.schema import MAX_ROWS, RESERVED_GAUGE_PREFIXES, RESERVED_GAUGES, RESERVED_LABELS
 
@@ -46,7 +46,7 @@ def test_page_names_no_other_section_or_field(name: str) -> None:
     assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) <= fields
 
 
-@pytest.mark.parametrize("reason", [*Reason, *AdmissionReason])
+@pytest.mark.parametrize("reason", [*Reason, *RefusalReason])
 def test_page_has_a_row_for_each_reason(reason: str) -> None:
     assert f"\n| `{reason}` |" in PAGE.partition("## Refusals")[2]
 

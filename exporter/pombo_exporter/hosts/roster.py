@@ -1,4 +1,4 @@
-"""The hosts in memory: reports are admitted, time passes, hosts are added and forgotten.
+"""The hosts in memory: reports and time change them, and in the end they are forgotten.
 
 Pure state: time comes in as an argument, and each event is passed to ``notify``.
 """
@@ -33,7 +33,7 @@ from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.runtime.pacing import StepClock
 
 
-class AdmissionReason(StrEnum):
+class RefusalReason(StrEnum):
     """Why a valid report was refused."""
 
     HOST_LIMIT = "host_limit"
@@ -42,14 +42,14 @@ class AdmissionReason(StrEnum):
 
 
 class AdmissionError(Exception):
-    """A valid report was refused. ``str()`` gives the value, the limit and the remedy."""
+    """A valid report was refused; ``str()`` says why and, for a limit, which."""
 
-    def __init__(self, reason: AdmissionReason, detail: str) -> None:
+    def __init__(self, reason: RefusalReason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
 
-class Event(StrEnum):
+class HostEvent(StrEnum):
     """What happens to a host; the value is the message of the log."""
 
     NEW = "host reports for the first time"
@@ -61,7 +61,7 @@ class Event(StrEnum):
     CONFLICT = "two agents report under one name: give each --name of its own"
 
 
-_STATE_EVENTS = {State.LIVE: Event.LIVE, State.LATE: Event.LATE, State.DOWN: Event.DOWN}
+_STATE_EVENTS = {State.LIVE: HostEvent.LIVE, State.LATE: HostEvent.LATE, State.DOWN: HostEvent.DOWN}
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,13 @@ class Roster:
         self,
         limits: Limits,
         series_of: Mapping[str, int],
-        notify: Callable[[Event, Host], None],
+        notify: Callable[[HostEvent, Host], None],
         started_at: float,
     ) -> None:
-        """Take the limits, the number of series of a row of each section, and the time."""
+        """Take the limits, the most series of one row by section, and what to call with each event.
+
+        ``started_at`` is the start in seconds on the monotonic clock.
+        """
         self.limits = limits
         self.hosts: dict[str, Host] = {}
         self._series_of = series_of
@@ -91,7 +94,7 @@ class Roster:
         self._is_stored = [bool(series_of.get(name)) for name in Report.__struct_fields__]
         self._stored = [*compress(Report.__struct_fields__, self._is_stored)]
         self._notify = notify
-        self._complete_since = started_at  # since when no host that reported was dropped
+        self._complete_since = started_at  # since then, no host was refused or forgotten
         self._added = 0
         self._snapshots: list[Snapshot] = []  # those that are still read
 
@@ -127,20 +130,21 @@ class Roster:
         conflicts = host.conflicts
         verdict = host.classify(report, address, now, now - self._complete_since)
         if host.conflicts != conflicts:
-            self._notify(Event.CONFLICT, host)
+            # Both agents are alive: the one that has the name reported after the other was refused.
+            self._notify(HostEvent.CONFLICT, host)
         if verdict is CONFLICT:
             detail = (
                 f"{report.host!r} is the name of the agent at {host.address[0]}: "
                 "give this one another --name"
             )
-            raise AdmissionError(AdmissionReason.CONFLICT, detail)
+            raise AdmissionError(RefusalReason.CONFLICT, detail)
         if verdict is IGNORE or (report.bye and report.session != host.session):
             return
         host.update(report, address, now, wall)
         if report.bye:
             host.said_bye = True
             host.sections.clear()
-            self._notify(Event.BYE, host)
+            self._notify(HostEvent.BYE, host)
         else:
             self._store(host, report, now)
 
@@ -180,7 +184,10 @@ class Roster:
         return True
 
     def series(self, sections: Mapping[str, Blocks]) -> int:
-        """Return the maximum number of series that these sections of a host have."""
+        """Return how many series these sections can have at most.
+
+        Samples without a value are counted too.
+        """
         return sum(
             len(block.labels) * self._series_of[name]
             for name, blocks in sections.items()
@@ -198,10 +205,10 @@ class Roster:
         if len(self.hosts) >= self.limits.hosts:
             self._complete_since = now
             detail = f"{name!r} would be one host more than --limit.hosts={self.limits.hosts}"
-            raise AdmissionError(AdmissionReason.HOST_LIMIT, detail)
+            raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
         host = self.hosts[name] = Host(name, address, self._added)
         self._added += 1
-        self._notify(Event.NEW, host)
+        self._notify(HostEvent.NEW, host)
         return host
 
     def _store(self, host: Host, report: Report, now: float) -> None:
@@ -237,7 +244,7 @@ class Roster:
         if series > self.limits.series_per_host:
             limit = f"--limit.series-per-host={self.limits.series_per_host}"
             detail = f"{host.name!r} would have {series} series, over {limit}"
-            raise AdmissionError(AdmissionReason.SERIES_LIMIT, detail)
+            raise AdmissionError(RefusalReason.SERIES_LIMIT, detail)
 
     def _forget_if_due(self, host: Host, now: float) -> None:
         down_for = now - host.last_seen - DOWN_AFTER * host.interval
@@ -249,7 +256,7 @@ class Roster:
     def _forget(self, host: Host, now: float) -> None:
         del self.hosts[host.name]
         self._complete_since = now
-        self._notify(Event.FORGOTTEN, host)
+        self._notify(HostEvent.FORGOTTEN, host)
 
 
 def _drop_expired(sections: dict[str, Blocks], now: float) -> None:

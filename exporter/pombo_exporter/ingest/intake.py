@@ -8,13 +8,13 @@ from pombo_cli.logs import LimitedLogger
 from pombo_wire import DecodeError, Reason, decode
 
 from pombo_exporter.hosts.host import Address
-from pombo_exporter.hosts.roster import AdmissionError, AdmissionReason, Roster
+from pombo_exporter.hosts.roster import AdmissionError, RefusalReason, Roster
 from pombo_exporter.ingest.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
 
 #: Every reason for which a datagram is refused.
-REASONS = (*Reason, *AdmissionReason)
+REASONS = (*Reason, *RefusalReason)
 
 _EXCERPT = 120  # bytes of a refused datagram in the log
 _LOG_INTERVAL = 60.0  # seconds between two lines of one reason

@@ -1,7 +1,7 @@
 """The roster: states of hosts, sessions, conflicts, limits, and what is forgotten."""
 
 from pombo_exporter.hosts.host import State
-from pombo_exporter.hosts.roster import AdmissionReason, Event, Limits, Roster
+from pombo_exporter.hosts.roster import HostEvent, Limits, RefusalReason, Roster
 from pombo_wire import Info, Memory, Report
 from support.builders import ADDRESS, OTHER_ADDRESS, SESSION, Agent, Exporter, disks, restarted
 
@@ -19,7 +19,12 @@ def test_host_is_live_then_late_then_down_then_forgotten() -> None:
     assert seen == [(1, 0, 8), (1, 1, 8), (1, 1, 8), (0, 0, None), (0, 0, None)]
     agent.exporter.wait(0.1)
     assert agent.exporter.roster.hosts == {}
-    assert agent.exporter.events() == [Event.NEW, Event.LATE, Event.DOWN, Event.FORGOTTEN]
+    assert agent.exporter.events() == [
+        HostEvent.NEW,
+        HostEvent.LATE,
+        HostEvent.DOWN,
+        HostEvent.FORGOTTEN,
+    ]
 
 
 def test_silence_is_measured_in_the_hosts_own_intervals() -> None:
@@ -50,7 +55,12 @@ def test_host_that_reports_again_is_live_and_keeps_its_counts() -> None:
     assert agent.exporter.value("host_memory_total_bytes") == 8
     assert agent.exporter.value("pombo_host_datagrams_received_total") == 5
     agent.exporter.wait(1)
-    assert agent.exporter.events() == [Event.NEW, Event.LATE, Event.DOWN, Event.LIVE]
+    assert agent.exporter.events() == [
+        HostEvent.NEW,
+        HostEvent.LATE,
+        HostEvent.DOWN,
+        HostEvent.LIVE,
+    ]
 
 
 def test_clock_of_the_agent_does_not_change_the_state_of_its_host() -> None:
@@ -98,7 +108,7 @@ def test_bye_removes_the_host_from_the_exposition_at_once() -> None:
     assert agent.exporter.exposition() == ""
     agent.exporter.wait(15)
     assert agent.exporter.roster.hosts == {}
-    assert agent.exporter.events() == [Event.NEW, Event.BYE]
+    assert agent.exporter.events() == [HostEvent.NEW, HostEvent.BYE]
 
 
 def test_late_datagram_after_bye_does_not_bring_the_host_back() -> None:
@@ -206,7 +216,7 @@ def test_datagrams_refused_for_the_host_limit_are_not_lost() -> None:
     other.send()
     agent = Agent(exporter, session=SESSION + 10**9)
     for _ in range(10):
-        assert exporter.refuses(agent.report()) == AdmissionReason.HOST_LIMIT
+        assert exporter.refuses(agent.report()) == RefusalReason.HOST_LIMIT
     other.send(bye=True)
     exporter.wait(15)
     agent.run(5)
@@ -265,7 +275,7 @@ def test_of_two_agents_the_younger_is_accepted_and_values_never_mix() -> None:
     for _ in range(10):
         exporter.wait(5)
         refused = exporter.refuses(older.report(gauges={"x": 1.0}), ADDRESS)
-        assert refused == AdmissionReason.CONFLICT
+        assert refused == RefusalReason.CONFLICT
         younger.send(gauges={"x": 2.0})
         assert exporter.value("x") == 2
     assert exporter.value("pombo_host_conflicts_total") == 10
@@ -287,9 +297,9 @@ def test_conflict_is_an_event_with_both_addresses() -> None:
     older.exporter.wait(15)
     younger.send()
     older.exporter.refuses(older.report(), ADDRESS)
-    assert Event.CONFLICT not in older.exporter.events()
+    assert HostEvent.CONFLICT not in older.exporter.events()
     younger.send()
-    assert older.exporter.events()[-1] is Event.CONFLICT
+    assert older.exporter.events()[-1] is HostEvent.CONFLICT
     assert older.exporter.host().address == OTHER_ADDRESS
     assert older.exporter.host().conflict_address == ADDRESS
 
@@ -300,7 +310,7 @@ def test_refused_agent_takes_over_after_the_bye_of_the_other_and_has_lost_nothin
     for _ in range(3):
         younger.send()
         exporter.wait(5)
-        assert exporter.refuses(older.report(), ADDRESS) == AdmissionReason.CONFLICT
+        assert exporter.refuses(older.report(), ADDRESS) == RefusalReason.CONFLICT
     younger.send(bye=True)
     older.send(gauges={"x": 1.0})
     assert exporter.value("x") == 1
@@ -315,7 +325,7 @@ def test_agent_whose_clock_went_back_at_its_restart_is_accepted_once_the_host_is
     for _ in range(3):
         agent.exporter.wait(5)
         refusals.append(agent.exporter.refuses(back.report(gauges={"x": 2.0})))
-    assert refusals == [AdmissionReason.CONFLICT, AdmissionReason.CONFLICT, None]
+    assert refusals == [RefusalReason.CONFLICT, RefusalReason.CONFLICT, None]
     assert agent.exporter.value("x") == 2
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
     assert lost(agent.exporter) == 0
@@ -363,7 +373,7 @@ def test_host_over_the_limit_is_refused_and_the_others_go_on() -> None:
         assert [exporter.refuses(agent.report()) for agent in agents] == [
             None,
             None,
-            AdmissionReason.HOST_LIMIT,
+            RefusalReason.HOST_LIMIT,
         ]
     assert [*exporter.roster.hosts] == ["a", "b"]
 
@@ -371,7 +381,7 @@ def test_host_over_the_limit_is_refused_and_the_others_go_on() -> None:
 def test_forgotten_host_makes_room_for_another() -> None:
     exporter = Exporter(Limits(hosts=1, forget_after=0))
     Agent(exporter, "a").send()
-    assert exporter.refuses(Agent(exporter, "b").report()) == AdmissionReason.HOST_LIMIT
+    assert exporter.refuses(Agent(exporter, "b").report()) == RefusalReason.HOST_LIMIT
     exporter.wait(15)
     assert exporter.refuses(Agent(exporter, "b").report()) is None
 
@@ -386,9 +396,9 @@ def test_report_over_the_series_limit_is_refused_and_changes_no_value() -> None:
     agent.send(gauges=dict.fromkeys("abcde", 1.0))
     assert series(agent.exporter) == 5
     over = agent.report(gauges=dict.fromkeys("abcdef", 2.0))
-    assert agent.exporter.refuses(over) == AdmissionReason.SERIES_LIMIT
+    assert agent.exporter.refuses(over) == RefusalReason.SERIES_LIMIT
     within_and_over = agent.report(gauges=dict.fromkeys("abcde", 2.0), disks=disks(sda=1))
-    assert agent.exporter.refuses(within_and_over) == AdmissionReason.SERIES_LIMIT
+    assert agent.exporter.refuses(within_and_over) == RefusalReason.SERIES_LIMIT
     assert [agent.exporter.value(name) for name in "abcde"] == [1] * 5
     agent.send(gauges=dict.fromkeys("abcde", 3.0))
     assert [agent.exporter.value(name) for name in "abcde"] == [3] * 5
@@ -399,7 +409,7 @@ def test_refused_report_keeps_its_host_live_and_is_not_lost() -> None:
     for _ in range(10):
         agent.exporter.wait(5)
         report = agent.report(gauges={"a": 1.0, "b": 1.0})
-        assert agent.exporter.refuses(report) == AdmissionReason.SERIES_LIMIT
+        assert agent.exporter.refuses(report) == RefusalReason.SERIES_LIMIT
     assert agent.exporter.value("pombo_host_up") == 1
     assert lost(agent.exporter) == 0
 
@@ -407,7 +417,7 @@ def test_refused_report_keeps_its_host_live_and_is_not_lost() -> None:
 def test_series_of_many_small_reports_add_up_to_the_limit() -> None:
     agent = Agent(Exporter(Limits(series_per_host=10)))
     refusals = [agent.exporter.refuses(agent.report(gauges={f"x{n}": 1.0})) for n in range(20)]
-    assert refusals == [None] * 10 + [AdmissionReason.SERIES_LIMIT] * 10
+    assert refusals == [None] * 10 + [RefusalReason.SERIES_LIMIT] * 10
 
 
 def test_series_of_one_host_do_not_count_against_another() -> None:
@@ -424,7 +434,7 @@ def test_exposition_never_has_more_series_than_the_limit_counts() -> None:
     exposed = series(agent.exporter)
     limited = Agent(Exporter(Limits(series_per_host=exposed - 1)))
     report = limited.report(disks=disks(a=1, b=1), memory=Memory(*[1.0] * 10), gauges={"x": 1.0})
-    assert limited.exporter.refuses(report) == AdmissionReason.SERIES_LIMIT
+    assert limited.exporter.refuses(report) == RefusalReason.SERIES_LIMIT
 
 
 def test_section_that_no_family_reads_is_not_stored() -> None:
