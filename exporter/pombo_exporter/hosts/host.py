@@ -19,11 +19,11 @@ from pombo_exporter.hosts.blocks import Blocks, label_text
 from pombo_exporter.hosts.sequence import SequenceTracker
 
 LATE_AFTER: Final = 2  # intervals of silence
-DOWN_AFTER: Final = 3
+DOWN_AFTER: Final = 3  # intervals of silence
 
 _ROUNDING: Final = 0.001  # seconds: an agent may state its time in whole milliseconds
 
-#: The labels of ``pombo_host_info`` that every host has; the owner's labels follow them.
+#: The labels of ``pombo_host_info`` that every host has; those of the agent's ``--label`` follow.
 INFO_LABELS: Final = Info.__struct_fields__
 
 
@@ -35,7 +35,7 @@ class State(StrEnum):
     DOWN = "down"
 
 
-#: Where a datagram came from, as the socket gives it: host, port and, with IPv6, more.
+#: Where a datagram came from: IP address, port and, with IPv6, flow info and scope.
 Address = tuple[str | int, ...]
 
 
@@ -60,10 +60,16 @@ class Host(Struct, gc=False, eq=False):
 
     No part of it refers back to it, so the cyclic garbage collector skips it.
 
-    ``place`` is its place in the order in which hosts were first seen. ``sections`` are the
-    blocks that it reports, by section. After a bye, ``said_bye`` is True and the host is kept for
-    a while to recognise late datagrams. ``state`` is the state that was last logged; ``state_at``
-    computes the present one. Until ``next_check``, time alone changes nothing of the host.
+    ``place`` is its place in the order in which hosts were first seen. ``last_seen`` (monotonic)
+    and ``last_seen_wall`` (Unix) are when its last report arrived, ``interval`` is what the agent
+    states, ``clock_offset`` how far the agent's clock is ahead; all in seconds. ``conflicts``
+    counts refused datagrams of other agents, ``conflict_address`` sent the last one.
+    ``label_text`` and ``info_text`` are label texts, the latter of ``pombo_host_info``.
+    ``sections`` are the blocks that it reports, by section.
+
+    After a bye, ``said_bye`` is True and the host is kept for a while to recognise late datagrams.
+    ``state`` is the state that was last logged; ``state_at`` computes the present one. Until
+    ``next_check`` (monotonic), time alone changes nothing of the host.
     """
 
     name: str
@@ -109,7 +115,10 @@ class Host(Struct, gc=False, eq=False):
         return LATE if silence < DOWN_AFTER * self.interval else DOWN
 
     def check_after(self, now: float) -> float:
-        """Return when to check the host again, after one interval at most."""
+        """Return when to check the host again, on the monotonic clock in seconds.
+
+        At once while it has gaps, else after one interval at most.
+        """
         if self.sequence.has_gaps:
             return now
         late = self.last_seen + LATE_AFTER * self.interval
@@ -122,15 +131,16 @@ class Host(Struct, gc=False, eq=False):
         blocks = chain.from_iterable(map(dict.values, self.sections.values()))
         return min(map(_EXPIRES, blocks), default=inf)
 
-    def classify(self, report: Report, address: Address, now: float, listening: float) -> Verdict:
-        """Count a datagram and decide what to do with it.
+    def receive(self, report: Report, address: Address, now: float, complete_for: float) -> Verdict:
+        """Count a datagram, start its session if that is new, and return what to do with it.
 
-        The greatest session has the name, for an agent's session is its start. A smaller one is
-        accepted only when the host is down or has said bye: the clock of the machine went back
-        when it restarted. ``listening`` is for how many seconds the roster has been complete.
+        A session is the start of its agent in Unix nanoseconds, so the greatest is the newest and
+        has the name. A smaller one takes over only when the host is down or has said bye, as when
+        the machine's clock went back at a restart. ``complete_for`` is for how many seconds no host
+        has been refused or forgotten.
         """
-        session, number = report.session, report.seq
-        if session is None or number is None:
+        session, seq = report.session, report.seq
+        if session is None or seq is None:
             self.sequence.received += 1
             if self.said_bye:
                 self.session, self.said_bye = None, False
@@ -138,7 +148,7 @@ class Host(Struct, gc=False, eq=False):
         if session == self.session:
             self._confirm_conflicts()
         elif self._may_take_over(session, now):
-            self._start_session(report, session, number, now, listening)
+            self._start_session(report, session, seq, now, complete_for)
         elif self._is_of_ended_session(report, now):
             self.sequence.received += 1
             self.sequence.reordered += 1
@@ -147,7 +157,7 @@ class Host(Struct, gc=False, eq=False):
             self._unconfirmed += 1
             self.conflict_address = address
             return CONFLICT
-        fresh = self.sequence.record(number, now)
+        fresh = self.sequence.record(seq, now)
         return ACCEPT if fresh and not self.said_bye else IGNORE
 
     def update(self, report: Report, address: Address, now: float, wall: float) -> None:
@@ -179,17 +189,18 @@ class Host(Struct, gc=False, eq=False):
         return self.state_at(now) is DOWN
 
     def _start_session(
-        self, report: Report, session: int, number: int, now: float, listening: float
+        self, report: Report, session: int, seq: int, now: float, complete_for: float
     ) -> None:
-        # Earlier datagrams of this session are missing only if the exporter could receive them;
-        # those of a smaller session were refused as a conflict.
-        age = -1.0 if report.time is None else report.time - session / 1e9
+        # Its earlier datagrams are missing only if they could be received: it began while the
+        # roster was complete, and was not refused as a conflict.
+        session_age = -1.0 if report.time is None else report.time - session / 1e9
         refused = self.session is not None and session < self.session
-        received_all = -_ROUNDING <= age < listening and not refused
-        self.sequence.start_session(0 if received_all else number)
+        could_receive_all = -_ROUNDING <= session_age < complete_for and not refused
+        self.sequence.start_session(0 if could_receive_all else seq)
         self.session = session
         self.said_bye = False
-        # The last session may have been of another machine; scripts' gauges have no session.
+        # Drop what the session before reported, for it may be another machine's; blocks without a
+        # session are scripts' gauges and stay.
         for name, blocks in self.sections.items():
             own = {key: block for key, block in blocks.items() if block.stamp.session is None}
             self.sections[name] = own

@@ -128,7 +128,7 @@ class Roster:
         host = self.hosts.get(report.host) or self._add(report.host, address, now)
         self._before_change(host)
         conflicts = host.conflicts
-        verdict = host.classify(report, address, now, now - self._complete_since)
+        verdict = host.receive(report, address, now, now - self._complete_since)
         if host.conflicts != conflicts:
             # Both agents are alive: the one that has the name reported after the other was refused.
             self._notify(HostEvent.CONFLICT, host)

@@ -86,7 +86,7 @@ class HostField:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """The names of the labels of each sample but ``instance`` and the owner's."""
+        """The names of the labels of each sample but ``instance`` and those of ``--label``."""
         return INFO_LABELS if self.info else ()
 
     @property
