@@ -47,17 +47,18 @@ class Stamp(Struct, frozen=True, gc=False):
 class Block(Struct, frozen=True, gc=False):
     """Rows of a section, with their values in the last report and in the one before.
 
-    ``texts`` are the section's columns of texts, and ``labels`` the label text of each row, ready
-    for the exposition. ``current`` and ``previous`` are packed values, of shape (columns, rows);
-    ``seconds`` is the time between the two on the agent's clock, 0 without ``previous``. A block
-    has no samples from ``expires`` on, on the exporter's monotonic clock.
+    ``texts`` are the section's columns of texts, and ``labels`` the label text of each row.
+    ``last`` and ``before`` are the packed values of the two reports, of shape (columns, rows), and
+    ``elapsed`` the seconds between them on the agent's clock. Where no rate can be derived,
+    ``before`` is None and ``elapsed`` 0. A block has no samples from ``expires`` on (monotonic
+    clock, seconds).
     """
 
     texts: tuple[tuple[str, ...], ...]
     labels: tuple[bytes, ...]
-    current: bytes
-    previous: bytes | None
-    seconds: float
+    last: bytes
+    before: bytes | None
+    elapsed: float
     stamp: Stamp
     expires: float
 
@@ -127,18 +128,18 @@ def update_rows(old: Block, section: Section, stamp: Stamp, expires: float) -> B
     return _updated(old, pack(section), stamp, expires)
 
 
-def _is_newer(stamp: Stamp, before: Stamp) -> bool:
-    return stamp.session is None or stamp.session != before.session or stamp.order > before.order
+def _is_newer(stamp: Stamp, stored: Stamp) -> bool:
+    return stamp.session is None or stamp.session != stored.session or stamp.order > stored.order
 
 
 def _updated(old: Block, packed: bytes, stamp: Stamp, expires: float) -> Block:
-    before, seconds = old.stamp, 0.0
-    both = stamp.session is not None and stamp.session == before.session
-    if both and stamp.monotonic is not None and before.monotonic is not None:
-        seconds = stamp.monotonic - before.monotonic
-    if seconds <= 0:  # no rate can be derived
+    stored, elapsed = old.stamp, 0.0
+    same_session = stamp.session is not None and stamp.session == stored.session
+    if same_session and stamp.monotonic is not None and stored.monotonic is not None:
+        elapsed = stamp.monotonic - stored.monotonic
+    if elapsed <= 0:  # no rate can be derived
         return Block(old.texts, old.labels, packed, None, 0.0, stamp, expires)
-    return Block(old.texts, old.labels, packed, old.current, seconds, stamp, expires)
+    return Block(old.texts, old.labels, packed, old.last, elapsed, stamp, expires)
 
 
 def rearrange_rows(
@@ -167,15 +168,14 @@ def rearrange_rows(
         groups[found[0].stamp if found else None].append(index)
     arrived = set(rows)
     result = {}
-    for before, indexes in groups.items():
+    for stored, indexes in groups.items():
         block = _pick(whole, indexes)
-        if before is not None:
-            if not _is_newer(stamp, before):  # a newer report has these rows
+        if stored is not None:
+            if not _is_newer(stamp, stored):  # a newer report has these rows
                 arrived -= {rows[index] for index in indexes}
                 continue
             old = _gather([places[rows[index]] for index in indexes])
-            seen = replace(block, current=old, stamp=before)
-            block = _updated(seen, block.current, stamp, expires)
+            block = _updated(replace(block, last=old, stamp=stored), block.last, stamp, expires)
         result[_key(block)] = block
     for key, block in blocks.items():
         kept = [i for i, row in enumerate(_rows(block, names)) if row not in arrived]
@@ -211,9 +211,9 @@ def _pick(block: Block, indexes: Sequence[int]) -> Block:
     return Block(
         tuple(tuple(column[index] for index in indexes) for column in block.texts),
         tuple(block.labels[index] for index in indexes),
-        picked(block.current),
-        None if block.previous is None else picked(block.previous),
-        block.seconds,
+        picked(block.last),
+        None if block.before is None else picked(block.before),
+        block.elapsed,
         block.stamp,
         block.expires,
     )
@@ -221,5 +221,5 @@ def _pick(block: Block, indexes: Sequence[int]) -> Block:
 
 def _gather(rows: list[tuple[Block, int]]) -> bytes:
     """Return packed values of single rows, each from a block of the same section."""
-    each = [unpack(block.current, len(block.labels))[:, index] for block, index in rows]
+    each = [unpack(block.last, len(block.labels))[:, index] for block, index in rows]
     return np.column_stack(each).tobytes()

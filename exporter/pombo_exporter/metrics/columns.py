@@ -31,7 +31,7 @@ Objects = NDArray[np.object_]
 
 Made = TypeVar("Made")
 
-_LABELS, _CURRENT, _EXPIRES = map(attrgetter, ("labels", "current", "expires"))
+_LABELS, _LAST, _EXPIRES = map(attrgetter, ("labels", "last", "expires"))
 _NAN = np.array(np.nan).tobytes()
 
 
@@ -87,7 +87,7 @@ class Columns:
     @cached_property
     def seconds(self) -> Column:
         """The time between the last two reports, of shape (n,); 0 where there is one report."""
-        return np.repeat(np.array([block.seconds for block in self.blocks]), self._rows_of)
+        return np.repeat(np.array([block.elapsed for block in self.blocks]), self._rows_of)
 
     def texts(self, name: str) -> list[str]:
         """Return one text of each row, n of them."""
@@ -114,12 +114,12 @@ class Columns:
     @cached_property
     def _latest(self) -> Column:
         """All fields in the last report, of shape (f, n)."""
-        return self._unpacked(map(_CURRENT, self.blocks))
+        return self._unpacked(map(_LAST, self.blocks))
 
     @cached_property
     def _delta(self) -> Column:
         """The increase of all fields since the report before, of shape (f, n)."""
-        return self._latest - self._unpacked(map(_previous, self.blocks))
+        return self._latest - self._unpacked(map(_before, self.blocks))
 
     def _unpacked(self, packed: Iterable[bytes]) -> Column:
         """Return the packed values of all blocks as one array of shape (f, n).
@@ -144,8 +144,8 @@ class Columns:
         return found
 
 
-def _previous(block: Block) -> bytes:
-    return _NAN * (len(block.current) // 8) if block.previous is None else block.previous
+def _before(block: Block) -> bytes:
+    return _NAN * (len(block.last) // 8) if block.before is None else block.before
 
 
 class SectionBlocks:

@@ -197,7 +197,7 @@ def _of_map(family: OpenFamily, capture: Capture, form: LabelForm) -> Iterator[S
         for index, block in enumerate(rows.blocks):
             alike[block.texts[0]].append(index)
         for names, indexes in alike.items():
-            packed = b"".join(block.current for block in rows.blocks[indexes])
+            packed = b"".join(block.last for block in rows.blocks[indexes])
             values = unpack(packed, len(names)).T.copy()
             of_blocks = labels[indexes]
             for name, column in zip(names, values, strict=True):

@@ -16,7 +16,7 @@ class Row(NamedTuple):
 
     value: float
     before: float | None = None
-    seconds: float = 0.0
+    elapsed: float = 0.0
 
 
 def column(kind: type[Table], name: str, packed: bytes, rows: int) -> list[float]:
@@ -35,12 +35,12 @@ def rows(exporter: Exporter) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for key, block in blocks(exporter).items():
         assert (key,) == block.texts
-        reads = column(Disks, "read_bytes", block.current, len(key))
-        before = block.previous and column(Disks, "read_bytes", block.previous, len(key))
+        reads = column(Disks, "read_bytes", block.last, len(key))
+        before = block.before and column(Disks, "read_bytes", block.before, len(key))
         for index, device in enumerate(key):
             assert device not in found
             assert block.labels[index] == f'instance="pi",device="{escape(device)}"}} '.encode()
-            found[device] = Row(reads[index], before[index] if before else None, block.seconds)
+            found[device] = Row(reads[index], before[index] if before else None, block.elapsed)
     return found
 
 
@@ -156,7 +156,7 @@ def test_new_column_is_not_in_the_previous_report() -> None:
     more = Disks(("sda",), read_bytes=(2.0,), reads=(7.0,))
     exporter = after(numbered(0, disks(sda=1)), numbered(1, more))
     (block,) = blocks(exporter).values()
-    assert (block.current, block.previous) == (pack(more), pack(disks(sda=1)))
+    assert (block.last, block.before) == (pack(more), pack(disks(sda=1)))
 
 
 def test_rows_joined_from_blocks_with_different_columns_keep_their_values() -> None:
@@ -166,14 +166,14 @@ def test_rows_joined_from_blocks_with_different_columns_keep_their_values() -> N
     exporter.take(numbered(1, disks(b=3)))
     exporter.take(numbered(2, both))
     parts = {
-        block.texts[0]: column(Disks, "reads", block.previous, 1)
+        block.texts[0]: column(Disks, "reads", block.before, 1)
         for block in blocks(exporter).values()
-        if block.previous
+        if block.before
     }
     assert parts == {("a",): [7.0], ("b",): [pytest.approx(nan, nan_ok=True)]}
     exporter.take(numbered(3, both))
     (block,) = blocks(exporter).values()
-    assert block.current == block.previous == pack(both)
+    assert block.last == block.before == pack(both)
 
 
 def test_row_is_identified_by_all_its_keys() -> None:
@@ -188,7 +188,7 @@ def test_row_is_identified_by_all_its_keys() -> None:
         for block in agent.exporter.host().sections["filesystems"].values()
         for mountpoint, device, size in zip(
             *block.texts[:2],
-            column(Filesystems, "size", block.current, len(block.labels)),
+            column(Filesystems, "size", block.last, len(block.labels)),
             strict=True,
         )
     }

@@ -24,7 +24,7 @@ def fleet() -> tuple[Exporter, list[Agent]]:
 def state(host: Host) -> dict[str, Any]:
     """Return all fields of a host that answers are rendered from, by value."""
     sections = {
-        name: {key: (block.current, block.stamp) for key, block in blocks.items()}
+        name: {key: (block.last, block.stamp) for key, block in blocks.items()}
         for name, blocks in host.sections.items()
     }
     counters = host.sequence
