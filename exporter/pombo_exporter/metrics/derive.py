@@ -1,12 +1,12 @@
 """Rates and ratios of rows, from their last report or their last two.
 
 An unknown value is NaN: before the second report of a session, and for a row whose counter
-decreased (a device was replaced, a 32-bit counter wrapped). Shapes are those of ``columns``.
+decreased (a device was replaced, a 32-bit counter wrapped). Shapes are those of ``metrics.rows``.
 """
 
 import numpy as np
 
-from pombo_exporter.metrics.columns import Column, Columns
+from pombo_exporter.metrics.rows import Floats, Rows
 
 # guest and guest_nice are part of user and nice already.
 CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -18,64 +18,64 @@ _quiet = np.errstate(over="ignore", invalid="ignore")
 
 
 @_quiet
-def per_second(rows: Columns, *names: str) -> Column:
+def per_second(rows: Rows, *names: str) -> Floats:
     """Return the rate at which the sum of these fields increases, per second, of shape (n,).
 
     A field that a host lacks does not count.
     """
-    increase = rows.delta(*names)
-    increase[:, np.any(increase < 0, axis=0)] = np.nan
-    return _ratio(_sum(increase), rows.seconds)
+    change = rows.change(*names)
+    change[:, np.any(change < 0, axis=0)] = np.nan
+    return _ratio(_sum(change), rows.elapsed)
 
 
-def _sum(fields: Column) -> Column:
+def _sum(fields: Floats) -> Floats:
     """Return the sum of the known fields of each row, from (f, n) to (n,); NaN without any."""
     known = ~np.isnan(fields)
     return np.where(known.any(axis=0), fields.sum(axis=0, where=known), np.nan)
 
 
-def _ratio(part: Column, whole: Column) -> Column:
+def _ratio(part: Floats, whole: Floats) -> Floats:
     """Return one by the other, NaN where there is nothing to divide by."""
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
-def one(rows: Columns) -> Column:
+def one(rows: Rows) -> Floats:
     """Return 1 for each row: for families whose information is in their labels."""
     return np.ones(len(rows.labels))
 
 
-def present(rows: Columns, flag: str) -> Column:
+def present(rows: Rows, flag: str) -> Floats:
     """Return 1 for each row whose flag is set, NaN for the others."""
-    return np.where(rows.latest(flag) > 0, 1.0, np.nan)
+    return np.where(rows.last(flag) > 0, 1.0, np.nan)
 
 
 @_quiet
-def difference(rows: Columns, whole: str, part: str) -> Column:
+def difference(rows: Rows, whole: str, part: str) -> Floats:
     """Return one field less another."""
-    return rows.latest(whole) - rows.latest(part)
+    return rows.last(whole) - rows.last(part)
 
 
 @_quiet
-def used_ratio(rows: Columns, whole: str, available: str) -> Column:
+def used_ratio(rows: Rows, whole: str, available: str) -> Floats:
     """Return the share of one field that is not available."""
-    return 1.0 - _ratio(rows.latest(available), rows.latest(whole))
+    return 1.0 - _ratio(rows.last(available), rows.last(whole))
 
 
 @_quiet
-def filled_ratio(rows: Columns, size: str, free: str, available: str) -> Column:
+def filled_ratio(rows: Rows, size: str, free: str, available: str) -> Floats:
     """Return the share of each filesystem in use, as df computes it: without root's reserve."""
     used = difference(rows, size, free)
-    return _ratio(used, used + rows.latest(available))
+    return _ratio(used, used + rows.last(available))
 
 
 @_quiet
-def cpu_usage(rows: Columns, *_modes: str) -> Column:
+def cpu_usage(rows: Rows, *_modes: str) -> Floats:
     """Return the share of its time that each core was busy: neither idle nor awaiting I/O."""
     return _busy(*rows.cached(_idle_and_total))
 
 
 @_quiet
-def cpu_average_usage(rows: Columns) -> Column:
+def cpu_average_usage(rows: Rows) -> Floats:
     """Return the share of all cores' time that they were busy, of each host, of shape (h,)."""
     idle, total = rows.cached(_idle_and_total)
     known = total > 0  # a counter that decreased leaves no total
@@ -84,14 +84,14 @@ def cpu_average_usage(rows: Columns) -> Column:
     return _busy(*np.asarray(sums, dtype=float))  # without rows they are integers
 
 
-def _idle_and_total(rows: Columns) -> tuple[Column, Column]:
+def _idle_and_total(rows: Rows) -> tuple[Floats, Floats]:
     """Return the idle seconds of each core between two reports, and all its seconds."""
-    increase = rows.delta(*CPU_MODES)
-    idle, total = _sum(increase[_IDLE]), _sum(increase)
-    return idle, np.where(np.isnan(increase[_IDLE][0]), np.nan, total)
+    change = rows.change(*CPU_MODES)
+    idle, total = _sum(change[_IDLE]), _sum(change)
+    return idle, np.where(np.isnan(change[_IDLE][0]), np.nan, total)
 
 
-def _busy(idle: Column, total: Column) -> Column:
+def _busy(idle: Floats, total: Floats) -> Floats:
     return np.clip(
         1.0 - _ratio(idle, total), 0.0, 1.0
     )  # iowait may decrease a little (proc_stat(5))

@@ -10,8 +10,8 @@ import orjson
 
 from pombo_exporter.hosts.blocks import label_text
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.metrics.columns import Column
 from pombo_exporter.metrics.family import Family, FamilyTable, MetricType
+from pombo_exporter.metrics.rows import Floats
 from pombo_exporter.metrics.samples import TEXT, Capture, samples
 from pombo_exporter.runtime.pacing import StepClock
 
@@ -67,7 +67,7 @@ def _render(
     yield from capture.release()
 
 
-def lines(prefix: bytes, labels: Sequence[bytes], values: Column) -> bytes:
+def lines(prefix: bytes, labels: Sequence[bytes], values: Floats) -> bytes:
     """Return a line for each value, each begun with a line feed.
 
     ``prefix`` is a line feed, the family's name and, mostly, the opening brace; ``labels`` are

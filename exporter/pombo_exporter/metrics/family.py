@@ -10,7 +10,7 @@ from pombo_wire import SECTIONS
 
 from pombo_exporter.hosts.host import INFO_LABELS, Host
 from pombo_exporter.metrics import derive
-from pombo_exporter.metrics.columns import Column, Columns
+from pombo_exporter.metrics.rows import Floats, Rows
 
 
 class MetricType(StrEnum):
@@ -31,12 +31,12 @@ class PerRow:
 
     section: str
     fields: tuple[str, ...]
-    derive: Callable[..., Column] | None = None
+    derive: Callable[..., Floats] | None = None
     label: tuple[str, str] | None = None
 
-    def values(self, rows: Columns) -> Column:
+    def values(self, rows: Rows) -> Floats:
         """Return the value of each row, of shape (n,); NaN where unknown."""
-        return self.derive(rows, *self.fields) if self.derive else rows.latest(self.fields[0])
+        return self.derive(rows, *self.fields) if self.derive else rows.last(self.fields[0])
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -56,9 +56,9 @@ class Aggregate:
     """A sample for each host, computed over all its rows of a section."""
 
     section: str
-    derive: Callable[[Columns], Column]
+    derive: Callable[[Rows], Floats]
 
-    def values(self, rows: Columns) -> Column:
+    def values(self, rows: Rows) -> Floats:
         """Return the value of each host, of shape (h,); NaN where unknown."""
         return self.derive(rows)
 

@@ -17,7 +17,6 @@ import numpy as np
 from pombo_exporter.hosts.blocks import unpack
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.metrics.columns import Column, Columns, Objects, SectionBlocks
 from pombo_exporter.metrics.family import (
     Aggregate,
     Family,
@@ -26,6 +25,7 @@ from pombo_exporter.metrics.family import (
     OpenFamily,
     PerRow,
 )
+from pombo_exporter.metrics.rows import Floats, Objects, Rows, SectionBlocks
 from pombo_exporter.runtime.pacing import StepClock
 
 
@@ -38,7 +38,7 @@ class HostColumns(NamedTuple):
 
     labels: Objects
     info_labels: Objects
-    values: Column
+    values: Floats
 
 
 class Capture:
@@ -54,7 +54,7 @@ class Capture:
         self.now = 0.0
         self.states: Counter[State] = Counter()
         self.hosts: list[HostColumns] = []
-        self.sections: dict[str, list[Columns]] = {}
+        self.sections: dict[str, list[Rows]] = {}
         self._fields = table.host_fields
         self._include = include
 
@@ -78,15 +78,15 @@ class Capture:
             self.hosts.append(fields.columns())
         for name in [*blocks]:
             found = self.sections[name] = []
-            for columns in blocks.pop(name).all_columns(self.now, steps.size()):
-                found.append(columns)
+            for rows in blocks.pop(name).all_rows(self.now, steps.size()):
+                found.append(rows)
                 yield
 
     def release(self) -> Iterator[None]:
         """Drop all references, a few at a time; yields between steps."""
-        for columns in self.sections.values():
-            while columns:
-                columns.pop()
+        for pieces in self.sections.values():
+            while pieces:
+                pieces.pop()
                 yield
 
 
@@ -126,11 +126,11 @@ def _add(host: Host, blocks: dict[str, SectionBlocks]) -> None:
 class LabelForm(NamedTuple):
     """The form in which the labels of samples are wanted."""
 
-    of_rows: Callable[[Columns], Objects]  # of shape (n,)
-    of_hosts: Callable[[Columns], Objects]  # of shape (h,)
+    of_rows: Callable[[Rows], Objects]  # of shape (n,)
+    of_hosts: Callable[[Rows], Objects]  # of shape (h,)
 
 
-def _no_labels(rows: Columns) -> Objects:
+def _no_labels(rows: Rows) -> Objects:
     return np.fromiter(({} for _ in rows.host_labels), object, len(rows.host_labels))
 
 
@@ -150,7 +150,7 @@ class Samples(NamedTuple):
     family: Family
     label: tuple[str, str] | None
     labels: Objects
-    values: Column
+    values: Floats
 
 
 def samples(table: FamilyTable, capture: Capture, form: LabelForm) -> Iterator[Samples | None]:
@@ -190,7 +190,7 @@ def _of_section(
 
 
 def _of_map(family: OpenFamily, capture: Capture, form: LabelForm) -> Iterator[Samples | None]:
-    found: dict[str, list[tuple[Objects, Column]]] = defaultdict(list)
+    found: dict[str, list[tuple[Objects, Floats]]] = defaultdict(list)
     for rows in capture.sections.get(family.section, ()):
         labels = form.of_hosts(rows)[rows.host_of_block]
         alike: dict[tuple[str, ...], list[int]] = defaultdict(list)  # blocks by their names
@@ -210,7 +210,7 @@ def _of_map(family: OpenFamily, capture: Capture, form: LabelForm) -> Iterator[S
 
 
 def _finite(
-    family: Family, label: tuple[str, str] | None, labels: Objects, values: Column
+    family: Family, label: tuple[str, str] | None, labels: Objects, values: Floats
 ) -> Samples | None:
     finite = np.isfinite(values)
     if not finite.all():

@@ -13,8 +13,8 @@ from msgspec.structs import asdict
 
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.metrics import derive
-from pombo_exporter.metrics.columns import Column, Columns, gather
 from pombo_exporter.metrics.family import FamilyTable
+from pombo_exporter.metrics.rows import Floats, Rows, gather
 from pombo_exporter.metrics.samples import LABEL_SETS, Capture, samples
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views.schema import (
@@ -74,22 +74,22 @@ def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
 
 def _measured(hosts: Sequence[Host], now: float) -> Iterator[tuple[Any, ...]]:
     """Yield the fields of each host's summary that come from its sections."""
-    columns = {name: gather(hosts, name, now) for name in _SUMMARISED}
-    memory = columns["memory"]
+    rows = {name: gather(hosts, name, now) for name in _SUMMARISED}
+    memory = rows["memory"]
     return zip(
-        _known(derive.cpu_average_usage(columns["cpu"])),
-        _known(_by_host(memory, memory.latest("total"))),
-        _known(_by_host(memory, memory.latest("available"))),
+        _known(derive.cpu_average_usage(rows["cpu"])),
+        _known(_by_host(memory, memory.last("total"))),
+        _known(_by_host(memory, memory.last("available"))),
         _known(_memory_usage(memory)),
-        _fullest(columns["filesystems"]),
-        _known(_traffic(columns["networks"], "receive_bytes")),
-        _known(_traffic(columns["networks"], "transmit_bytes")),
-        _known(_by_host(columns["system"], columns["system"].latest("uptime"))),
+        _fullest(rows["filesystems"]),
+        _known(_traffic(rows["networks"], "receive_bytes")),
+        _known(_traffic(rows["networks"], "transmit_bytes")),
+        _known(_by_host(rows["system"], rows["system"].last("uptime"))),
         strict=True,
     )
 
 
-def curve_values(hosts: Sequence[Host], now: float) -> Column:
+def curve_values(hosts: Sequence[Host], now: float) -> Floats:
     """Return the values that the history keeps of each host, of shape (4, h).
 
     They are the fields of a summary that ``history.CURVES`` names, in that order.
@@ -115,24 +115,24 @@ def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, byte
     for name, value in asdict(summary).items():
         yield name, encode(value)
     up = [host] if summary.state is not State.DOWN else []
-    columns = {name: gather(up, name, now) for name in _DETAILED}
+    rows = {name: gather(up, name, now) for name in _DETAILED}
     fields: dict[str, object] = {
         "system": host.info.system,
         "release": host.info.release,
         "machine": host.info.machine,
-        **{name: _single(columns["system"], name) for name in ("load1", "load5", "load15")},
-        "swap_total_bytes": _single(columns["swap"], "total"),
-        "swap_used_bytes": _single(columns["swap"], "used"),
-        "gauges": dict(_named_values(columns["gauges"])),
+        **{name: _single(rows["system"], name) for name in ("load1", "load5", "load15")},
+        "swap_total_bytes": _single(rows["swap"], "total"),
+        "swap_used_bytes": _single(rows["swap"], "used"),
+        "gauges": dict(_named_values(rows["gauges"])),
     }
     for name, value in fields.items():
         yield name, encode(value)
     yield None
-    yield "cores", (yield from _list(Core, _cores(columns["cpu"]), steps))
-    found = _filesystems(columns["filesystems"])
+    yield "cores", (yield from _list(Core, _cores(rows["cpu"]), steps))
+    found = _filesystems(rows["filesystems"])
     yield "filesystems", (yield from _list(Filesystem, found, steps))
-    yield "disks", (yield from _list(Disk, _disks(columns["disks"]), steps))
-    yield "networks", (yield from _list(Network, _networks(columns["networks"]), steps))
+    yield "disks", (yield from _list(Disk, _disks(rows["disks"]), steps))
+    yield "networks", (yield from _list(Network, _networks(rows["networks"]), steps))
 
 
 _DETAILED: Final = ("cpu", "disks", "filesystems", "gauges", "networks", "swap", "system")
@@ -175,28 +175,28 @@ def families(table: FamilyTable, capture: Capture, steps: StepClock) -> Iterator
     yield (b"]}" if family else b"") + b"]}"
 
 
-def _known(values: Column) -> list[float | None]:
+def _known(values: Floats) -> list[float | None]:
     return [value if isfinite(value) else None for value in values.tolist()]
 
 
-def _single(record: Columns, name: str) -> float | None:
+def _single(record: Rows, name: str) -> float | None:
     """Return a field of the record of one host, None where the host has none."""
-    return next(iter(_known(record.latest(name))), None)
+    return next(iter(_known(record.last(name))), None)
 
 
-def _by_host(record: Columns, values: Column) -> Column:
+def _by_host(record: Rows, values: Floats) -> Floats:
     """Return the values of a record's rows by host, from shape (n,) to (h,)."""
     found = np.full(len(record.host_labels), nan)
     found[record.host_of] = values
     return found
 
 
-def _memory_usage(memory: Columns) -> Column:
+def _memory_usage(memory: Rows) -> Floats:
     """Return the share of each host's memory that is in use, of shape (h,)."""
     return _by_host(memory, derive.used_ratio(memory, "total", "available"))
 
 
-def _traffic(networks: Columns, counter: str) -> Column:
+def _traffic(networks: Rows, counter: str) -> Floats:
     """Return the rate over all interfaces of each host but the loopback, of shape (h,)."""
     counted = [device != _LOOPBACK for device in networks.texts("device")]
     values = derive.per_second(networks, counter)
@@ -207,13 +207,13 @@ def _traffic(networks: Columns, counter: str) -> Column:
     return np.where(np.bincount(of, minlength=count), sums, nan)
 
 
-def _fullest(filesystems: Columns) -> list[FullestFilesystem | None]:
+def _fullest(filesystems: Rows) -> list[FullestFilesystem | None]:
     found: list[FullestFilesystem | None] = [None] * len(filesystems.host_labels)
     rows = zip(
         filesystems.host_of.tolist(),
         derive.filled_ratio(filesystems, "size", "free", "available").tolist(),
         filesystems.texts("mountpoint"),
-        filesystems.latest("readonly").tolist(),
+        filesystems.last("readonly").tolist(),
         strict=True,
     )
     for host, ratio, path, readonly in rows:
@@ -223,28 +223,28 @@ def _fullest(filesystems: Columns) -> list[FullestFilesystem | None]:
     return found
 
 
-def _cores(cpu: Columns) -> Sequence[Sequence[Any]]:
+def _cores(cpu: Rows) -> Sequence[Sequence[Any]]:
     return cpu.texts("cpu"), _known(derive.cpu_usage(cpu))
 
 
-def _filesystems(rows: Columns) -> Sequence[Sequence[Any]]:
-    readonly = [None if flag is None else bool(flag) for flag in _known(rows.latest("readonly"))]
+def _filesystems(rows: Rows) -> Sequence[Sequence[Any]]:
+    readonly = [None if flag is None else bool(flag) for flag in _known(rows.last("readonly"))]
     return (
         *map(rows.texts, ("mountpoint", "device", "fstype")),
-        _known(rows.latest("size")),
+        _known(rows.last("size")),
         _known(derive.difference(rows, "size", "free")),
-        _known(rows.latest("available")),
+        _known(rows.last("available")),
         _known(derive.filled_ratio(rows, "size", "free", "available")),
         readonly,
     )
 
 
-def _disks(rows: Columns) -> Sequence[Sequence[Any]]:
+def _disks(rows: Rows) -> Sequence[Sequence[Any]]:
     counters = ("read_bytes", "written_bytes")
     return rows.texts("device"), *(_known(derive.per_second(rows, name)) for name in counters)
 
 
-def _networks(rows: Columns) -> Sequence[Sequence[Any]]:
+def _networks(rows: Rows) -> Sequence[Sequence[Any]]:
     counters = (
         ("receive_bytes",),
         ("transmit_bytes",),
@@ -255,5 +255,5 @@ def _networks(rows: Columns) -> Sequence[Sequence[Any]]:
     return rows.texts("device"), *found
 
 
-def _named_values(rows: Columns) -> Iterator[tuple[str, float]]:
-    return zip(rows.texts("name"), rows.latest("value").tolist(), strict=True)
+def _named_values(rows: Rows) -> Iterator[tuple[str, float]]:
+    return zip(rows.texts("name"), rows.last("value").tolist(), strict=True)

@@ -9,34 +9,34 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 from pombo_exporter.hosts.blocks import Block, Stamp, pack
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.metrics.columns import Column, Columns, gather
 from pombo_exporter.metrics.derive import cpu_average_usage, cpu_usage, difference, per_second
+from pombo_exporter.metrics.rows import Floats, Rows, gather
 from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Table
 from support.builders import ADDRESS
 
 
-def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Columns:
+def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Rows:
     """Return the rows of one host; each block has a last table and the one before, or None."""
     stamp = Stamp(None, 0, None)
     blocks = []
     for last, before in reports:
         texts = astuple(last)[: last.label_columns]
         labels = (b"",) * len(texts[0])
-        previous, since = (pack(before), seconds) if before else (None, 0.0)
-        blocks.append(Block(texts, labels, pack(last), previous, since, stamp, inf))
+        packed, elapsed = (pack(before), seconds) if before else (None, 0.0)
+        blocks.append(Block(texts, labels, pack(last), packed, elapsed, stamp, inf))
     kind = type(reports[0][0]) if reports else Cpu
     section = next(name for name, each in SECTIONS.items() if each is kind)
     host = Host("pi", ADDRESS, sections={section: dict(enumerate(blocks))})
     return gather([host], section, now=0.0)
 
 
-def as_list(values: Column) -> list[float | None]:
+def as_list(values: Floats) -> list[float | None]:
     """Return a column as a list, with None for NaN."""
     return [None if isnan(value) else value for value in values.tolist()]
 
 
-def block(current: Table, previous: Table | None) -> Columns:
-    return rows((current, previous))
+def block(last: Table, before: Table | None) -> Rows:
+    return rows((last, before))
 
 
 def read(*totals: float) -> Disks:
@@ -55,7 +55,7 @@ def test_rows_with_different_columns_are_read_together() -> None:
     known = rows((more, both), (both, None), (less, replace(less, reads=(5.0,))))
     assert as_list(per_second(known, "reads", "writes")) == [6, None, 3]
     assert as_list(per_second(known, "writes")) == [4, None, None]
-    assert as_list(known.latest("writes")) == [30, 10, None]
+    assert as_list(known.last("writes")) == [30, 10, None]
 
 
 def test_first_report_has_no_rate() -> None:

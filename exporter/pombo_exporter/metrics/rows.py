@@ -3,8 +3,8 @@
 Python spends most time per number, numpy per call. So families are computed over the rows of many
 hosts at once.
 
-In all shapes below, ``h`` is the number of hosts, ``n`` the number of rows of all of them, host by
-host, and ``f`` the number of fields.
+In all shapes below, ``h`` is the number of hosts, ``b`` the number of blocks and ``n`` the number
+of rows of all of them, host by host, and ``f`` the number of fields.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,8 +22,8 @@ from pombo_exporter.hosts.blocks import Block, MapTable
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.runtime.pacing import StepSize
 
-#: Values of shape (n,), NaN where unknown.
-Column = NDArray[np.float64]
+#: float64 values, NaN where unknown; each docstring gives the shape.
+Floats = NDArray[np.float64]
 
 #: Python objects in an array. The cyclic garbage collector visits each item of a list or a tuple,
 #: which takes milliseconds where there are many; it does not visit the items of an array.
@@ -35,11 +35,11 @@ _LABELS, _LAST, _EXPIRES = map(attrgetter, ("labels", "last", "expires"))
 _NAN = np.array(np.nan).tobytes()
 
 
-class Columns:
-    """The rows of one section over some hosts.
+class Rows:
+    """The rows of one section of some hosts.
 
-    ``host_labels`` has the label text of each host, of shape (h,), and ``blocks`` their blocks;
-    ``blocks_of`` is the number of blocks of each host, of shape (h,).
+    ``host_labels`` are the label texts of the hosts, of shape (h,), ``blocks`` their blocks, of
+    shape (b,), and ``blocks_per_host`` how many of these each host has, of shape (h,).
     """
 
     def __init__(
@@ -47,20 +47,21 @@ class Columns:
         section: str,
         host_labels: Sequence[bytes],
         blocks: Sequence[Block],
-        blocks_of: Sequence[int],
+        blocks_per_host: Sequence[int],
     ) -> None:
         self.host_labels: Objects = np.fromiter(host_labels, object, len(host_labels))
         self.blocks: Objects = np.fromiter(blocks, object, len(blocks))
-        self._blocks_of = np.array(blocks_of, np.intp)
-        self._rows_of = np.fromiter(map(len, map(_LABELS, blocks)), np.intp, len(blocks))
+        self._blocks_per_host = np.array(blocks_per_host, np.intp)
+        # Of shape (b,).
+        self._rows_per_block = np.fromiter(map(len, map(_LABELS, blocks)), np.intp, len(blocks))
         kind = SECTIONS.get(section, MapTable)
         names = kind.__struct_fields__
-        self._texts, self._values = names[: kind.label_columns], names[kind.label_columns :]
-        self._cache: dict[Callable[[Columns], Any], Any] = {}
+        self._label_names, self._fields = names[: kind.label_columns], names[kind.label_columns :]
+        self._cache: dict[Callable[[Rows], Any], Any] = {}
 
     def __len__(self) -> int:
         """Return n, the number of rows."""
-        return int(self._rows_of.sum())
+        return int(self._rows_per_block.sum())
 
     @cached_property
     def labels(self) -> Objects:
@@ -71,61 +72,67 @@ class Columns:
     def label_sets(self) -> Objects:
         """The labels of each row but ``instance``, as a dict, of shape (n,)."""
         rows = (zip(*block.texts, strict=True) if block.texts else [()] for block in self.blocks)
-        sets = (dict(zip(self._texts, row, strict=True)) for each in rows for row in each)
+        sets = (dict(zip(self._label_names, row, strict=True)) for each in rows for row in each)
         return np.fromiter(sets, object)
 
     @cached_property
     def host_of_block(self) -> NDArray[np.intp]:
-        """The index of the host of each block."""
-        return np.repeat(np.arange(len(self.host_labels)), self._blocks_of)
+        """The index of the host of each block, of shape (b,)."""
+        return np.repeat(np.arange(len(self.host_labels)), self._blocks_per_host)
 
     @cached_property
     def host_of(self) -> NDArray[np.intp]:
         """The index of the host of each row, of shape (n,)."""
-        return np.repeat(self.host_of_block, self._rows_of)
+        return np.repeat(self.host_of_block, self._rows_per_block)
 
     @cached_property
-    def seconds(self) -> Column:
-        """The time between the last two reports, of shape (n,); 0 where there is one report."""
-        return np.repeat(np.array([block.elapsed for block in self.blocks]), self._rows_of)
+    def elapsed(self) -> Floats:
+        """Seconds between the last two reports on the agent's clock, of shape (n,).
+
+        0 where no rate can be derived.
+        """
+        return np.repeat(np.array([block.elapsed for block in self.blocks]), self._rows_per_block)
 
     def texts(self, name: str) -> list[str]:
         """Return one text of each row, n of them."""
-        place = self._texts.index(name)
-        return [text for block in self.blocks for text in block.texts[place]]
+        index = self._label_names.index(name)
+        return [text for block in self.blocks for text in block.texts[index]]
 
-    def latest(self, name: str) -> Column:
-        """Return a field in the last report, of shape (n,)."""
-        found: Column = self._latest[self._values.index(name)]
+    def last(self, name: str) -> Floats:
+        """Return the last value of a field, of shape (n,)."""
+        found: Floats = self._last[self._fields.index(name)]
         return found
 
-    def delta(self, *names: str) -> Column:
-        """Return the increase of fields since the report before, of shape (len(names), n)."""
-        found: Column = self._delta[[*map(self._values.index, names)]]
+    def change(self, *names: str) -> Floats:
+        """Return the last value of fields less the one before, of shape (len(names), n).
+
+        Negative after a counter reset, NaN without a report before.
+        """
+        found: Floats = self._change[[*map(self._fields.index, names)]]
         return found
 
-    def cached(self, compute: Callable[["Columns"], Made]) -> Made:
-        """Return what ``compute`` returns for these columns; it is called once."""
+    def cached(self, compute: Callable[["Rows"], Made]) -> Made:
+        """Return what ``compute`` returns for these rows; it is called once."""
         if compute not in self._cache:
             self._cache[compute] = compute(self)
         made: Made = self._cache[compute]
         return made
 
     @cached_property
-    def _latest(self) -> Column:
-        """All fields in the last report, of shape (f, n)."""
+    def _last(self) -> Floats:
+        """The last values of all fields, of shape (f, n)."""
         return self._unpacked(map(_LAST, self.blocks))
 
     @cached_property
-    def _delta(self) -> Column:
-        """The increase of all fields since the report before, of shape (f, n)."""
-        return self._latest - self._unpacked(map(_before, self.blocks))
+    def _change(self) -> Floats:
+        """The last values of all fields less those before, of shape (f, n)."""
+        return self._last - self._unpacked(map(_before, self.blocks))
 
-    def _unpacked(self, packed: Iterable[bytes]) -> Column:
+    def _unpacked(self, packed: Iterable[bytes]) -> Floats:
         """Return the packed values of all blocks as one array of shape (f, n).
 
-        The packed values are ordered by block, and within a block by field. With two fields
-        a and b, a block of two rows and a block of one::
+        They are ordered by block, within a block by field, and within a field by row. With two
+        fields a and b, a block of two rows and a block of one::
 
             stored    a0 a1 b0 b1 | a2 b2
             result    a0 a1 a2
@@ -135,12 +142,12 @@ class Columns:
         The first field of row r comes after all values of the blocks before, and after the first
         fields of the rows before r in its block.
         """
-        ends = np.cumsum(self._rows_of)
-        before = np.repeat(ends - self._rows_of, self._rows_of)  # rows of the blocks before
-        first = before * len(self._values) + np.arange(len(before)) - before
-        distance = np.repeat(self._rows_of, self._rows_of)  # from one field to the next
-        places = first + distance * np.arange(len(self._values))[:, np.newaxis]
-        found: Column = np.frombuffer(b"".join(packed))[places]
+        counts = self._rows_per_block
+        before = np.repeat(np.cumsum(counts) - counts, counts)  # rows of the blocks before
+        first = before * len(self._fields) + np.arange(len(before)) - before
+        distance = np.repeat(counts, counts)  # from one field to the next
+        places = first + distance * np.arange(len(self._fields))[:, np.newaxis]
+        found: Floats = np.frombuffer(b"".join(packed))[places]
         return found
 
 
@@ -151,15 +158,15 @@ def _before(block: Block) -> bytes:
 class SectionBlocks:
     """References to the blocks of one section, host by host.
 
-    To collect them costs little and does not read them. Blocks never change, so ``columns`` may
-    be called after further reports have arrived.
+    To collect them costs little and does not read them. Blocks never change, so ``rows`` may be
+    called after further reports have arrived.
     """
 
     def __init__(self, section: str) -> None:
         self._section = section
         self._host_labels: list[bytes] = []
         self._blocks: list[Block] = []
-        self._ends = [0]  # of each host's blocks in the list, the start of all first
+        self._ends = [0]  # the blocks of host i are _blocks[_ends[i] : _ends[i + 1]]
 
     def add(self, host: Host) -> None:
         """Add the next host."""
@@ -167,8 +174,11 @@ class SectionBlocks:
         self._blocks.extend(host.sections.get(self._section, {}).values())
         self._ends.append(len(self._blocks))
 
-    def columns(self, start: int, stop: int, now: float) -> Columns:
-        """Return the rows of the hosts in a range, without those that expired before ``now``."""
+    def rows(self, start: int, stop: int, now: float) -> Rows:
+        """Return the rows of the hosts from ``start`` to before ``stop``.
+
+        Without blocks that have expired at ``now`` (monotonic clock, seconds).
+        """
         ends = self._ends
         blocks = self._blocks[ends[start] : ends[stop]]
         counts = [ends[host + 1] - ends[host] for host in range(start, stop)]
@@ -176,12 +186,12 @@ class SectionBlocks:
             each = [self._blocks[ends[host] : ends[host + 1]] for host in range(start, stop)]
             each = [[block for block in found if block.expires > now] for found in each]
             blocks, counts = [*chain.from_iterable(each)], [*map(len, each)]
-        return Columns(self._section, self._host_labels[start:stop], blocks, counts)
+        return Rows(self._section, self._host_labels[start:stop], blocks, counts)
 
-    def all_columns(self, now: float, size: StepSize) -> Iterator[Columns]:
+    def all_rows(self, now: float, size: StepSize) -> Iterator[Rows]:
         """Yield the rows of all hosts, as many hosts at a time as ``size`` allows."""
         for hosts in size.batches(range(len(self._host_labels)), self._weight):
-            yield self.columns(hosts[0], hosts[-1] + 1, now)
+            yield self.rows(hosts[0], hosts[-1] + 1, now)
 
     def _weight(self, host: int) -> int:
         """Return the number of rows of a host, and one for the host itself."""
@@ -189,9 +199,9 @@ class SectionBlocks:
         return 1 + sum(map(len, map(_LABELS, blocks)))
 
 
-def gather(hosts: Sequence[Host], section: str, now: float) -> Columns:
-    """Return a section of these hosts as it is at this moment, without what expired."""
+def gather(hosts: Sequence[Host], section: str, now: float) -> Rows:
+    """Return the rows of a section of these hosts, without what has expired at ``now``."""
     blocks = SectionBlocks(section)
     for host in hosts:
         blocks.add(host)
-    return blocks.columns(0, len(hosts), now)
+    return blocks.rows(0, len(hosts), now)
