@@ -59,7 +59,7 @@ def _render(
             family = part.family
         for start, stop in size.ranges(len(part.values)):
             prefix, labels = _labels(
-                family.name, part.label, part.labels[start:stop].tolist(), skip
+                family.name, part.shared_label, part.labels[start:stop].tolist(), skip
             )
             yield lines(prefix, labels, part.values[start:stop])
     if family:
@@ -90,10 +90,10 @@ def _head(family: Family, *, openmetrics: bool) -> bytes:
 
 
 def _labels(
-    name: str, label: tuple[str, str] | None, texts: Sequence[bytes], skip: int
+    name: str, shared_label: tuple[str, str] | None, texts: Sequence[bytes], skip: int
 ) -> tuple[bytes, Sequence[bytes]]:
     """Return what precedes each sample's label text, and the label texts."""
-    own = f'{label[0]}="{label[1]}"' if label else ""
+    own = f'{shared_label[0]}="{shared_label[1]}"' if shared_label else ""
     if not skip:
         return f"\n{name}{{{own}{',' if own else ''}".encode(), texts
     rest = [text[skip:] for text in texts]  # begins with the closing brace, or a comma

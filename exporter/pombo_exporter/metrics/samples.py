@@ -1,11 +1,14 @@
 """The table of families applied to hosts: the samples of each family.
 
-The text exposition and the JSON API both read this one interpretation. They differ in the form in
-which they want the labels of a sample: ``TEXT`` or ``LABEL_SETS``.
+The text exposition and the JSON API both take their samples from here; they differ only in the form
+of the labels, ``TEXT`` or ``LABEL_SETS``.
 
 Hosts are read in two phases. ``Capture.read`` collects references to what each host has, from one
 snapshot; blocks never change, so afterwards reports may go on arriving. ``samples`` then computes
 values, section by section, over many hosts at once.
+
+In all shapes below, ``h`` is the number of hosts of one step, and ``n`` the number of rows or of
+samples.
 """
 
 from collections import Counter, defaultdict
@@ -29,11 +32,11 @@ from pombo_exporter.metrics.rows import Floats, Objects, Rows, SectionBlocks
 from pombo_exporter.runtime.pacing import StepClock
 
 
-class HostColumns(NamedTuple):
-    """The values of host fields.
+class HostValues(NamedTuple):
+    """The values of the host fields of some hosts.
 
-    ``labels`` and ``info_labels`` are label texts, of shape (h,); ``values`` has a row for each
-    ``HostField`` of the table, of shape (fields, h).
+    ``labels`` and ``info_labels`` are label texts, of shape (h,). ``values`` is of shape
+    (fields, h), in the order of the table's ``host_fields``.
     """
 
     labels: Objects
@@ -44,8 +47,9 @@ class HostColumns(NamedTuple):
 class Capture:
     """What a table of families reads of the hosts of one snapshot.
 
-    A host that is down has no sections. ``states`` counts all hosts of the snapshot by state,
-    also those that ``include`` leaves out.
+    ``host_values`` and ``sections`` have what was read, in pieces of one step. A host that is down
+    has no sections. ``states`` counts all hosts of the snapshot by state, including those that
+    ``include`` leaves out.
     """
 
     def __init__(
@@ -53,7 +57,7 @@ class Capture:
     ) -> None:
         self.now = 0.0
         self.states: Counter[State] = Counter()
-        self.hosts: list[HostColumns] = []
+        self.host_values: list[HostValues] = []
         self.sections: dict[str, list[Rows]] = {}
         self._fields = table.host_fields
         self._include = include
@@ -72,10 +76,10 @@ class Capture:
                     if state is not State.DOWN:
                         _add(host, blocks)
                 if steps.step_is_over:
-                    self.hosts.append(fields.columns())
+                    self.host_values.append(fields.collected())
                     fields = _HostFields(self._fields, self.now)
                     yield
-            self.hosts.append(fields.columns())
+            self.host_values.append(fields.collected())
         for name in [*blocks]:
             found = self.sections[name] = []
             for rows in blocks.pop(name).all_rows(self.now, steps.size()):
@@ -105,10 +109,10 @@ class _HostFields:
         for field, values in self._values:
             values.append(field.value(host, self._now))
 
-    def columns(self) -> HostColumns:
+    def collected(self) -> HostValues:
         count = len(self._labels)
-        values = [column for _, column in self._values]
-        return HostColumns(
+        values = [each for _, each in self._values]
+        return HostValues(
             np.fromiter(self._labels, object, count),
             np.fromiter(self._info_labels, object, count),
             np.array(values, float).reshape(len(values), count),  # None becomes NaN
@@ -144,11 +148,11 @@ LABEL_SETS = LabelForm(lambda rows: rows.label_sets, _no_labels)
 class Samples(NamedTuple):
     """Some samples of a family: ``labels`` and finite ``values``, both of shape (n,).
 
-    ``label`` is one label more that all of them have.
+    ``shared_label`` is one more label, which all of them have; it is not in ``labels``.
     """
 
     family: Family
-    label: tuple[str, str] | None
+    shared_label: tuple[str, str] | None
     labels: Objects
     values: Floats
 
@@ -156,15 +160,15 @@ class Samples(NamedTuple):
 def samples(table: FamilyTable, capture: Capture, form: LabelForm) -> Iterator[Samples | None]:
     """Yield the samples of all families, those of one family together; None between steps.
 
-    NaN and infinite values produce no sample, and a family without samples yields nothing.
+    NaN and infinite values produce no sample; a family without samples yields only None.
     ``HostField`` families have label texts in either form.
     """
-    field = 0
+    index = 0  # the row of HostValues.values, in the order of table.host_fields
     for family in table.families:
         for source in family.sources:
             if isinstance(source, HostField):
-                yield from _of_hosts(family, source, field, capture)
-                field += 1
+                yield from _of_hosts(family, source, index, capture)
+                index += 1
             else:
                 yield from _of_section(family, source, capture, form)
     for open_family in table.open_families:
@@ -172,11 +176,11 @@ def samples(table: FamilyTable, capture: Capture, form: LabelForm) -> Iterator[S
 
 
 def _of_hosts(
-    family: Family, source: HostField, field: int, capture: Capture
+    family: Family, source: HostField, index: int, capture: Capture
 ) -> Iterator[Samples | None]:
-    for hosts in capture.hosts:
+    for hosts in capture.host_values:
         labels = hosts.info_labels if source.info else hosts.labels
-        yield _finite(family, None, labels, hosts.values[field])
+        yield _finite(family, None, labels, hosts.values[index])
 
 
 def _of_section(
@@ -193,10 +197,10 @@ def _of_map(family: OpenFamily, capture: Capture, form: LabelForm) -> Iterator[S
     found: dict[str, list[tuple[Objects, Floats]]] = defaultdict(list)
     for rows in capture.sections.get(family.section, ()):
         labels = form.of_hosts(rows)[rows.host_of_block]
-        alike: dict[tuple[str, ...], list[int]] = defaultdict(list)  # blocks by their names
+        by_names: dict[tuple[str, ...], list[int]] = defaultdict(list)  # indexes of blocks
         for index, block in enumerate(rows.blocks):
-            alike[block.texts[0]].append(index)
-        for names, indexes in alike.items():
+            by_names[block.texts[0]].append(index)
+        for names, indexes in by_names.items():
             packed = b"".join(block.last for block in rows.blocks[indexes])
             values = unpack(packed, len(names)).T.copy()
             of_blocks = labels[indexes]
@@ -210,9 +214,9 @@ def _of_map(family: OpenFamily, capture: Capture, form: LabelForm) -> Iterator[S
 
 
 def _finite(
-    family: Family, label: tuple[str, str] | None, labels: Objects, values: Floats
+    family: Family, shared_label: tuple[str, str] | None, labels: Objects, values: Floats
 ) -> Samples | None:
     finite = np.isfinite(values)
     if not finite.all():
         labels, values = labels[finite], values[finite]
-    return Samples(family, label, labels, values) if len(values) else None
+    return Samples(family, shared_label, labels, values) if len(values) else None

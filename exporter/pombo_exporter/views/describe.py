@@ -166,7 +166,7 @@ def families(table: FamilyTable, capture: Capture, steps: StepClock) -> Iterator
             kind = encode(part.family.type)
             yield (b"]}," if family else b"") + head[:-1] + b',"type":' + kind + b',"samples":['
             family = part.family
-        more = dict([part.label]) if part.label else {}
+        more = dict([part.shared_label]) if part.shared_label else {}
         for start, stop in size.ranges(len(part.values)):
             rows = zip(part.labels[start:stop], part.values[start:stop].tolist(), strict=True)
             found = [{"labels": more | labels, "value": value} for labels, value in rows]
