@@ -1,0 +1,209 @@
+"""Reads captured reports: the sections of a host, and how each value changes by report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from pombo_wire import MAPS, SECTIONS, Part, Table
+
+CAPTURE = Path(__file__).with_name("vm.jsonl")
+
+#: The sections in the order in which the agent's collectors return them.
+ORDER = (
+    *("info", "system", "time_zone", "clock_sources", "timex", "uname", "os", "dmi", "cpu"),
+    *("memory", "swap", "meminfo", "vmstat", "pressure", "disks", "disk_info", "networks"),
+    *("interfaces", "network_info", "arp", "conntrack", "netstat", "sockstat", "softnet"),
+    *("udp_queues", "temperatures", "sensor_chips", "sensor_labels", "filesystems", "collectors"),
+)
+
+#: What does not only grow, by section; all values of a section that has no set.
+GAUGES: Mapping[str, set[str] | None] = {
+    "system": {
+        *("boot_time", "load1", "load5", "load15", "processes_running", "processes_blocked"),
+        *("file_handles", "file_handles_max", "entropy_available", "entropy_pool"),
+        "selinux_enabled",
+    },
+    "timex": None,
+    "time_zone": None,
+    "clock_sources": None,
+    "memory": None,
+    "swap": {"total", "used", "free"},
+    "meminfo": None,
+    "disks": {"io_now"},
+    "interfaces": None,
+    "arp": None,
+    "conntrack": {"entries", "entries_limit"},
+    "netstat": {"Ip_Forwarding", "Tcp_CurrEstab"},
+    "sockstat": None,
+    "softnet": {"backlog_len"},
+    "udp_queues": None,
+    "temperatures": None,
+    "filesystems": None,
+    "collectors": None,
+}
+
+#: Values that follow the clock: they grow by the same amount in each report.
+CLOCKS = {"uptime", "time"}
+
+
+class Trend(NamedTuple):
+    """A value in each report, in units of its last decimal.
+
+    A counter starts at ``start`` and grows by ``growth`` a report on average. A gauge is between
+    ``start`` and ``start`` + ``spread``. A value without either never changes.
+    """
+
+    start: int
+    decimals: int = 0
+    growth: float = 0.0
+    spread: int = 0
+    clock: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether the value is another one in each report."""
+        return bool(self.growth or self.spread)
+
+    def times(self, factor: float) -> "Trend":
+        """Return a trend whose values are greater by this factor, and change as much as before."""
+        return self._replace(start=round(self.start * factor))
+
+    def at_least(self, report: int) -> float:
+        """Return a number whose text is as long as any up to the report of this number."""
+        units = self.start + round(self.growth * (report + 1)) + self.spread
+        if not self.decimals:
+            return units
+        unit = float(10**self.decimals)
+        return units // unit + int("1" * self.decimals) / unit
+
+    @property
+    def first(self) -> float:
+        """The value that never changes, or the first one."""
+        return self.start / float(10**self.decimals) if self.decimals else self.start
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record, a map, or a row of a table: its texts, and its values by column or name."""
+
+    texts: tuple[str, ...]
+    trends: Mapping[str, Trend]
+
+    def named(self, *texts: str) -> "Row":
+        """Return the same values with other texts."""
+        return replace(self, texts=texts)
+
+    def given(self, **trends: Trend) -> "Row":
+        """Return the row with some values replaced."""
+        return replace(self, trends={**self.trends, **trends})
+
+
+#: A host: the rows of its sections.
+Sections = dict[str, list[Row]]
+
+
+def read(path: Path) -> list[list[dict[str, Any]]]:
+    """Return the reports of a captured file, each as the datagrams that it took."""
+    reports: dict[float, list[dict[str, Any]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        datagram = msgspec.json.decode(line)
+        reports.setdefault(datagram["monotonic"], []).append(datagram)
+    return list(reports.values())
+
+
+def sections(reports: Sequence[Sequence[dict[str, Any]]]) -> Sections:
+    """Return the host that sent these reports, with the trend of each value.
+
+    Raises:
+        ValueError: when a value shrinks that is not among the ``GAUGES``.
+    """
+    values = [_values(report) for report in reports]
+    found: Sections = {}
+    for (section, texts), first in values[0].items():
+        trends = {
+            name: _trend(section, name, [report[section, texts][name] for report in values])
+            for name in first
+        }
+        found.setdefault(section, []).append(Row(texts, trends))
+    return {name: found[name] for name in ORDER if name in found}
+
+
+_Values = dict[tuple[str, tuple[str, ...]], dict[str, float]]
+
+
+def _values(report: Sequence[dict[str, Any]]) -> _Values:
+    """Return the values of each row of a report, by section and texts."""
+    found: _Values = {}
+    for datagram in report:
+        for section, fields in datagram.items():
+            if section in MAPS:
+                found.setdefault((section, ()), {}).update(fields)
+            elif section in SECTIONS:
+                kind = SECTIONS[section]
+                names = kind.__struct_fields__[: kind.label_columns]
+                columns = {name: fields[name] for name in kind.__struct_fields__ if name in fields}
+                if not issubclass(kind, Table):
+                    columns = {name: [value] for name, value in columns.items()}
+                for place in range(len(next(iter(columns.values())))):
+                    row = {name: column[place] for name, column in columns.items()}
+                    texts = tuple(row.pop(name, "") for name in names)
+                    found[section, texts] = row
+    return found
+
+
+def _trend(section: str, name: str, values: Sequence[float]) -> Trend:
+    decimals = max(0, *(-int(Decimal(repr(value)).as_tuple().exponent) for value in values))
+    if all(isinstance(value, int) for value in values):
+        decimals = 0
+    units = [round(value * 10**decimals) for value in values]
+    least, most = min(units), max(units)
+    if least == most:
+        return Trend(least, decimals)
+    if is_gauge(section, name):
+        return Trend(least, decimals, spread=max(2, most - least))
+    if units != sorted(units):
+        raise ValueError(f"{name} of {section} is no counter: {values}")
+    # With two units or more, no two reports have the same value.
+    growth = max(2.0, (units[-1] - units[0]) / (len(units) - 1))
+    return Trend(units[0], decimals, growth, clock=name in CLOCKS)
+
+
+def is_gauge(section: str, name: str) -> bool:
+    """Return whether a value of this name may shrink."""
+    names = GAUGES.get(section, set())
+    return names is None or name in names
+
+
+def parts(host: Sections, report: int) -> list[Part]:
+    """Return what an agent splits into datagrams, with texts as long as up to this report's."""
+    found: list[Part] = []
+    for section, rows in host.items():
+        if section in MAPS:
+            found.append((section, _numbers(rows[0], report)))
+        elif not issubclass(SECTIONS[section], Table):
+            kind = SECTIONS[section]
+            texts = dict(zip(kind.__struct_fields__, rows[0].texts, strict=False))
+            found.append((section, kind(**texts, **_numbers(rows[0], report))))
+        else:
+            groups: dict[tuple[str, ...], list[Row]] = {}
+            for row in rows:  # as the agent does, where rows have other columns
+                groups.setdefault(tuple(row.trends), []).append(row)
+            found += ((section, _table(section, group, report)) for group in groups.values())
+    return found
+
+
+def _table(section: str, rows: Sequence[Row], report: int) -> object:
+    texts = zip(*(row.texts for row in rows), strict=True)
+    numbers = [_numbers(row, report) for row in rows]
+    columns = {name: tuple(row[name] for row in numbers) for name in rows[0].trends}
+    return SECTIONS[section](*texts, **columns)
+
+
+def _numbers(row: Row, report: int) -> dict[str, float]:
+    return {
+        name: trend.at_least(report) if trend.changes else trend.first
+        for name, trend in row.trends.items()
+    }
