@@ -1,4 +1,4 @@
-"""Runs the benchmark and writes its table: ``python -m bench [--full] [CASE…]``.
+"""Runs the benchmark and writes its table: ``python -m bench [--full] [--fleet=KIND] [CASE…]``.
 
 The other cases keep the rows that they have.
 """
@@ -6,9 +6,12 @@ The other cases keep the rows that they have.
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bench.cases import agent, ingest, memory, page, receiver, scrape, under_load
+from bench.harness.fleet import KINDS
+from bench.harness.settings import Settings
 from bench.report.results import Results
 
 #: The benchmark's cases, in the order of the table.
@@ -22,6 +25,11 @@ CASES = {
     "page": page.measure,
 }
 
+_UNLIKE = "{}, no two hosts alike"
+
+#: The sections of the table: the cases with the fleet ``few``, then those with ``unlike``.
+SECTIONS = [*CASES, *map(_UNLIKE.format, CASES)]
+
 
 def main() -> None:
     """Run the cases that the command line names, print their rows, and write the table."""
@@ -31,21 +39,32 @@ def main() -> None:
         "--full", action="store_true", help="three quarters of an hour, not minutes"
     )
     parser.add_argument(
+        "--fleet",
+        choices=KINDS,
+        default="few",
+        help="hosts of a few shapes, or no two alike; default: few",
+    )
+    parser.add_argument(
         "--folder", type=Path, default=Path(__file__).parent / "report", help="of the table"
     )
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {1})  # with the load, and off the core of what is measured
-    full = " --full" if arguments.full else ""
+    settings = Settings(full=arguments.full, fleet=arguments.fleet)
+    flags = " --full" if settings.full else ""
+    if settings.fleet != "few":
+        flags += f" --fleet={settings.fleet}"
     for name in arguments.cases or CASES:
         rows = []
-        for row in CASES[name](full=arguments.full):
-            rows.append(row)
+        for row in CASES[name](settings):
+            # The curves are those of the fleet `few`.
+            rows.append(row if settings.fleet == "few" else replace(row, points={}))
             sys.stdout.write(f"{name}: {row.what}: {row.figure}; {row.reference}\n")
             sys.stdout.flush()
         results = Results(arguments.folder)  # read again: another run may have written
-        results.put(name, f"python -m bench{full} {name}", rows)
-        results.write(list(CASES))
+        section = name if settings.fleet == "few" else _UNLIKE.format(name)
+        results.put(section, f"python -m bench{flags} {name}", rows)
+        results.write(SECTIONS)
 
 
 if __name__ == "__main__":

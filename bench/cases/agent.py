@@ -11,6 +11,7 @@ from support.processes import BIN, free_port
 
 from bench.harness import processes
 from bench.harness.in_process import InProcessExporter
+from bench.harness.settings import Settings
 from bench.report.results import Row
 
 _INTERVAL = 1.0  # seconds, for both: five times the default's pace, the same work each time
@@ -42,12 +43,12 @@ class _Sink:
         self._sock.close()
 
 
-def measure(*, full: bool) -> Iterator[Row]:
+def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
     if not shutil.which(_PEER):
         yield Row("an agent", "not measured", f"not installed: apt-get install {_PEER}")
         return
-    reports = 60 if full else 15
+    reports = 60 if settings.full else 15
     ours, theirs = _ours(reports), _theirs(reports)
     names = ("CPU per report", "resident memory", "network per hour at 5 s", "samples")
     units = ((1e-3, "ms"), (2**20, "MiB"), (1e6, "MB"), (1, ""))

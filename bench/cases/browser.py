@@ -109,7 +109,7 @@ def main() -> None:
     hosts = int(sys.argv[1]) if len(sys.argv) > 1 else HOSTS
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     turns = int((seconds + 40) // INTERVAL)
-    with exporter() as (process, port), load(port, hosts, turns), chromium() as browser:
+    with exporter() as (process, port), load(port, hosts, range(turns)), chromium() as browser:
         sleep(2 * INTERVAL)
         before = process.usage().cpu
         sleep(2 * INTERVAL)

@@ -11,12 +11,13 @@ from pombo_wire import decode
 from support.processes import free_port
 
 from bench.harness import processes
-from bench.harness.fleet import fleet
+from bench.harness.fleet import Fleet, Kind, fleet
 from bench.harness.in_process import InProcessExporter
+from bench.harness.settings import Settings
 from bench.programs import recvfrom_baseline, spin
 from bench.report.results import Row
 
-_HOSTS = 500
+_HOSTS = 200
 _WARM = 8_000  # datagrams a second
 _PAST_ALL = 200_000  # datagrams a second: more than a core can send
 _OWN_BUFFER = "--udp.receive-buffer=4194304"  # which the kernel may cut
@@ -34,27 +35,56 @@ class _Run:
     late: float  # seconds: the latest datagram
 
 
-def measure(*, full: bool) -> Iterator[Row]:
+def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
+    load, full = _Load(settings.fleet, fleet(_HOSTS, settings.fleet)), settings.full
     for rate in (2_000, 10_000, 20_000) if full else (10_000,):
-        yield from _at(rate, "")
+        yield from _at(load, rate, "")
         with spin.start():
-            yield from _at(rate, ", the core kept busy")
-    yield _warm()
+            yield from _at(load, rate, ", the core kept busy")
+    yield _warm(load.fleet)
     step = 5_000 if full else 10_000
-    baseline_best = _highest(_baseline, step)
+    baseline_best = _highest(partial(_baseline, load), step)
     for what, flags in (("the kernel's default", ()), ("the exporter's own", (_OWN_BUFFER,))):
-        best = _highest(partial(_pombo, flags=flags), step)
+        best = _highest(partial(_pombo, load, flags=flags), step)
         yield Row(
             f"highest rate without loss, one core, {what} receive buffer",
-            f"{best:,} datagrams/s, {best * _values_per_datagram():,.0f} values/s",
+            f"{best:,} datagrams/s, {best * load.values_per_datagram:,.0f} values/s",
             f"the recvfrom baseline with the kernel's default: {baseline_best:,} datagrams/s; "
             f"in steps of {step:,}",
         )
 
 
-def _at(rate: int, how: str) -> Iterator[Row]:
-    ours, theirs = _pombo(rate, 6), _baseline(rate, 6)
+@dataclass(frozen=True)
+class _Load:
+    """What is sent: the kind of the fleet, and the same fleet in this process."""
+
+    kind: Kind
+    fleet: Fleet
+
+    @property
+    def values_per_datagram(self) -> float:
+        """How many numbers a datagram has, its header's aside."""
+        return self.fleet.values / len(self.fleet)
+
+    def run(
+        self, process: processes.Process, port: int, rate: int, seconds: float
+    ) -> dict[str, float]:
+        """Send, and return what the load generator printed, with the process's CPU seconds."""
+        reports = max(2, round(rate * seconds / len(self.fleet)))
+        before = process.usage().cpu
+        with self.start(port, range(2, 2 + reports), rate) as load:
+            result = load.result()
+        sleep(0.3)
+        return result | {"cpu": process.usage().cpu - before}
+
+    def start(self, port: int, reports: range, rate: int) -> processes.Process:
+        """Start to send these reports of each host."""
+        return processes.load(port, _HOSTS, reports, fleet=self.kind, rate=rate)
+
+
+def _at(load: _Load, rate: int, how: str) -> Iterator[Row]:
+    ours, theirs = _pombo(load, rate, 6), _baseline(load, rate, 6)
     yield Row(
         f"CPU per datagram at {rate:,}/s{how}",
         f"{ours.cpu * 1e6:.1f} µs",
@@ -67,7 +97,7 @@ def _at(rate: int, how: str) -> Iterator[Row]:
     )
 
 
-def _warm() -> Row:
+def _warm(senders: Fleet) -> Row:
     """Time the stages of taking a datagram in this process, one after the other."""
     exporter = InProcessExporter()
     stages: list[Callable[[list[bytes], int], object]] = [
@@ -77,7 +107,7 @@ def _warm() -> Row:
     ]
     best = [float("inf")] * len(stages)
     for report in range(20):
-        datagrams = [template.datagram(report) for template in _TEMPLATES]
+        datagrams = list(senders.datagrams(report))
         for number, stage in enumerate(stages):
             before = process_time()
             stage(datagrams, report)
@@ -106,32 +136,19 @@ def _highest(run: Callable[[int, float], _Run], step: int) -> int:
     return best
 
 
-def _reports(rate: float, seconds: float) -> int:
-    return max(2, round(rate * seconds / len(_TEMPLATES)))
-
-
-def _run(process: processes.Process, port: int, rate: int, seconds: float) -> dict[str, float]:
-    """Send, and return what the load generator printed, with the CPU seconds of the process."""
-    before = process.usage().cpu
-    with processes.load(port, _HOSTS, _reports(rate, seconds), rate=rate, first_report=2) as load:
-        result = load.result()
-    sleep(0.3)
-    return result | {"cpu": process.usage().cpu - before}
-
-
-def _pombo(rate: int, seconds: float, flags: Sequence[str] = ()) -> _Run:
+def _pombo(load: _Load, rate: int, seconds: float, flags: Sequence[str] = ()) -> _Run:
     with processes.exporter(*flags) as (process, port):
-        with processes.load(port, _HOSTS, 2, rate=_WARM) as warm:
+        with load.start(port, range(2), _WARM) as warm:
             warm.result()
         before = processes.total(processes.get(port), _DROPS)
-        result = _run(process, port, rate, seconds)
+        result = load.run(process, port, rate, seconds)
         return _outcome(result, int(processes.total(processes.get(port), _DROPS) - before))
 
 
-def _baseline(rate: int, seconds: float) -> _Run:
+def _baseline(load: _Load, rate: int, seconds: float) -> _Run:
     port = free_port()
     with recvfrom_baseline.start(port) as process:
-        result = _run(process, port, rate, seconds)
+        result = load.run(process, port, rate, seconds)
         return _outcome(result, int(result["sent"] - process.stop()["received"]))
 
 
@@ -139,11 +156,3 @@ def _outcome(result: dict[str, float], lost: int) -> _Run:
     received = result["sent"] - lost
     pace = result["planned_seconds"] / result["seconds"]
     return _Run(int(result["sent"]), lost, result["cpu"] / received, pace, result["latest_seconds"])
-
-
-_TEMPLATES = list(fleet(_HOSTS))
-
-
-def _values_per_datagram() -> float:
-    """Return how many numbers a datagram has, its header's aside."""
-    return sum(template.values for template in _TEMPLATES) / len(_TEMPLATES)

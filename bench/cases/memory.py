@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import sleep
 
 from bench.harness import processes
+from bench.harness.fleet import MAX_REPORTS, Kind
+from bench.harness.settings import Settings
 from bench.report.results import Row
 
 _HOUR = 720  # reports of a host at 5 s
@@ -21,16 +23,17 @@ class _Size:
     series: int
 
 
-def measure(*, full: bool) -> Iterator[Row]:
+def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
-    for hosts, reports in ((1_000, _HOUR), (10_000, 12)) if full else ((50, _HOUR), (1_000, 12)):
-        yield _per_series(hosts, reports)
-    yield _growth(5 if full else 2)
-    yield _pauses(10_000 if full else 1_000)
+    full, kind = settings.full, settings.fleet
+    for hosts, reports in ((400, _HOUR), (10_000, 12)) if full else ((20, _HOUR), (400, 12)):
+        yield _per_series(kind, hosts, reports)
+    yield _growth(kind, 5 if full else 2)
+    yield _pauses(kind, 10_000 if full else 1_000)
 
 
-def _send(port: int, hosts: int, reports: int, first: int = 0) -> None:
-    with processes.load(port, hosts, reports, rate=_RATE, first_report=first) as load:
+def _send(kind: Kind, port: int, hosts: int, reports: range) -> None:
+    with processes.load(port, hosts, reports, fleet=kind, rate=_RATE) as load:
         load.result()
 
 
@@ -41,12 +44,12 @@ def _size(process: processes.Process, port: int) -> _Size:
     return _Size(process.usage().resident, series)
 
 
-def _per_series(hosts: int, reports: int) -> Row:
+def _per_series(kind: Kind, hosts: int, reports: int) -> Row:
     with processes.exporter() as (process, port):
         empty = _size(process, port)
-        _send(port, hosts, 2)
+        _send(kind, port, hosts, range(2))
         early = _size(process, port)
-        _send(port, hosts, reports - 2, first=2)
+        _send(kind, port, hosts, range(2, reports))
         late = _size(process, port)
     per_series = (late.resident - empty.resident) / late.series
     mib = (late.resident - empty.resident) / 2**20
@@ -58,24 +61,24 @@ def _per_series(hosts: int, reports: int) -> Row:
     )
 
 
-def _growth(hosts: int) -> Row:
+def _growth(kind: Kind, hosts: int) -> Row:
     with processes.exporter() as (process, port):
-        _send(port, hosts, _HOUR)
+        _send(kind, port, hosts, range(_HOUR))
         early = _size(process, port)
-        _send(port, hosts, 20_000 - _HOUR, first=_HOUR)
+        _send(kind, port, hosts, range(_HOUR, MAX_REPORTS))
         late = _size(process, port)
     grown = late.resident - early.resident
     return Row(
-        f"growth over 20,000 reports of each of {hosts} hosts",
+        f"growth over {MAX_REPORTS:,} reports of each of {hosts} hosts",
         f"{grown / 1024:+,.0f} KiB",
         f"{grown / early.resident:+.2%} of what it was after {_HOUR} reports",
     )
 
 
-def _pauses(hosts: int) -> Row:
+def _pauses(kind: Kind, hosts: int) -> Row:
     """Send and scrape at the usual pace, and time what delays the exporter's drain."""
     with processes.exporter(command=_INSTRUMENTED) as (process, port):
-        with processes.load(port, hosts, 4) as load:
+        with processes.load(port, hosts, range(4), fleet=kind) as load:
             for _ in range(3):
                 sleep(5)
                 processes.get(port, gzip=True)

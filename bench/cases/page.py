@@ -11,19 +11,20 @@ from time import monotonic, sleep
 from support.pages import wait_until
 
 from bench.harness import processes
-from bench.harness.fleet import INTERVAL
+from bench.harness.fleet import INTERVAL, Kind
+from bench.harness.settings import Settings
 from bench.report.results import Row
 
 _HOSTS = 2_000
 _REQUEST = b"GET /live HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
 
 
-def measure(*, full: bool) -> Iterator[Row]:
+def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
-    reports = 8 if full else 4
+    reports = 8 if settings.full else 4
     none = 0.0
     for pages in (0, 1, 50):
-        cores, lost, sent, received = _run(pages, reports)
+        cores, lost, sent, received = _run(pages, reports, settings.fleet)
         none = none or cores
         more = f"{cores / none - 1:+.1%} of the CPU without a page"
         yield Row(
@@ -33,17 +34,17 @@ def measure(*, full: bool) -> Iterator[Row]:
         )
 
 
-def _run(pages: int, reports: int) -> tuple[float, int, int, float]:
+def _run(pages: int, reports: int, kind: Kind) -> tuple[float, int, int, float]:
     """Return CPU seconds per second, datagrams lost and sent, and bytes per second to a page."""
     with processes.exporter() as (process, port), ExitStack() as stack:
-        with processes.load(port, _HOSTS, 1) as first:
+        with processes.load(port, _HOSTS, range(1), fleet=kind) as first:
             first.result()
         command = (sys.executable, "-m", "bench.cases.page", str(port), str(pages))
         readers = stack.enter_context(processes.Process(*command, core=1))
         wait_until(lambda: readers.log, bool, "every page to be connected")
         sleep(3)  # until each has the snapshot of all hosts
         before, began = process.usage().cpu, monotonic()
-        with processes.load(port, _HOSTS, reports, first_report=1) as load:
+        with processes.load(port, _HOSTS, range(1, 1 + reports), fleet=kind) as load:
             sent = int(load.result()["sent"])
         cores = (process.usage().cpu - before) / (monotonic() - began)
         received = readers.stop()["received"] / max(1, pages) / (reports * INTERVAL)

@@ -15,14 +15,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from bench.harness import processes
-from bench.harness.fleet import fleet
+from bench.harness.fleet import Kind, fleet
 from bench.harness.in_process import InProcessExporter
 from bench.harness.peers import PEERS
 from bench.harness.processes import Process
+from bench.harness.settings import Settings
 from bench.report.results import Row
 
 _AT_ONCE = 1_000  # samples
-_SERVED = 500  # hosts: as many as the peers can serve
+_SERVED = 120  # hosts: as many as the peers can serve
 _RUNS = 10  # enough for the kernel's ticks of 10 ms to matter little
 
 
@@ -37,13 +38,13 @@ class _Ready(Collector):
         yield from self._metrics
 
 
-def measure(*, full: bool) -> Iterator[Row]:
+def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
-    hosts = 6_500 if full else 500  # 1.5 million samples
+    hosts = 1_560 if settings.full else 120  # 1.5 million samples with the fleet `few`
     exporter = InProcessExporter()
-    templates = list(fleet(hosts))
+    senders = fleet(hosts, settings.fleet)
     for report in range(2):
-        exporter.take((template.datagram(report) for template in templates), report)
+        exporter.take(senders.datagrams(report), report)
 
     def plain() -> None:
         deque(exporter.exposition(1), maxlen=0)  # never as a whole, like an answer
@@ -73,7 +74,7 @@ def measure(*, full: bool) -> Iterator[Row]:
     fast = process_time() - squeezed
     reference = f"{slow / fast:.1f} times zlib's speed at level 1"
     yield Row("igzip on such an exposition", f"{len(small) / 1e6:.1f} MB of 10", reference)
-    yield from _served(min(hosts, _SERVED), b"".join(exporter.exposition(1, _SERVED)))
+    yield from _served(settings.fleet, b"".join(exporter.exposition(1, _SERVED)))
 
 
 def _stages(text: bytes) -> Row:
@@ -118,11 +119,11 @@ def _least_cpu(calls: list[Callable[[], object]], runs: int) -> list[float]:
     return best
 
 
-def _served(hosts: int, text: bytes) -> Iterator[Row]:
+def _served(kind: Kind, text: bytes) -> Iterator[Row]:
     """Scrape Pombo and its peers, each a process with the same samples; CPU is the kernel's."""
     with processes.exporter() as (process, port):
-        for report in range(2):
-            with processes.load(port, hosts, 1, rate=4_000, first_report=report) as load:
+        for once in (range(1), range(1, 2)):
+            with processes.load(port, _SERVED, once, fleet=kind, rate=4_000) as load:
                 load.result()
         count = _count(processes.get(port), b"")
         plain, packed = _cpu_per_sample(process, port, count)

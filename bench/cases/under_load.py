@@ -16,7 +16,8 @@ from zlib import decompressobj
 from support.processes import free_port
 
 from bench.harness import processes
-from bench.harness.fleet import INTERVAL
+from bench.harness.fleet import INTERVAL, Kind
+from bench.harness.settings import Settings
 from bench.programs import recvfrom_baseline
 from bench.report.results import Row
 
@@ -35,6 +36,20 @@ class _Scrapes:
 
 
 @dataclass(frozen=True)
+class Load:
+    """So many hosts of a fleet, which report every five seconds for some time."""
+
+    hosts: int
+    seconds: float
+    kind: Kind
+
+    def send(self, port: int, first: int = 0) -> processes.Process:
+        """Start to send, from the report of this number on."""
+        reports = range(first, first + round(self.seconds / INTERVAL))
+        return processes.load(port, self.hosts, reports, fleet=self.kind)
+
+
+@dataclass(frozen=True)
 class Run:
     """The figures of one run."""
 
@@ -49,16 +64,17 @@ class Run:
     series: int
 
 
-def measure(*, full: bool) -> Iterator[Row]:
+def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
+    full, seconds = settings.full, 60 if settings.full else 20
     sizes = (100, 1_000, 10_000) if full else (100, 1_000)
-    seconds = 60 if full else 20
-    baseline_lost = {hosts: _baseline(hosts, seconds) for hosts in sizes}
+    loads = {hosts: Load(hosts, seconds, settings.fleet) for hosts in sizes}
+    baseline_lost = {hosts: _baseline(load) for hosts, load in loads.items()}
     least: Run | None = None
     for every in (15.0, 5.0) if full else (5.0,):
-        for hosts in sizes:
+        for hosts, load in loads.items():
             real = hosts <= _MAX_FOR_PROMETHEUS and shutil.which("prometheus") is not None
-            run = run_fleet(hosts, seconds, every, _prometheus if real else scrape_plainly)
+            run = run_fleet(load, every, _prometheus if real else scrape_plainly)
             if hosts == sizes[0]:
                 least = run
             assert least is not None
@@ -89,27 +105,26 @@ def _row(run: Run, least: Run, by: str, baseline_lost: str, *, curves: bool) -> 
 
 
 def run_fleet(
-    hosts: int,
-    seconds: float,
+    load: Load,
     every: float,
     scraper: Callable[[int, float], AbstractContextManager[_Scrapes]],
     command: tuple[str, ...] = processes.EXPORTER,
 ) -> Run:
-    """Let ``hosts`` report to an exporter for ``seconds``, and scrape it ``every`` few seconds."""
+    """Let hosts report to an exporter, and scrape it ``every`` few seconds."""
     with processes.exporter(command=command) as (process, port):
-        with processes.load(port, hosts, 2, rate=min(8_000, hosts * 20)) as warm:
+        with processes.load(port, load.hosts, range(2), fleet=load.kind) as warm:
             warm.result()
         with scraper(port, every) as scrapes:
             received_before = _received(port)
             before, started = process.usage().cpu, monotonic()
-            with processes.load(port, hosts, round(seconds / INTERVAL), first_report=2) as load:
-                result = load.result()
+            with load.send(port, first=2) as sending:
+                result = sending.result()
             cores = (process.usage().cpu - before) / (monotonic() - started)
             resident = process.usage().resident
             received = _received(port) - received_before
         series = processes.get(port).count(b"\n")
     return Run(
-        hosts=hosts,
+        hosts=load.hosts,
         every=every,
         sent=int(result["sent"]),
         lost=int(result["sent"] - received),
@@ -121,12 +136,12 @@ def run_fleet(
     )
 
 
-def _baseline(hosts: int, seconds: float) -> str:
+def _baseline(load: Load) -> str:
     """Return how many datagrams the baseline loses at the same pace, and of how many."""
     port = free_port()
     with recvfrom_baseline.start(port) as process:
-        with processes.load(port, hosts, round(seconds / INTERVAL)) as load:
-            sent = int(load.result()["sent"])
+        with load.send(port) as sending:
+            sent = int(sending.result()["sent"])
         return f"{sent - int(process.stop()['received']):,} of {sent:,}"
 
 

@@ -1,93 +1,227 @@
-"""What a fleet of hosts sends: prepared datagrams, in which a few digits change by report."""
+"""What a fleet of hosts sends: datagrams that are ready but for the numbers that change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain, cycle, islice
+from typing import Any, Literal, get_args
 
-from pombo_wire import (
-    Cpu,
-    Disks,
-    Filesystems,
-    Info,
-    Memory,
-    Networks,
-    Part,
-    Report,
-    Swap,
-    System,
-    encode,
-    split,
-)
+import msgspec
+import numpy as np
+from msgspec.structs import asdict
+from pombo_wire import MAPS, SECTIONS, Report, Table, split
+
+from bench.fleets.reports import Trend, parts
+from bench.fleets.shapes import SHAPES, Host, identity, unlike
 
 INTERVAL = 5.0  # seconds
-CORES, MOUNTS, DISKS, INTERFACES = 8, 3, 2, 3
 
+#: ``few`` has four shapes of hosts, in ``unlike`` no two hosts have the same size or names.
+Kind = Literal["few", "unlike"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: The most reports of a host: no text becomes longer than the room that it has until then.
+MAX_REPORTS = 20_000
+
+_AGES = 1_000  # reports: by so much the counters of hosts of one shape differ
 _SESSION = 1_700_000_000_000_000_000
-_SLOT = b"0000.5"  # the end of each value: replaced by the report's number
-_SEQ, _TIME, _MONOTONIC = 987_654_321, 1_234_567_890.25, 987_654.125
+
+# Noise, of which each value in each report takes one number; its length is a power of two.
+_NOISE = np.random.default_rng(1).random(4096)
+_NEXT_VALUE, _NEXT_REPORT, _NEXT_HOST = 1021, 509, 37
+
+
+class _Numbers:
+    """The values that change, of all datagrams of a report, in the order of their texts.
+
+    The arrays have the shape ``(values,)``, in units of each value's last decimal.
+    """
+
+    def __init__(self, trends: Sequence[Trend]) -> None:
+        self._start = np.array([trend.start for trend in trends], float)
+        self._growth = np.array([trend.growth for trend in trends], np.float32)
+        # A gauge alternates between the lower and the upper half of its range, and a counter grows
+        # by half to one and a half of its growth: so no two reports in a row have the same value.
+        self._half = np.array([trend.spread // 2 for trend in trends], np.float32)
+        clocks = np.array([trend.clock for trend in trends])
+        self._random = np.where(clocks, 0, self._growth / 2) + self._half
+        self._unit = np.array([10**trend.decimals for trend in trends], np.float32)
+
+    def of(self, report: int, host: int) -> list[float]:
+        """Return the values of a host in the report of this number."""
+        values = np.arange(len(self._start))
+        index = values * _NEXT_VALUE + report * _NEXT_REPORT + host * _NEXT_HOST
+        units = self._start + self._growth.astype(float) * (report + host * 7919 % _AGES)
+        units += self._half * ((values + report + host) & 1)
+        units += self._random * _NOISE[index & (len(_NOISE) - 1)]
+        return (np.floor(units) / self._unit).tolist()  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
-class Template:
-    """One datagram of a host's report, as the bytes around what changes with each report."""
+class _Template:
+    """The datagrams of hosts of one shape.
 
-    before_seq: bytes
-    index: int  # of the datagram in its report
-    count: int  # datagrams in a report
-    rest: tuple[bytes, ...]  # the last digits of a value go between any two
+    Each text has tokens of the host's identity, and a conversion (``%d``, ``%.2f``) for each
+    number that changes: ``seq``, ``time``, ``monotonic``, and the values up to its end.
+    """
+
+    texts: tuple[bytes, ...]
+    layout: "_Layout"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What all hosts of a shape share: their values, and where those of each datagram end."""
+
+    ends: tuple[int, ...]
+    numbers: _Numbers
+    values: int  # of one report, changing or not
+
+
+@dataclass(frozen=True)
+class _Sender:
+    """One host: its number, the texts of its template with its identity, and their layout."""
+
+    number: int
+    texts: tuple[bytes, ...]
+    layout: _Layout
+
+    def datagrams(self, report: int) -> Iterator[bytes]:
+        now = report * INTERVAL
+        clock, seq, start = (1.8e9 + now, 1e5 + now), report * len(self.texts), 0
+        numbers = self.layout.numbers.of(report, self.number)
+        for index, (text, end) in enumerate(zip(self.texts, self.layout.ends, strict=True)):
+            yield text % (seq + index, *clock, *numbers[start:end])
+            start = end
+
+
+class Fleet:
+    """Hosts that report; ``len`` is the number of datagrams in one report of all of them."""
+
+    def __init__(self, senders: Sequence[_Sender]) -> None:
+        self._senders = senders
+
+    def __len__(self) -> int:
+        return sum(len(sender.texts) for sender in self._senders)
 
     @property
     def values(self) -> int:
-        """How many values it has."""
-        return len(self.rest) - 1
+        """How many values one report of all hosts has."""
+        return sum(sender.layout.values for sender in self._senders)
 
-    def datagram(self, report: int) -> bytes:
-        """Return the datagram for the report of this number; every value in it is new."""
-        seq, now = report * self.count + self.index, report * INTERVAL
-        clock = b'%d,"time":%.3f,"monotonic":%.3f' % (seq, 1.8e9 + now, 1e5 + now)
-        return self.before_seq + clock + (b"%04d.5" % (report % 10_000)).join(self.rest)
+    @property
+    def changing(self) -> int:
+        """How many of the values are another one in each report."""
+        return sum(sender.layout.ends[-1] for sender in self._senders)
 
-
-def fleet(hosts: int) -> Iterator[Template]:
-    """Yield the datagrams of so many hosts, host by host."""
-    for number in range(hosts):
-        header = Report(
-            host=f"host-{number:05}.example.net",
-            session=_SESSION,
-            seq=_SEQ,
-            time=_TIME,
-            monotonic=_MONOTONIC,
-            interval=INTERVAL,
-        )
-        reports, left_out = split(header, _parts(number))
-        assert not left_out
-        for index, report in enumerate(reports):
-            text = encode(report)
-            seq = b"%d" % (_SEQ + index)
-            start = text.index(seq)
-            clock = b'"monotonic":987654.125'
-            end = text.index(clock) + len(clock)
-            rest = tuple(text[end:].split(_SLOT))
-            yield Template(text[:start], index, len(reports), rest)
+    def datagrams(self, report: int) -> Iterator[bytes]:
+        """Yield the datagrams of the report of this number, host by host."""
+        assert report < MAX_REPORTS
+        return chain.from_iterable(sender.datagrams(report) for sender in self._senders)
 
 
-def _parts(host: int) -> list[Part]:
-    def values(rows: int, least: float) -> tuple[float, ...]:
-        return tuple(least + (host * 131 + row * 17) * 10_000.0 + 0.5 for row in range(rows))
+def fleet(hosts: int, kind: Kind = "few") -> Fleet:
+    """Return a fleet of so many hosts."""
+    if kind == "unlike":
+        return Fleet([_sender(number, _template(unlike(number))) for number in range(hosts)])
+    return Fleet(list(islice(_few(), hosts)))
 
-    def columns(count: int, rows: int, least: float) -> list[tuple[float, ...]]:
-        return [values(rows, least * (place + 1)) for place in range(count)]
 
-    devices = tuple(f"/dev/nvme0n1p{n}" for n in range(MOUNTS))
-    return [
-        ("info", Info("pombo-agent 0.1.0", "Linux", "6.1.0-18-amd64", "x86_64")),
-        ("system", System(boot_time=1.7e9, uptime=250_000.5, load1=0.5, load5=0.5, load15=0.5)),
-        ("cpu", Cpu(tuple(map(str, range(CORES))), *columns(10, CORES, 1e5))),
-        ("memory", Memory(*(value[0] for value in columns(10, 1, 1e9)))),
-        ("swap", Swap(*(value[0] for value in columns(5, 1, 1e8)))),
-        (
-            "filesystems",
-            Filesystems(("/", "/home", "/var"), devices, ("ext4",) * 3, *columns(5, MOUNTS, 1e10)),
-        ),
-        ("disks", Disks(("nvme0n1", "sda"), *columns(9, DISKS, 1e9))),
-        ("networks", Networks(("eth0", "eth1", "lo"), *columns(17, INTERFACES, 1e9))),
+def shaped(shape: str, hosts: int = 1) -> Fleet:
+    """Return a fleet of hosts of one shape."""
+    template = _template(SHAPES[shape][1]())
+    return Fleet([_sender(number, template) for number in range(hosts)])
+
+
+def _few() -> Iterator[_Sender]:
+    """Yield hosts without end: every 20 of them have each shape as often as its share says."""
+    # Each shape is spread evenly, so that a few hosts have about the same shares.
+    shares = [
+        ((place + 0.5) / share, shape)
+        for shape, (share, _) in SHAPES.items()
+        for place in range(share)
     ]
+    templates = {shape: _template(host()) for shape, (_, host) in SHAPES.items()}
+    for number, (_, shape) in enumerate(cycle(sorted(shares))):
+        yield _sender(number, templates[shape])
+
+
+def _sender(number: int, template: _Template) -> _Sender:
+    words = identity(number).items()
+    texts = (reduce(lambda text, word: text.replace(*word), words, text) for text in template.texts)
+    return _Sender(number, tuple(texts), template.layout)
+
+
+def _template(host: Host) -> _Template:
+    header = Report(
+        host=host.name,
+        session=_SESSION,
+        seq=9_999_999,
+        time=1_800_000_000.125,
+        monotonic=100_000.125,
+        interval=INTERVAL,
+    )
+    reports, omitted = split(header, parts(host.sections, MAX_REPORTS + _AGES))
+    assert not omitted
+    rows = {
+        (section, row.texts): row.trends for section, rows in host.sections.items() for row in rows
+    }
+    changing: list[Trend] = []
+    texts, ends, values = [], [], 0
+    for report in reports:
+        fields = asdict(report)
+        kept: dict[str, Any] = {"host": report.host, "session": report.session}
+        kept |= {"seq": _SEQ, "time": _CLOCK, "monotonic": _CLOCK, "interval": INTERVAL}
+        for section in (*SECTIONS, *MAPS):
+            if fields[section] is not None:
+                kept[section], count = _section(section, fields[section], rows, changing)
+                values += count
+        text = msgspec.json.encode(kept).replace(b"%", b"%%").replace(_MARK, b"%")
+        texts.append(text)
+        ends.append(len(changing))
+    return _Template(tuple(texts), _Layout(tuple(ends), _Numbers(changing), values))
+
+
+_MARK = b"\x00"  # which no text of JSON has, instead of % until those in texts are doubled
+_SEQ, _CLOCK = msgspec.Raw(_MARK + b"d"), msgspec.Raw(_MARK + b".3f")
+
+
+def _section(
+    section: str, found: Any, rows: dict[Any, Any], changing: list[Trend]
+) -> tuple[dict[str, Any], int]:
+    """Return the fields of a section, with conversions for numbers, and how many values it has.
+
+    The numbers that change are appended to ``changing``, in the order of the text.
+    """
+
+    def number(trend: Trend, value: float) -> object:
+        if not trend.changes:
+            return value
+        changing.append(trend)
+        conversion = b".%df" % trend.decimals if trend.decimals else b"d"
+        return msgspec.Raw(_MARK + conversion)
+
+    if section in MAPS:
+        trends = rows[section, ()]
+        return {name: number(trends[name], value) for name, value in found.items()}, len(found)
+    kind = type(found)
+    fields = {name: value for name, value in asdict(found).items() if value is not None}
+    labels = kind.__struct_fields__[: kind.label_columns]
+    values = fields.keys() - set(labels)
+    if not isinstance(found, Table):
+        trends = rows[section, tuple(fields[name] for name in labels)]
+        shown = {
+            name: number(trends[name], value) if name in values else value
+            for name, value in fields.items()
+            if value != ""
+        }
+        return shown, len(values)
+    texts = list(zip(*(fields[name] for name in labels), strict=True))
+    shown = {
+        name: [
+            number(rows[section, text][name], value) if name in values else value
+            for text, value in zip(texts, column, strict=True)
+        ]
+        for name, column in fields.items()
+    }
+    return shown, len(values) * len(texts)

@@ -62,6 +62,11 @@ class InProcessExporter:
         )
         return filter(None, work)
 
+    def samples(self, report: int = 0) -> int:
+        """Return how many samples the exposition has."""
+        text = b"".join(self.exposition(report))
+        return sum(not line.startswith(b"#") for line in text.splitlines() if line)
+
 
 def run_command(
     instrument: Callable[[Drain], Drain] = lambda drain: drain,

@@ -19,6 +19,7 @@ from bench.harness.processes import Process
 
 _SAMPLE = re.compile(rb'^(node_\w+)\{(.*?)instance="([^"]*)"(.*)\} (\S+)$', re.MULTILINE)
 _UNNAMED = re.compile(r"[^a-zA-Z0-9]+")
+_NAME_LENGTH = 120  # of a plugin with its instance; collectd refuses 128
 _CONFIG = """
 Interval 3600
 PIDFile "{folder}/pid"
@@ -98,8 +99,9 @@ def _put(path: Path, page: bytes) -> None:
         with sock.makefile("rwb") as stream:
             for family, before, host, after, value in _SAMPLE.findall(page):
                 row = _UNNAMED.sub("_", (before + after).decode())
-                name = f"{host.decode()}/{family.decode()}-{row}/gauge"
-                stream.write(f'PUTVAL "{name[:120]}" interval=3600 N:{value.decode()}\n'.encode())
+                plugin = f"{family.decode()}-{row}"[:_NAME_LENGTH]
+                name = f"{host.decode()}/{plugin}/gauge"
+                stream.write(f'PUTVAL "{name}" interval=3600 N:{value.decode()}\n'.encode())
                 stream.flush()
                 answer = stream.readline()
                 if not answer.startswith(b"0 "):

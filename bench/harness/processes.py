@@ -15,6 +15,8 @@ from support import processes
 from support.pages import fetch_bytes, wait_until
 from support.processes import BIN, free_port
 
+from bench.harness.fleet import Kind
+
 DEFAULT_BUFFER = 106_496  # bytes to ask for: Linux doubles them to its default of 212,992
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -107,11 +109,18 @@ def exporter(*flags: str, command: tuple[str, ...] = EXPORTER) -> Iterator[tuple
         yield process, port
 
 
-def load(port: int, hosts: int, reports: int, *, rate: float = 0, first_report: int = 0) -> Process:
-    """Start to send a fleet's reports to a port, on the core that is not the exporter's."""
-    flags = (f"--port={port}", f"--hosts={hosts}", f"--reports={reports}", f"--rate={rate}")
-    first = f"--first-report={first_report}"
-    return Process(sys.executable, "-m", "bench.programs.load", *flags, first, core=1)
+def load(
+    port: int,
+    hosts: int,
+    reports: range,
+    *,
+    fleet: Kind = "few",
+    rate: float = 0,
+) -> Process:
+    """Start to send these reports of a fleet to a port, on the core that is not the exporter's."""
+    flags = (f"--port={port}", f"--hosts={hosts}", f"--reports={len(reports)}", f"--rate={rate}")
+    more = (f"--fleet={fleet}", f"--first-report={reports.start}")
+    return Process(sys.executable, "-m", "bench.programs.load", *flags, *more, core=1)
 
 
 def samples(page: bytes, family: str) -> dict[str, float]:

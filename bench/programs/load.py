@@ -12,9 +12,10 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from time import perf_counter, sleep
 
-from bench.harness.fleet import INTERVAL, fleet
+from bench.harness.fleet import INTERVAL, KINDS, fleet
 
 _SLEEP_ABOVE = 0.0002  # seconds; shorter waits spin, because the kernel oversleeps
 _SPIN = 0.0001  # seconds to spin at the end of a longer wait
@@ -62,23 +63,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--hosts", type=int, required=True)
+    parser.add_argument("--fleet", choices=KINDS, default="few")
     parser.add_argument("--reports", type=int, required=True, help="of each host")
     parser.add_argument("--first-report", type=int, default=0)
     parser.add_argument(
         "--rate", type=float, default=0, help="datagrams/s; default: each host every 5 s"
     )
     arguments = parser.parse_args()
-    templates = list(fleet(arguments.hosts))
+    senders = fleet(arguments.hosts, arguments.fleet)
     reports = range(arguments.first_report, arguments.first_report + arguments.reports)
-    datagrams: Iterable[bytes] = (
-        template.datagram(report) for report in reports for template in templates
-    )
-    if arguments.rate and len(templates) * arguments.reports <= _MAX_PREPARED:
+    datagrams: Iterable[bytes] = chain.from_iterable(map(senders.datagrams, reports))
+    if arguments.rate and len(senders) * arguments.reports <= _MAX_PREPARED:
         datagrams = list(datagrams)  # making one takes half as long as sending it
     _be_punctual()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", arguments.port))
-        gap = 1 / arguments.rate if arguments.rate else INTERVAL / len(templates)
+        gap = 1 / arguments.rate if arguments.rate else INTERVAL / len(senders)
         result = send(sock, datagrams, gap)
     json.dump(result, sys.stdout)
 
