@@ -85,11 +85,11 @@ class _Load:
 
 def _at(load: _Load, rate: int, how: str) -> Iterator[Row]:
     ours, theirs = _pombo(load, rate, 6), _baseline(load, rate, 6)
-    yield Row(
-        f"CPU per datagram at {rate:,}/s{how}",
-        f"{ours.cpu * 1e6:.1f} µs",
-        f"{ours.cpu / theirs.cpu:.2f} times the recvfrom baseline ({theirs.cpu * 1e6:.1f} µs)",
-    )
+    reference = "not measured: the recvfrom baseline got no tick of its core"
+    if theirs.cpu:
+        times = ours.cpu / theirs.cpu
+        reference = f"{times:.2f} times the recvfrom baseline ({theirs.cpu * 1e6:.1f} µs)"
+    yield Row(f"CPU per datagram at {rate:,}/s{how}", f"{ours.cpu * 1e6:.1f} µs", reference)
     yield Row(
         f"the load generator at {rate:,}/s{how}",
         f"latest datagram {theirs.late * 1e3:.1f} ms late, {theirs.pace:.1%} of the pace",
@@ -153,6 +153,6 @@ def _baseline(load: _Load, rate: int, seconds: float) -> _Run:
 
 
 def _outcome(result: dict[str, float], lost: int) -> _Run:
-    received = result["sent"] - lost
+    received = max(1, result["sent"] - lost)
     pace = result["planned_seconds"] / result["seconds"]
     return _Run(int(result["sent"]), lost, result["cpu"] / received, pace, result["latest_seconds"])
