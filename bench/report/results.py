@@ -40,6 +40,7 @@ class Results:
         """Replace the rows of a case."""
         self._cases[case] = {
             "command": command,
+            "fleet": "of real reports",
             "day": time.strftime("%Y-%m-%d"),
             "machine": f"{os.cpu_count()} cores ({_processor()}), "
             f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}",
@@ -60,6 +61,8 @@ class Results:
             case = self._cases[name]
             title = name.replace("_", " ").capitalize()
             lines += ["", f"## {title}", "", f"{case['day']}: {case['machine']}.", ""]
+            if "fleet" not in case:
+                lines += [_LIGHT_FLEET, ""]
             lines += ["| what | figure | reference | command |", "|---|---|---|---|"]
             command = f"`{case['command']}`"
             lines += [
@@ -91,6 +94,13 @@ def _processor() -> str:
     found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
     return found[1] if found else platform.processor()
 
+
+#: Stands above rows that were measured before the fleets were made of real reports.
+_LIGHT_FLEET = (
+    "**These rows are too good.** They were measured with an earlier fleet, whose hosts sent 5 "
+    "datagrams with 234 samples. A small virtual machine sends 9 with 512, and a host of the "
+    "present [fleet](../fleets/README.md) 14 with 963 on average. The command measures that fleet."
+)
 
 _HEAD = (
     "# What Pombo costs",
