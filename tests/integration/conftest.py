@@ -1,10 +1,16 @@
 """Fixtures that start real programs and end them. Every test in this folder uses them."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.processes import Launcher
+
+
+def pytest_configure() -> None:
+    """Let programs receive SIGINT, which a runner in the background starts with ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
