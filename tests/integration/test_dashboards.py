@@ -7,6 +7,7 @@ overflows, and a thousand more hosts.
 
 import json
 import math
+import os
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +55,7 @@ class Problems:
     filling: Sender
     slow: Sender
     victim: Process
+    written: Path
     _socket: socket.socket = field(
         default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     )
@@ -74,6 +77,10 @@ class Problems:
         if now < self._flood_at:
             return
         self._flood_at = now + 3
+        with self.written.open("ab") as file:  # a disk without requests has no latency
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
         self.filling.report(now, ("filesystems", filesystems(now)))
         clock = {"host": "fast clock", "interval": 60, "time": time.time() + 100}
         self._send(json.dumps(clock).encode())
@@ -155,7 +162,9 @@ class Recording:
 
 
 @pytest.fixture(scope="module")
-def recording(start_once: Launcher) -> Iterator[Recording]:
+def recording(
+    start_once: Launcher, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recording]:
     exporter = start_once.exporter("--udp.receive-buffer=65536")
     prometheus = start_once.prometheus(exporter)
     relay = Relay(exporter.port, seed=4)
@@ -176,7 +185,8 @@ def recording(start_once: Launcher) -> Iterator[Recording]:
         Sender("filling", exporter.port) as filling,
         Sender("slow", exporter.port, interval=SLOW) as slow,
     ):
-        problems = Problems(exporter, filling, slow, victim)
+        written = tmp_path_factory.mktemp("disk") / "written"
+        problems = Problems(exporter, filling, slow, victim, written)
         stack.callback(relay.close)
         stack.callback(problems.close)
 
@@ -199,6 +209,7 @@ PROBLEMS = {
     "kernel": "increase(pombo_exporter_kernel_drops_total[5m:15s]) > 0",
     "refused": "sum(increase(pombo_exporter_datagrams_refused_total[5m:15s])) > 0",
     "clock": "pombo_host_clock_offset_seconds > 50",
+    "disk": 'rate(node_disk_writes_completed_total{instance="lossy network"}[20s]) > 0',
     "crowd": f'count(host_cpu_average_usage_ratio{{instance=~"crowd.*"}}) == {CROWD}',
 }
 
