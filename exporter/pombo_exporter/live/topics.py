@@ -23,7 +23,7 @@ from pombo_exporter.runtime.pacing import Pacer, StepClock
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe
 from pombo_exporter.views.schema import ExporterStatus, HostSummary
-from pombo_exporter.views.status import HostTotals, exporter_status
+from pombo_exporter.views.status import read_status
 
 #: The most summaries of one delta of the fleet; other hosts that changed wait for the next delta.
 MAX_SUMMARIES: Final = 256
@@ -238,11 +238,7 @@ class FleetTopic(Topic):
         return text[:-1] + b',"history":' + self._histories.of(summary.name, wall).json() + b"}"
 
     async def _status(self) -> ExporterStatus:
-        now, wall = self._clock()
-        stats, totals = self._counters.read(now, wall), HostTotals()
-        snapshot, series = self._roster.snapshot(now, wall), self._roster.series
-        await self._pacer.collect(lambda steps: totals.count(snapshot, series, steps))
-        return exporter_status(stats, totals)
+        return await read_status(self._counters, self._pacer, self._clock())
 
 
 def _fleet_event(

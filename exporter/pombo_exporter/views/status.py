@@ -12,8 +12,9 @@ from pombo_exporter.hosts.blocks import Blocks
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest.refusals import Refusal
-from pombo_exporter.runtime.pacing import StepClock
-from pombo_exporter.stats import Stats
+from pombo_exporter.runtime.moment import Moment
+from pombo_exporter.runtime.pacing import Pacer, StepClock
+from pombo_exporter.stats import Counters, Stats
 from pombo_exporter.views.schema import ExporterStatus, HostStates, Limit, RefusalSummary
 
 
@@ -37,6 +38,17 @@ class HostTotals:
                     self.most_series, self.fullest = found, host.name
                 if steps.step_is_over:
                     yield
+
+
+async def read_status(counters: Counters, pacer: Pacer, moment: Moment) -> ExporterStatus:
+    """Return the exporter's status at ``moment``, which is the present one.
+
+    Counting the hosts is long work, which the pacer divides into steps.
+    """
+    stats, totals, roster = counters.read(*moment), HostTotals(), counters.roster
+    snapshot = roster.snapshot(*moment)
+    await pacer.collect(lambda steps: totals.count(snapshot, roster.series, steps))
+    return exporter_status(stats, totals)
 
 
 def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:

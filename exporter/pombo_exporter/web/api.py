@@ -17,7 +17,7 @@ from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe, schema
-from pombo_exporter.views.status import HostTotals, exporter_status
+from pombo_exporter.views.status import read_status
 from pombo_exporter.web.paths import API, HOST, host_name, known_host, not_found
 from pombo_exporter.web.responses import HEADERS, PACER, stream
 
@@ -173,11 +173,7 @@ class Api:
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """Answer with the exporter's status."""
-        now, wall = moment()
-        stats, totals = self._counters.read(now, wall), HostTotals()
-        snapshot, series = self._roster.snapshot(now, wall), self._roster.series
-        await request.app[PACER].collect(lambda steps: totals.count(snapshot, series, steps))
-        return _json(exporter_status(stats, totals))
+        return _json(await read_status(self._counters, request.app[PACER], moment()))
 
     async def nothing(self, request: web.Request) -> web.StreamResponse:
         """Answer for every other path below ``/api``."""
