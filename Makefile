@@ -60,12 +60,14 @@ format: install
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/ruff check --fix $(CHECKED)
 
-# Some minutes, and with bench-full three quarters of an hour; nothing else should run meanwhile.
+# Some minutes, and with bench-full some two hours; nothing else should run meanwhile.
 bench: install peers
 	$(BIN)/python -m bench
 
 bench-full: install peers
 	$(BIN)/python -m bench --full
+	$(BIN)/python -m bench --full --fleet=few ingest scrape under_load memory
+	$(BIN)/python -m bench --full --fleet=unlike ingest scrape under_load memory
 
 # The servers that the benchmark compares Pombo with.
 peers:
@@ -84,6 +86,8 @@ measure-page: install
 docs: install
 	$(BIN)/python docs/generate/metrics.py > docs/metrics.md
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
+	$(BIN)/python docs/generate/columns.py > wire/pombo_wire/columns.py
+	$(BIN)/python docs/generate/vectors.py docs/wire-vectors
 
 # The pictures in README.md, of real agents; some minutes.
 pictures: install

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.cases import agent, ingest, memory, page, receiver, scrape, under_load
-from bench.harness.fleet import KINDS
+from bench.harness.fleet import KINDS, Kind
 from bench.harness.settings import Settings
 from bench.report.results import Results
 
@@ -25,10 +25,21 @@ CASES = {
     "page": page.measure,
 }
 
-_UNLIKE = "{}, no two hosts alike"
+#: The titles of the sections of the table, by fleet.
+_TITLES: dict[Kind, str] = {
+    "alike": "{}",
+    "few": "{}, hosts of a few shapes",
+    "unlike": "{}, no two hosts alike",
+}
 
-#: The sections of the table: the cases with the fleet ``few``, then those with ``unlike``.
-SECTIONS = [*CASES, *map(_UNLIKE.format, CASES)]
+#: The sections of the table, and those of them that `make bench-full` fills.
+SECTIONS = [title.format(case) for title in _TITLES.values() for case in CASES]
+_OF_ALL_FLEETS = ("ingest", "scrape", "under_load", "memory")
+PUBLISHED = [
+    *CASES,
+    *(_TITLES["few"].format(case) for case in _OF_ALL_FLEETS),
+    *(_TITLES["unlike"].format(case) for case in _OF_ALL_FLEETS),
+]
 
 
 def main() -> None:
@@ -41,8 +52,8 @@ def main() -> None:
     parser.add_argument(
         "--fleet",
         choices=KINDS,
-        default="few",
-        help="hosts of a few shapes, or no two alike; default: few",
+        default="alike",
+        help="small hosts like the captured one, of a few shapes, or no two alike; default: alike",
     )
     parser.add_argument(
         "--folder", type=Path, default=Path(__file__).parent / "report", help="of the table"
@@ -52,19 +63,19 @@ def main() -> None:
         os.sched_setaffinity(0, {1})  # with the load, and off the core of what is measured
     settings = Settings(full=arguments.full, fleet=arguments.fleet)
     flags = " --full" if settings.full else ""
-    if settings.fleet != "few":
+    if settings.fleet != "alike":
         flags += f" --fleet={settings.fleet}"
     for name in arguments.cases or CASES:
         rows = []
         for row in CASES[name](settings):
-            # The curves are those of the fleet `few`.
-            rows.append(row if settings.fleet == "few" else replace(row, points={}))
+            # The curves are those of the default fleet.
+            rows.append(row if settings.fleet == "alike" else replace(row, points={}))
             sys.stdout.write(f"{name}: {row.what}: {row.figure}; {row.reference}\n")
             sys.stdout.flush()
         results = Results(arguments.folder)  # read again: another run may have written
-        section = name if settings.fleet == "few" else _UNLIKE.format(name)
+        section = _TITLES[settings.fleet].format(name)
         results.put(section, f"python -m bench{flags} {name}", rows)
-        results.write(SECTIONS)
+        results.write(SECTIONS, PUBLISHED)
 
 
 if __name__ == "__main__":

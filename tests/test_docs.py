@@ -34,7 +34,12 @@ OTHER_FLAGS = {
 @pytest.fixture(scope="module")
 def flags() -> set[str]:
     """Every flag in the help of our commands."""
-    commands = ("pombo-agent",), ("pombo-exporter",), ("pombo-exporter", "top")
+    commands = (
+        ("pombo-agent",),
+        ("pombo-exporter",),
+        ("pombo-exporter", "top"),
+        ("pombo-exporter", "decode"),
+    )
     programs = Path(sys.executable).parent
     helps = [
         subprocess.run(

@@ -3,16 +3,17 @@
 import re
 import socket
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import msgspec
 from pombo_cli.flags import Address, AddressType, Duration, flag, log_flags, switch
 from pombo_wire.schema import RESERVED_LABELS, LabelName, Text
+from pombo_wire.splitting import Form
 
 from pombo_agent import __version__
 from pombo_agent.collectors import COLLECTORS, Filter
+from pombo_agent.settings import Options, is_valid_name
 
 _PSEUDO_FILESYSTEMS = (
     "autofs",
@@ -67,24 +68,6 @@ FILTERS = {
 }
 
 
-class Options(NamedTuple):
-    """The values of the flags. ``interval`` is in seconds."""
-
-    servers: tuple[Address, ...]
-    name: str
-    interval: float
-    labels: Mapping[str, str]
-    collectors: tuple[str, ...]
-    filters: Mapping[str, Filter]
-    procfs: Path
-    sysfs: Path
-    rootfs: Path
-    once: bool
-    format: str
-    log_level: str
-    log_format: str
-
-
 class _Server(AddressType):
     """An address with a host and a port to send to."""
 
@@ -136,12 +119,8 @@ class _Pattern(click.ParamType["re.Pattern[str]"]):
 
 
 def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not 1 <= len(value) <= 253:
-        raise click.BadParameter("write 1 to 253 characters", ctx, param)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise click.BadParameter("write it as UTF-8", ctx, param) from None
+    if not is_valid_name(value):
+        raise click.BadParameter("write 1 to 253 characters as UTF-8", ctx, param)
     return value
 
 
@@ -173,7 +152,7 @@ _FLAGS = [
         "name",
         default=socket.gethostname,
         callback=_name,
-        help="Name of this host, its `instance` label.  [default: hostname]",
+        help="Name of this host, its `instance` label.  [default: hostname, followed]",
     ),
     flag(
         "interval",
@@ -206,14 +185,20 @@ _FLAGS = [
         for name, exclude in FILTERS.items()
         for verb, default in (("exclude", exclude or "none"), ("include", "all"))
     ),
-    flag("path.procfs", type=Path, default="/proc", show_default=True, help="procfs mountpoint."),
-    flag("path.sysfs", type=Path, default="/sys", show_default=True, help="sysfs mountpoint."),
+    flag("path.procfs", default="/proc", show_default=True, help="procfs mountpoint."),
+    flag("path.sysfs", default="/sys", show_default=True, help="sysfs mountpoint."),
     flag(
         "path.rootfs",
-        type=Path,
         default="/",
         show_default=True,
         help="rootfs mountpoint; in a container, where the host's root is mounted.",
+    ),
+    flag(
+        "wire",
+        type=click.Choice([form.value for form in Form]),
+        default=Form.PACKED.value,
+        show_default=True,
+        help="Form of datagrams: packed, or JSON for people and other receivers.",
     ),
     flag("once", is_flag=True, help="Print one report to standard output and exit."),
     flag(
@@ -221,7 +206,7 @@ _FLAGS = [
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="Output format of --once: text for people, or one datagram per line.",
+        help="Output format of --once: text for people, or one JSON datagram per line.",
     ),
     log_flags,
     click.version_option(__version__, prog_name="pombo-agent"),
@@ -248,6 +233,7 @@ def _options(given: Mapping[str, Any]) -> Options:
     return Options(
         servers=tuple(dict.fromkeys(given["server"])),
         name=given["name"],
+        follow_hostname=_is_default("name"),
         interval=given["interval"],
         labels=given["label"],
         collectors=tuple(name for name in COLLECTORS if given[f"collector_{name}"]),
@@ -255,11 +241,18 @@ def _options(given: Mapping[str, Any]) -> Options:
         procfs=given["path_procfs"],
         sysfs=given["path_sysfs"],
         rootfs=given["path_rootfs"],
+        wire=given["wire"],
         once=given["once"],
         format=given["format"],
         log_level=given["log_level"],
         log_format=given["log_format"],
     )
+
+
+def _is_default(parameter: str) -> bool:
+    """Return whether neither a flag nor a variable gave the parameter."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is click.core.ParameterSource.DEFAULT
 
 
 def _filter(given: Mapping[str, Any], name: str, default: str | None) -> Filter:

@@ -1,13 +1,13 @@
-"""A report as text for people: its datagrams joined, its values with units."""
+"""A report as text for people: its sections, and its values with units."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
-from msgspec.structs import asdict, astuple
 from pombo_cli import human
-from pombo_wire import MAPS, SECTIONS, Record, Report, Table, decode
+from pombo_wire.columns import SECTIONS
+from pombo_wire.section import Section
 
 Formatter = Callable[[float], str]
 
@@ -57,59 +57,60 @@ _FIELDS: dict[tuple[str, str], Formatter] = {
 _ENDINGS: tuple[tuple[str, Formatter], ...] = (("_bytes", human.size), ("_seconds", human.span))
 
 
-def render(datagrams: Sequence[bytes], width: int) -> str:
-    """Return the datagrams of one report as text, in lines of ``width`` where columns fit."""
-    reports = [decode(datagram) for datagram in datagrams]
-    return "\n".join(chain(_head(reports, sum(map(len, datagrams))), _body(reports, width), [""]))
+def render(
+    header: Mapping[str, Any], sections: Sequence[Section], sizes: Sequence[int], width: int
+) -> str:
+    """Return a report as text, in lines of ``width`` where columns fit.
+
+    ``sizes`` are the lengths of its datagrams.
+    """
+    body = chain.from_iterable(_section(section, width - len(_INDENT)) for section in sections)
+    return "\n".join(chain(_head(header, sizes), body, [""]))
 
 
-def _head(reports: Sequence[Report], length: int) -> Iterator[str]:
-    first = reports[0]
-    every = human.span(first.interval)
-    count = f"{len(reports)} datagram{'s' if len(reports) > 1 else ''} of {human.size(length)}"
-    yield f"{human.printable(first.host)}: reports every {every}, in {count}"
-    if first.time is not None:
-        yield f"at {_timestamp(first.time)}"
+def _head(header: Mapping[str, Any], sizes: Sequence[int]) -> Iterator[str]:
+    every = human.span(header["interval"])
+    count = f"{len(sizes)} datagram{'s' if len(sizes) > 1 else ''} of {human.size(sum(sizes))}"
+    yield f"{human.printable(header['host'])}: reports every {every}, in {count}"
+    yield f"at {_timestamp(header['time'])}"
 
 
-def _body(reports: Sequence[Report], width: int) -> Iterator[str]:
-    for name in Report.__struct_fields__:
-        found = [value for report in reports if (value := getattr(report, name))]
-        if not found or name not in {*SECTIONS, *MAPS, "labels"}:
-            continue
-        yield ""
-        yield name
-        if isinstance(found[0], Table):
-            yield from _table(name, found, width - len(_INDENT))
-        else:
-            yield from _pairs(name, found)
+def _section(section: Section, width: int) -> Iterator[str]:
+    yield ""
+    yield section.name
+    columns: dict[str, Sequence[Any]] = {**section.labels, **section.columns}
+    if section.cells and not section.values:  # an open family of one column
+        columns[section.name] = section.cells
+    if section.is_record or section.name == "labels" or not section.labels:
+        yield from _pairs(section.name, {name: cells[0] for name, cells in columns.items()})
+    else:
+        known = SECTIONS.get(section.name)
+        keys = known.keys if known else len(section.labels)
+        yield from _table(section.name, columns, (*section.labels,), keys, width)
 
 
-def _pairs(section: str, found: Iterable[Record | dict[str, Any]]) -> Iterator[str]:
-    """Yield a line for each value of a record or a map."""
-    values: dict[str, Any] = {}
-    for part in found:
-        values |= asdict(part) if isinstance(part, Record) else part
+def _pairs(section: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each value of a section of one row."""
     known = {name: value for name, value in values.items() if value not in (None, "")}
     longest = max(map(len, known), default=0)
     for name, value in known.items():
         yield f"{_INDENT}{name:{longest}}{_GAP}{_cell(section, name, value)}"
 
 
-def _table(section: str, parts: Sequence[Table], width: int) -> Iterator[str]:
+def _table(
+    section: str,
+    columns: Mapping[str, Sequence[Any]],
+    texts: tuple[str, ...],
+    key_count: int,
+    width: int,
+) -> Iterator[str]:
     """Yield a table; columns beyond ``width`` follow below, with the keys of the rows again."""
-    columns: dict[str, tuple[Any, ...]] = dict.fromkeys(parts[0].__struct_fields__, ())
-    for part in parts:
-        rows = len(astuple(part)[0])
-        for name, values in asdict(part).items():
-            columns[name] += (None,) * rows if values is None else values
     cells = [
         [name, *(_cell(section, name, value) for value in values)]
         for name, values in columns.items()
         if any(value not in (None, "") for value in values)
     ]
-    texts = parts[0].__struct_fields__[: parts[0].label_columns]
-    keys = [column for column in cells if column[0] in texts[: parts[0].key_columns]]
+    keys = [column for column in cells if column[0] in texts[:key_count]]
     rest = cells[len(keys) :]
     while True:
         shown, used = [*keys], sum(map(_width, keys))

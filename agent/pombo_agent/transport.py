@@ -2,12 +2,15 @@
 
 import errno
 import socket
+import time
 from collections.abc import Callable, Iterable
-from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
-from pombo_cli.flags import Address
+from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
+
+from pombo_agent.deadlines import start_thread
+from pombo_agent.wakeup import Waiter
 
 #: An address family and what ``socket.connect`` takes for it.
 Destination = tuple[int, tuple[Any, ...]]
@@ -31,14 +34,24 @@ def resolve(host: str, port: int) -> list[Destination]:
     Raises:
         OSError: when the name is unknown or no server answers, which may take half a minute.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    # Given a text, Python would import its tables of international names, half a megabyte.
+    name = host.encode() if host.isascii() else host
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_DGRAM)
     return [(family, address) for family, _, _, _, address in found]
+
+
+class Lookup(NamedTuple):
+    """How a name is looked up: by what, for how many seconds, and what starts its thread."""
+
+    resolver: Resolver = resolve
+    timeout: float = RESOLVE_TIMEOUT_SECONDS
+    start: Callable[[Callable[[], None]], None] = start_thread
 
 
 class Sender:
     """Sends datagrams to one server; blocks only for a lookup, and logs what cannot be sent.
 
-    A thread does the lookup, and a report waits ``resolve_timeout`` seconds for it at most. The
+    A thread does the lookup, and a report waits ``lookup.timeout`` seconds for it at most. The
     last good answer is used until there is a new one. The socket is replaced after each error and
     at each lookup: that gives a new source address after the host has changed networks, and a new
     source port when a firewall has a wrong state for the old one. After an error the next of
@@ -49,23 +62,27 @@ class Sender:
         self,
         server: Address,
         log: LimitedLogger,
+        waiter: Waiter,
         clock: Callable[[], float],
-        resolver: Resolver = resolve,
-        resolve_timeout: float = RESOLVE_TIMEOUT_SECONDS,
+        lookup: Lookup = Lookup(),  # noqa: B008  # it never changes
     ) -> None:
-        self._server, self._log, self._clock = server, log, clock
-        self._resolver, self._resolve_timeout = resolver, resolve_timeout
+        self._server, self._log, self._waiter, self._clock = server, log, waiter, clock
+        self._lookup = lookup
         self._destinations: list[Destination] = []
         self._socket: socket.socket | None = None
         # The thread sets it; None once it is used.
         self._answer: list[Destination] | Exception | None = None
-        self._thread: Thread | None = None
+        self._resolving = False
         self._resolved_at = float("-inf")
         self._failed = False
 
     def send(self, datagrams: Iterable[bytes]) -> None:
         """Send the datagrams; what cannot be sent is lost, and the cause is logged."""
         self._refresh()
+        self.send_known(datagrams)
+
+    def send_known(self, datagrams: Iterable[bytes]) -> None:
+        """Send to the address that is known, without a lookup."""
         for datagram in datagrams:
             if not self._send(datagram):
                 # The error may belong to an earlier datagram, so this one is sent once more.
@@ -104,25 +121,39 @@ class Sender:
         retry = self._failed or not self._destinations
         interval = RETRY_INTERVAL_SECONDS if retry else RESOLVE_INTERVAL_SECONDS
         due = self._clock() - self._resolved_at >= interval
-        if due and not (self._thread and self._thread.is_alive()):
+        if due and not self._resolving:
             self._resolved_at, self._failed = self._clock(), False
             self.close()
-            self._thread = Thread(target=self._resolve, daemon=True)
-            self._thread.start()
-            self._thread.join(self._resolve_timeout)
-            if self._thread.is_alive():
-                self._warn("lookup timed out")
+            self._start_lookup()
         answer, self._answer = self._answer, None
         if isinstance(answer, Exception):
             self._warn("lookup failed", answer)
         elif answer:
             self._use(answer)
 
+    def _start_lookup(self) -> None:
+        """Resolve the name in a thread, and wait for it for a while."""
+        self._resolving = True
+        try:
+            self._lookup.start(self._resolve)
+        except RuntimeError as error:  # too many threads, for now
+            self._resolving = False
+            self._warn("lookup failed", error)
+            return
+        end = time.monotonic() + self._lookup.timeout
+        while self._resolving and (left := end - time.monotonic()) > 0:
+            if self._waiter.wait(left):
+                return
+        if self._resolving:
+            self._warn("lookup timed out")
+
     def _resolve(self) -> None:
         try:
-            self._answer = self._resolver(*self._server)
+            self._answer = self._lookup.resolver(*self._server)
         except (OSError, UnicodeError) as error:  # UnicodeError: not a valid name
             self._answer = error
+        self._resolving = False
+        self._waiter.wake()
 
     def _use(self, destinations: list[Destination]) -> None:
         """Keep the address in use if it is among ``destinations``, else use the first."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from playwright.sync_api import Browser, expect
 from support.browsers import DESKTOP, chromium
 
+from bench.harness.prepared import prepared
 from bench.harness.processes import exporter, get, load
 
 HOSTS, SECONDS = 2000, 30
@@ -109,7 +110,12 @@ def main() -> None:
     hosts = int(sys.argv[1]) if len(sys.argv) > 1 else HOSTS
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     turns = int((seconds + 40) // INTERVAL)
-    with exporter() as (process, port), load(port, hosts, range(turns)), chromium() as browser:
+    with (
+        prepared("few", hosts, turns) as fleet,
+        exporter() as (process, port),
+        load(port, fleet, range(turns)),
+        chromium() as browser,
+    ):
         sleep(2 * INTERVAL)
         before = process.usage().cpu
         sleep(2 * INTERVAL)

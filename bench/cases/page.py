@@ -11,7 +11,8 @@ from time import monotonic, sleep
 from support.pages import wait_until
 
 from bench.harness import processes
-from bench.harness.fleet import INTERVAL, Kind
+from bench.harness.fleet import INTERVAL
+from bench.harness.prepared import Prepared, prepared
 from bench.harness.settings import Settings
 from bench.report.results import Row
 
@@ -21,35 +22,40 @@ _REQUEST = b"GET /live HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
 
 def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
-    reports = 8 if settings.full else 4
     none = 0.0
-    for pages in (0, 1, 50):
-        cores, lost, sent, received = _run(pages, reports, settings.fleet)
-        none = none or cores
-        more = f"{cores / none - 1:+.1%} of the CPU without a page"
-        yield Row(
-            what=f"{_HOSTS:,} hosts every 5 s, {pages} status pages open",
-            figure=f"{cores:.1%} of a core; {lost} of {sent:,} datagrams lost",
-            reference=f"{more}; {received / 1e3:,.1f} kB/s to each" if pages else "the reference",
-        )
+    with prepared(settings.fleet, _HOSTS, 9 if settings.full else 5) as fleet:
+        for pages in (0, 1, 50):
+            cores, lost, pace, received = _run(fleet, pages)
+            none = none or cores
+            more = f"{cores / none - 1:+.1%} of the CPU without a page"
+            sent = f"the load kept {pace:.1%} of its pace"
+            yield Row(
+                what=f"{_HOSTS:,} hosts every 5 s, {pages} status pages open",
+                figure=f"{cores:.1%} of a core; {lost:,} of {fleet.datagrams:,} datagrams lost",
+                reference=f"{more}; {received / 1e3:,.1f} kB/s to each; {sent}"
+                if pages
+                else f"the reference; {sent}",
+            )
 
 
-def _run(pages: int, reports: int, kind: Kind) -> tuple[float, int, int, float]:
-    """Return CPU seconds per second, datagrams lost and sent, and bytes per second to a page."""
+def _run(fleet: Prepared, pages: int) -> tuple[float, int, float, float]:
+    """Return CPU seconds per second, datagrams lost, the load's pace, bytes a second to a page."""
     with processes.exporter() as (process, port), ExitStack() as stack:
-        with processes.load(port, _HOSTS, range(1), fleet=kind) as first:
+        arrived = processes.Arrivals.read(port)
+        with processes.load(port, fleet, range(1)) as first:
             first.result()
         command = (sys.executable, "-m", "bench.cases.page", str(port), str(pages))
         readers = stack.enter_context(processes.Process(*command, core=1))
         wait_until(lambda: readers.log, bool, "every page to be connected")
         sleep(3)  # until each has the snapshot of all hosts
         before, began = process.usage().cpu, monotonic()
-        with processes.load(port, _HOSTS, range(1, 1 + reports), fleet=kind) as load:
-            sent = int(load.result()["sent"])
+        with processes.load(port, fleet, range(1, fleet.reports)) as load:
+            result = load.result()
         cores = (process.usage().cpu - before) / (monotonic() - began)
-        received = readers.stop()["received"] / max(1, pages) / (reports * INTERVAL)
-        taken = processes.total(processes.get(port), "pombo_host_datagrams_received_total")
-        return cores, round(sent * (reports + 1) / reports - taken), sent, received
+        seconds = (fleet.reports - 1) * INTERVAL
+        received = readers.stop()["received"] / max(1, pages) / seconds
+        lost = arrived.lost(port, fleet.datagrams)
+        return cores, lost, processes.pace(result), received
 
 
 def read(port: int, pages: int) -> None:

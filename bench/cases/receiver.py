@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterator
 from statistics import median
 
-from bench.cases.under_load import Load, Run, run_fleet, scrape_plainly
+from bench.cases.under_load import Load, Run, reports_of, run_fleet, scrape_plainly
 from bench.harness import processes
+from bench.harness.prepared import prepared
 from bench.harness.settings import Settings
 from bench.report.results import Row
 
@@ -24,14 +25,15 @@ _VARIANTS = {
 def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
     repeats, seconds = (3, 60) if settings.full else (2, 20)
-    load = Load(_HOSTS, seconds, settings.fleet)
-    for name, command in _VARIANTS.items():
-        runs = [run_fleet(load, _INTERVAL, scrape_plainly, command) for _ in range(repeats)]
-        yield Row(
-            f"{_HOSTS:,} hosts every 5 s, scraped with gzip every 5 s: {name}",
-            f"**{_figures(runs)}**",
-            f"{repeats} runs; {seconds} s each, with the kernel's default buffer",
-        )
+    with prepared(settings.fleet, _HOSTS, reports_of(seconds)) as fleet:
+        load = Load(fleet, _HOSTS)
+        for name, command in _VARIANTS.items():
+            runs = [run_fleet(load, _INTERVAL, scrape_plainly, command) for _ in range(repeats)]
+            yield Row(
+                f"{_HOSTS:,} hosts every 5 s, scraped with gzip every 5 s: {name}",
+                f"**{_figures(runs)}**",
+                f"{repeats} runs; {seconds} s each, with the kernel's default buffer",
+            )
 
 
 def _figures(runs: list[Run]) -> str:

@@ -4,64 +4,69 @@ Usage: ``python -m bench.cases.report_size``
 """
 
 import logging
-import re
-import resource
 import sys
 import time
-from collections import Counter
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
 
-import msgspec
-from pombo_agent.collectors import COLLECTORS, Filter, Sources, usage
-from pombo_agent.collectors.mount_timeout import MountCaller
-from pombo_agent.options import FILTERS
-from pombo_agent.report import Reporter, constant_parts
+from pombo_agent import loop, options
+from pombo_agent.report import Reporter
+from pombo_agent.settings import Options
+from pombo_agent.wakeup import EventWaiter
 from pombo_cli.logs import LimitedLogger
-from pombo_wire import MAPS, SECTIONS, Report
+from pombo_wire.forms import packed, plain
+from pombo_wire.section import Section, in_order
+from pombo_wire.splitting import Form
 
 _REPORTS = 200
 
 
-def reporter() -> Reporter:
-    """Return what makes the reports of an agent that has no flags but its server."""
+def reporter(form: Form = Form.PACKED) -> Reporter:
+    """Return what makes the reports of an agent that has no flags but its server and its name."""
+    found: list[Options] = []
+    flags = ("--server=127.0.0.1:5005", "--name=web-17.example.net", f"--wire={form.value}")
+    options.command(found.append)(flags, standalone_mode=False)
     log = LimitedLogger(logging.getLogger("pombo_agent"), every=600.0)
-    filters = {
-        name: Filter(exclude=re.compile(pattern) if pattern else None)
-        for name, pattern in FILTERS.items()
-    }
-    sources = Sources(Path("/proc"), Path("/sys"), Path("/"), filters, MountCaller(usage, log))
-    header = Report("web-17.example.net", session=time.time_ns(), seq=0, interval=5)
-    return Reporter(header, constant_parts({}), COLLECTORS, sources, log)
+    return loop.reporter(found[0], loop.collection(found[0], EventWaiter()), log)
 
 
-def sizes(datagrams: list[bytes]) -> Counter[str]:
-    """Return the bytes of each section, with its name and comma, and those of the headers."""
-    found: Counter[str] = Counter()
-    for datagram in datagrams:
-        for name, value in msgspec.json.decode(datagram).items():
-            if name in SECTIONS or name in MAPS:
-                found[name] += len(msgspec.json.encode({name: value})) - 1
-        found["headers"] += len(datagram)
-    found["headers"] -= found.total() - found["headers"]
-    return found
+def sizes(header: Mapping[str, Any], sections: Sequence[Section]) -> dict[str, tuple[int, int]]:
+    """Return the bytes of each section, by its name: in the plain form and in the packed form.
+
+    They are what a datagram without the section lacks, if datagrams could be of any length. The
+    last item is the header.
+    """
+    found = {}
+    for place, section in enumerate(sections):
+        others = [*sections[:place], *sections[place + 1 :]]
+        found[section.name] = tuple(
+            len(encode(header, sections)) - len(encode(header, others))
+            for encode in (plain, packed)
+        )
+    found["header"] = len(plain(header, [])), len(packed(header, []))
+    return found  # type: ignore[return-value]
 
 
 def main() -> None:
     """Measure and print."""
-    reports = reporter()
-    datagrams = reports.next_report()
     write = sys.stdout.write
-    write("| section | bytes |\n|---|---|\n")
-    for name, size in sizes(datagrams).most_common():
-        write(f"| {name} | {size:,} |\n")
-    total = sum(map(len, datagrams))
-    write(f"| **{len(datagrams)} datagrams** | **{total:,}** |\n\n")
+    reports = {form: reporter(form) for form in (Form.JSON, Form.PACKED)}
+    header, sections = reports[Form.PACKED].collect()
+    write("| section | bytes, plain | packed |\n|---|--:|--:|\n")
+    bytes_of = sizes(header, in_order(sections))
+    for name, its in sorted(bytes_of.items(), key=itemgetter(1), reverse=True):
+        write(f"| `{name}` | {its[0]:,} | {its[1]:,} |\n")
+    totals = []
+    for agent in reports.values():
+        datagrams = agent.datagrams(header, sections)
+        totals.append(f"{sum(map(len, datagrams)):,} in {len(datagrams)}")
+    write(f"| **bytes in datagrams** | **{totals[0]}** | **{totals[1]}** |\n\n")
     start = time.process_time()
     for _ in range(_REPORTS):
-        reports.next_report()
+        reports[Form.PACKED].next_report()
     spent = (time.process_time() - start) / _REPORTS
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    write(f"{spent * 1000:.1f} ms of processor time a report, {resident:.0f} MiB resident\n")
+    write(f"{spent * 1000:.1f} ms of processor time a report\n")
 
 
 if __name__ == "__main__":

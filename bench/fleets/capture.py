@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 from pombo_wire import SECTIONS
+from pombo_wire.splitting import Form
 
 from bench.cases.report_size import reporter
 
@@ -108,7 +109,7 @@ def anonymous(datagrams: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _captured() -> Iterator[bytes]:
-    agent = reporter()
+    agent = reporter(Form.JSON)
     for number in range(REPORTS):
         if number:
             sleep(INTERVAL)

@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from pombo_wire import MAPS, SECTIONS, Part, Table
+from pombo_wire import MAPS, SECTIONS, Table
 
 CAPTURE = Path(__file__).with_name("vm.jsonl")
 
-#: The sections in the order in which the agent's collectors return them.
-ORDER = (
-    *("info", "system", "time_zone", "clock_sources", "timex", "uname", "os", "dmi", "cpu"),
-    *("memory", "swap", "meminfo", "vmstat", "pressure", "disks", "disk_info", "networks"),
-    *("interfaces", "network_info", "arp", "conntrack", "netstat", "sockstat", "softnet"),
-    *("udp_queues", "temperatures", "sensor_chips", "sensor_labels", "filesystems", "collectors"),
-)
+#: Sections that repeat `meminfo`, which the agent no longer sends.
+_NOT_SENT = {"memory", "swap"}
 
 #: What does not only grow, by section; all values of a section that has no set.
 GAUGES: Mapping[str, set[str] | None] = {
@@ -29,8 +24,6 @@ GAUGES: Mapping[str, set[str] | None] = {
     "timex": None,
     "time_zone": None,
     "clock_sources": None,
-    "memory": None,
-    "swap": {"total", "used", "free"},
     "meminfo": None,
     "disks": {"io_now"},
     "interfaces": None,
@@ -70,14 +63,6 @@ class Trend(NamedTuple):
     def times(self, factor: float) -> "Trend":
         """Return a trend whose values are greater by this factor, and change as much as before."""
         return self._replace(start=round(self.start * factor))
-
-    def at_least(self, report: int) -> float:
-        """Return a number whose text is as long as any up to the report of this number."""
-        units = self.start + round(self.growth * (report + 1)) + self.spread
-        if not self.decimals:
-            return units
-        unit = float(10**self.decimals)
-        return units // unit + int("1" * self.decimals) / unit
 
     @property
     def first(self) -> float:
@@ -128,7 +113,7 @@ def sections(reports: Sequence[Sequence[dict[str, Any]]]) -> Sections:
             for name in first
         }
         found.setdefault(section, []).append(Row(texts, trends))
-    return {name: found[name] for name in ORDER if name in found}
+    return {name: found[name] for name in (*SECTIONS, *MAPS) if name in found}
 
 
 _Values = dict[tuple[str, tuple[str, ...]], dict[str, float]]
@@ -139,6 +124,8 @@ def _values(report: Sequence[dict[str, Any]]) -> _Values:
     found: _Values = {}
     for datagram in report:
         for section, fields in datagram.items():
+            if section in _NOT_SENT:
+                continue
             if section in MAPS:
                 found.setdefault((section, ()), {}).update(fields)
             elif section in SECTIONS:
@@ -150,7 +137,9 @@ def _values(report: Sequence[dict[str, Any]]) -> _Values:
                 for place in range(len(next(iter(columns.values())))):
                     row = {name: column[place] for name, column in columns.items()}
                     texts = tuple(row.pop(name, "") for name in names)
-                    found[section, texts] = row
+                    found[section, texts] = {
+                        name: value for name, value in row.items() if value is not None
+                    }
     return found
 
 
@@ -175,35 +164,3 @@ def is_gauge(section: str, name: str) -> bool:
     """Return whether a value of this name may shrink."""
     names = GAUGES.get(section, set())
     return names is None or name in names
-
-
-def parts(host: Sections, report: int) -> list[Part]:
-    """Return what an agent splits into datagrams, with texts as long as up to this report's."""
-    found: list[Part] = []
-    for section, rows in host.items():
-        if section in MAPS:
-            found.append((section, _numbers(rows[0], report)))
-        elif not issubclass(SECTIONS[section], Table):
-            kind = SECTIONS[section]
-            texts = dict(zip(kind.__struct_fields__, rows[0].texts, strict=False))
-            found.append((section, kind(**texts, **_numbers(rows[0], report))))
-        else:
-            groups: dict[tuple[str, ...], list[Row]] = {}
-            for row in rows:  # as the agent does, where rows have other columns
-                groups.setdefault(tuple(row.trends), []).append(row)
-            found += ((section, _table(section, group, report)) for group in groups.values())
-    return found
-
-
-def _table(section: str, rows: Sequence[Row], report: int) -> object:
-    texts = zip(*(row.texts for row in rows), strict=True)
-    numbers = [_numbers(row, report) for row in rows]
-    columns = {name: tuple(row[name] for row in numbers) for name in rows[0].trends}
-    return SECTIONS[section](*texts, **columns)
-
-
-def _numbers(row: Row, report: int) -> dict[str, float]:
-    return {
-        name: trend.at_least(report) if trend.changes else trend.first
-        for name, trend in row.trends.items()
-    }

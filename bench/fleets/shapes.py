@@ -14,22 +14,22 @@ from pombo_wire import Dmi
 from bench.fleets.reports import CAPTURE, Row, Sections, Trend, is_gauge, read, sections
 
 #: What stands for the host's number, for 24 bits of its MAC addresses, and for random ids.
-NUMBER, MAC, ID, SHORT_ID = b"$$$$$", b"@@:@@:@@", b"~~~~~~~~", b"^^^^^"
+NUMBER, MAC, ID, SHORT_ID = "$$$$$", "@@:@@:@@", "~~~~~~~~", "^^^^^"
 
 _YEAR = 365.25 * 86_400  # seconds
 _RELEASE, _VERSION = "6.1.0-18-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)"
 _GIGABIT = 125_000_000  # bytes per second
 
 
-def identity(number: int) -> dict[bytes, bytes]:
+def identity(number: int) -> dict[str, str]:
     """Return the text of each token for the host of this number; no two hosts have the same."""
     mac = (number * 0x9E3779 + 1) % 2**24  # odd factors: every number gives another text
     long, short = (number * 0x9E3779B1 + 7) % 2**32, (number * 0x9E379 + 3) % 2**20
     return {
-        NUMBER: b"%05d" % number,
-        MAC: b"%02x:%02x:%02x" % (mac >> 16, mac >> 8 & 255, mac & 255),
-        ID: b"%08x" % long,
-        SHORT_ID: b"%05x" % short,
+        NUMBER: f"{number:05}",
+        MAC: f"{mac >> 16:02x}:{mac >> 8 & 255:02x}:{mac & 255:02x}",
+        ID: f"{long:08x}",
+        SHORT_ID: f"{short:05x}",
     }
 
 
@@ -94,6 +94,19 @@ def small_vm() -> Host:
     host = dict(captured())
     host["network_info"] = [_with_own_address(row) for row in host["network_info"]]
     return _named("vm-$$$$$.example.net", {**host, **_busy(host)})
+
+
+def busy_vm() -> Host:
+    """Return the captured machine with 8 cores, busy, and up for a year."""
+    base = captured()
+    base = {**base, **_busy(base)}
+    host = {
+        section: [_aged(section, row, _YEAR / _uptime()) for row in base[section]]
+        for section in base
+    }
+    _put_cores(host, 8)
+    host["network_info"] = [_with_own_address(row) for row in host["network_info"]]
+    return _named("vm-$$$$$.example.net", host)
 
 
 def server() -> Host:
@@ -182,7 +195,8 @@ def large_server() -> Host:
     return _with("hv-$$$$$.example.net", hardware)
 
 
-#: The shapes of the fleet ``few``, each with its share of every 20 hosts.
+#: The shapes of the fleet ``few``, each with its share of every 20 hosts. The fleet ``alike`` has
+#: small virtual machines only.
 SHAPES: Mapping[str, tuple[int, Callable[[], Host]]] = {
     "small_vm": (10, small_vm),
     "server": (6, server),
@@ -244,7 +258,7 @@ def _shm(number: int) -> str:
     overlay filesystems everywhere.
     """
     digits = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}"
-    return f"/srv/docker/containers/{digits * 3}{ID.decode()}{digits[:8]}/mounts/shm"
+    return f"/srv/docker/containers/{digits * 3}{ID}{digits[:8]}/mounts/shm"
 
 
 def _nvme(number: int) -> Disk:
@@ -328,11 +342,13 @@ def _with(name: str, hardware: Hardware) -> Host:
     """Return a host that has this hardware, each part as busy as the captured one."""
     base = captured()
     base = {**base, **_busy(base)}
-    host = {section: [_scaled(section, row, hardware) for row in base[section]] for section in base}
-    cores = range(hardware.cores)
-    for section in ("cpu", "softnet"):
-        found = host[section]
-        host[section] = [found[n % len(found)].named(str(n)) for n in cores]
+    host = {
+        section: [
+            _sized(section, _aged(section, row, hardware.age), hardware.memory) for row in rows
+        ]
+        for section, rows in base.items()
+    }
+    _put_cores(host, hardware.cores)
     disk, filesystem = _busiest(host["disks"]), _busiest(host["filesystems"])
     host["disks"] = [disk.named(each.device) for each in hardware.disks]
     host["disk_info"] = [
@@ -345,6 +361,12 @@ def _with(name: str, hardware: Hardware) -> Host:
     if hardware.bare_metal:
         _put_machine(host, hardware)
     return _named(name, host)
+
+
+def _put_cores(host: Sections, cores: int) -> None:
+    for section in ("cpu", "softnet"):
+        found = host[section]
+        host[section] = [found[n % len(found)].named(str(n)) for n in range(cores)]
 
 
 def _put_interfaces(host: Sections, interfaces: Sequence[Interface]) -> None:
@@ -410,14 +432,27 @@ def _put_machine(host: Sections, hardware: Hardware) -> None:
 _CONSTANT = {"Hugepagesize_bytes", "VmallocTotal_bytes"}
 
 
-def _scaled(section: str, row: Row, hardware: Hardware) -> Row:
-    """Return a row of the captured host with the counters of an older host with other memory."""
+def _sized(section: str, row: Row, factor: float) -> Row:
+    """Return a row of a host with other memory."""
+    if section != "meminfo":
+        return row
+    return Row(
+        row.texts,
+        {
+            name: trend if name in _CONSTANT else trend.times(factor)
+            for name, trend in row.trends.items()
+        },
+    )
 
-    def scaled(name: str, trend: Trend) -> Trend:
-        if section in {"memory", "meminfo"}:
-            return trend if name in _CONSTANT else trend.times(hardware.memory)
-        if name == "time" or is_gauge(section, name):
-            return trend
-        return trend.times(hardware.age)
 
-    return Row(row.texts, {name: scaled(name, trend) for name, trend in row.trends.items()})
+def _aged(section: str, row: Row, factor: float) -> Row:
+    """Return a row with the counters of an older host."""
+    if section == "meminfo":
+        return row
+    return Row(
+        row.texts,
+        {
+            name: trend if name == "time" or is_gauge(section, name) else trend.times(factor)
+            for name, trend in row.trends.items()
+        },
+    )

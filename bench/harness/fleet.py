@@ -1,27 +1,26 @@
-"""What a fleet of hosts sends: datagrams that are ready but for the numbers that change."""
+"""What a fleet of hosts sends: datagrams that the product's own splitter makes of their numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from itertools import chain, cycle, islice
-from typing import Any, Literal, get_args
+from functools import cache, reduce
+from itertools import chain
+from typing import Literal, get_args
 
-import msgspec
 import numpy as np
-from msgspec.structs import asdict
-from pombo_wire import MAPS, SECTIONS, Report, Table, split
+from pombo_wire import MAPS, SECTIONS
+from pombo_wire.forms import plain
+from pombo_wire.section import Section
+from pombo_wire.splitting import Splitter
 
-from bench.fleets.reports import Trend, parts
-from bench.fleets.shapes import SHAPES, Host, identity, unlike
+from bench.fleets.reports import Row, Trend
+from bench.fleets.shapes import SHAPES, Host, busy_vm, identity, unlike
 
 INTERVAL = 5.0  # seconds
 
-#: ``few`` has four shapes of hosts, in ``unlike`` no two hosts have the same size or names.
-Kind = Literal["few", "unlike"]
+#: In ``alike`` all hosts are small virtual machines, ``few`` has four shapes of hosts, and in
+#: ``unlike`` no two hosts have the same size or names.
+Kind = Literal["alike", "few", "unlike"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-#: The most reports of a host: no text becomes longer than the room that it has until then.
-MAX_REPORTS = 20_000
 
 _AGES = 1_000  # reports: by so much the counters of hosts of one shape differ
 _SESSION = 1_700_000_000_000_000_000
@@ -32,12 +31,13 @@ _NEXT_VALUE, _NEXT_REPORT, _NEXT_HOST = 1021, 509, 37
 
 
 class _Numbers:
-    """The values that change, of all datagrams of a report, in the order of their texts.
+    """The values that change, of all sections of a report.
 
     The arrays have the shape ``(values,)``, in units of each value's last decimal.
     """
 
     def __init__(self, trends: Sequence[Trend]) -> None:
+        self.count = len(trends)
         self._start = np.array([trend.start for trend in trends], float)
         self._growth = np.array([trend.growth for trend in trends], np.float32)
         # A gauge alternates between the lower and the upper half of its range, and a counter grows
@@ -49,7 +49,7 @@ class _Numbers:
 
     def of(self, report: int, host: int) -> list[float]:
         """Return the values of a host in the report of this number."""
-        values = np.arange(len(self._start))
+        values = np.arange(self.count)
         index = values * _NEXT_VALUE + report * _NEXT_REPORT + host * _NEXT_HOST
         units = self._start + self._growth.astype(float) * (report + host * 7919 % _AGES)
         units += self._half * ((values + report + host) & 1)
@@ -59,169 +59,181 @@ class _Numbers:
 
 @dataclass(frozen=True)
 class _Template:
-    """The datagrams of hosts of one shape.
+    """What hosts of one shape share; its texts have the tokens of a host's identity.
 
-    Each text has tokens of the host's identity, and a conversion (``%d``, ``%.2f``) for each
-    number that changes: ``seq``, ``time``, ``monotonic``, and the values up to its end.
+    ``changing`` has the indexes of the cells that change, by section; ``numbers`` has their values,
+    section after section.
     """
 
-    texts: tuple[bytes, ...]
-    layout: "_Layout"
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """What all hosts of a shape share: their values, and where those of each datagram end."""
-
-    ends: tuple[int, ...]
+    host: str
+    sections: tuple[Section, ...]
+    changing: tuple[tuple[int, ...], ...]
     numbers: _Numbers
-    values: int  # of one report, changing or not
 
 
-@dataclass(frozen=True)
-class _Sender:
-    """One host: its number, the texts of its template with its identity, and their layout."""
+class Sender:
+    """One host, which sends its reports one after the other."""
 
-    number: int
-    texts: tuple[bytes, ...]
-    layout: _Layout
-
-    def datagrams(self, report: int) -> Iterator[bytes]:
-        now = report * INTERVAL
-        clock, seq, start = (1.8e9 + now, 1e5 + now), report * len(self.texts), 0
-        numbers = self.layout.numbers.of(report, self.number)
-        for index, (text, end) in enumerate(zip(self.texts, self.layout.ends, strict=True)):
-            yield text % (seq + index, *clock, *numbers[start:end])
-            start = end
-
-
-class Fleet:
-    """Hosts that report; ``len`` is the number of datagrams in one report of all of them."""
-
-    def __init__(self, senders: Sequence[_Sender]) -> None:
-        self._senders = senders
-
-    def __len__(self) -> int:
-        return sum(len(sender.texts) for sender in self._senders)
+    def __init__(self, number: int, template: _Template) -> None:
+        words = identity(number)
+        self.number, self._template = number, template
+        self._host = _named(template.host, words)
+        self._sections = [_of_host(section, words) for section in template.sections]
+        self._splitter, self._seq = Splitter(), 0
 
     @property
     def values(self) -> int:
-        """How many values one report of all hosts has."""
-        return sum(sender.layout.values for sender in self._senders)
+        """How many values a report has."""
+        cells = (cell for section in self._sections for cell in section.cells)
+        return sum(cell is not None for cell in cells)
 
     @property
     def changing(self) -> int:
         """How many of the values are another one in each report."""
-        return sum(sender.layout.ends[-1] for sender in self._senders)
+        return self._template.numbers.count
+
+    def datagrams(self, report: int) -> list[bytes]:
+        """Return the datagrams of the report of this number, and count them as sent."""
+        header = self._header(report)
+        made, omitted = self._splitter.datagrams(header, self._filled(report))
+        assert not omitted
+        self._seq += len(made)
+        return made
+
+    def plain(self, report: int) -> bytes:
+        """Return the report of this number as one JSON object, however long."""
+        return plain(self._header(report), self._filled(report))
+
+    def _header(self, report: int) -> dict[str, str | float]:
+        now, millisecond = report * INTERVAL, self.number * 7919 % 1000 / 1000
+        return {
+            "host": self._host,
+            "session": _SESSION + self.number * 123_456_789,
+            "seq": self._seq,
+            "interval": INTERVAL,
+            "time": round(1.8e9 + now + millisecond, 3),
+            "monotonic": round(1e5 + now + millisecond + report * 509 % 1000 * 1e-6, 6),
+        }
+
+    def _filled(self, report: int) -> list[Section]:
+        """Return the sections with the numbers of a report."""
+        numbers = iter(self._template.numbers.of(report, self.number))
+        found = []
+        for section, changing in zip(self._sections, self._template.changing, strict=True):
+            if changing:
+                cells = [*section.cells]
+                for place in changing:
+                    cells[place] = next(numbers)
+                found.append(section._replace(cells=cells))
+            else:
+                found.append(section)
+        return found
+
+
+class Fleet:
+    """Hosts that report; ``len`` is their number."""
+
+    def __init__(self, senders: Iterable[Sender]) -> None:
+        self.senders = tuple(senders)
+
+    def __len__(self) -> int:
+        return len(self.senders)
+
+    @property
+    def values(self) -> int:
+        """How many values one report of all hosts has."""
+        return sum(sender.values for sender in self.senders)
+
+    @property
+    def changing(self) -> int:
+        """How many of the values are another one in each report."""
+        return sum(sender.changing for sender in self.senders)
 
     def datagrams(self, report: int) -> Iterator[bytes]:
-        """Yield the datagrams of the report of this number, host by host."""
-        assert report < MAX_REPORTS
-        return chain.from_iterable(sender.datagrams(report) for sender in self._senders)
+        """Yield the datagrams of the report of this number, host by host.
+
+        The reports are to be made in order, since a host keeps its plan and counts its datagrams.
+        """
+        return chain.from_iterable(sender.datagrams(report) for sender in self.senders)
 
 
-def fleet(hosts: int, kind: Kind = "few") -> Fleet:
+def senders(hosts: Iterable[int], kind: Kind) -> Iterator[Sender]:
+    """Yield the hosts of these numbers."""
+    for number in hosts:
+        if kind == "unlike":
+            yield Sender(number, _template(unlike(number)))
+        else:
+            yield Sender(number, _shape("small_vm" if kind == "alike" else _few(number)))
+
+
+def fleet(hosts: int, kind: Kind = "alike") -> Fleet:
     """Return a fleet of so many hosts."""
-    if kind == "unlike":
-        return Fleet([_sender(number, _template(unlike(number))) for number in range(hosts)])
-    return Fleet(list(islice(_few(), hosts)))
+    return Fleet(senders(range(hosts), kind))
 
 
 def shaped(shape: str, hosts: int = 1) -> Fleet:
-    """Return a fleet of hosts of one shape."""
-    template = _template(SHAPES[shape][1]())
-    return Fleet([_sender(number, template) for number in range(hosts)])
+    """Return a fleet of hosts of one shape: one of ``SHAPES``, or ``busy_vm``."""
+    return Fleet(Sender(number, _shape(shape)) for number in range(hosts))
 
 
-def _few() -> Iterator[_Sender]:
-    """Yield hosts without end: every 20 of them have each shape as often as its share says."""
-    # Each shape is spread evenly, so that a few hosts have about the same shares.
+def _few(number: int) -> str:
+    """Return the shape of a host: every 20 hosts have each as often as its share says."""
+    return _order()[number % len(_order())]
+
+
+@cache
+def _order() -> list[str]:
+    """Return 20 shapes; each is spread evenly, so that a few hosts have about the same shares."""
     shares = [
         ((place + 0.5) / share, shape)
         for shape, (share, _) in SHAPES.items()
         for place in range(share)
     ]
-    templates = {shape: _template(host()) for shape, (_, host) in SHAPES.items()}
-    for number, (_, shape) in enumerate(cycle(sorted(shares))):
-        yield _sender(number, templates[shape])
+    return [shape for _, shape in sorted(shares)]
 
 
-def _sender(number: int, template: _Template) -> _Sender:
-    words = identity(number).items()
-    texts = (reduce(lambda text, word: text.replace(*word), words, text) for text in template.texts)
-    return _Sender(number, tuple(texts), template.layout)
+@cache
+def _shape(shape: str) -> _Template:
+    return _template(busy_vm() if shape == "busy_vm" else SHAPES[shape][1]())
+
+
+def _named(text: str, words: dict[str, str]) -> str:
+    return reduce(lambda text, word: text.replace(*word), words.items(), text)
+
+
+def _of_host(section: Section, words: dict[str, str]) -> Section:
+    """Return a section with the texts of one host; the same one where these have no token."""
+    texts = chain.from_iterable(section.labels.values())
+    if not any(token in text for text in texts for token in words):
+        return section
+    labels = {
+        name: tuple(_named(text, words) for text in column)
+        for name, column in section.labels.items()
+    }
+    return section._replace(labels=labels)
 
 
 def _template(host: Host) -> _Template:
-    header = Report(
-        host=host.name,
-        session=_SESSION,
-        seq=9_999_999,
-        time=1_800_000_000.125,
-        monotonic=100_000.125,
-        interval=INTERVAL,
-    )
-    reports, omitted = split(header, parts(host.sections, MAX_REPORTS + _AGES))
-    assert not omitted
-    rows = {
-        (section, row.texts): row.trends for section, rows in host.sections.items() for row in rows
-    }
-    changing: list[Trend] = []
-    texts, ends, values = [], [], 0
-    for report in reports:
-        fields = asdict(report)
-        kept: dict[str, Any] = {"host": report.host, "session": report.session}
-        kept |= {"seq": _SEQ, "time": _CLOCK, "monotonic": _CLOCK, "interval": INTERVAL}
-        for section in (*SECTIONS, *MAPS):
-            if fields[section] is not None:
-                kept[section], count = _section(section, fields[section], rows, changing)
-                values += count
-        text = msgspec.json.encode(kept).replace(b"%", b"%%").replace(_MARK, b"%")
-        texts.append(text)
-        ends.append(len(changing))
-    return _Template(tuple(texts), _Layout(tuple(ends), _Numbers(changing), values))
+    sections, changing, trends = [], [], []
+    for name, rows in host.sections.items():
+        section, cells = _section(name, rows)
+        places = tuple(at for at, cell in enumerate(cells) if cell is not None and cell.changes)
+        sections.append(section)
+        changing.append(places)
+        trends += [cell for cell in cells if cell is not None and cell.changes]
+    return _Template(host.name, tuple(sections), tuple(changing), _Numbers(trends))
 
 
-_MARK = b"\x00"  # which no text of JSON has, instead of % until those in texts are doubled
-_SEQ, _CLOCK = msgspec.Raw(_MARK + b"d"), msgspec.Raw(_MARK + b".3f")
-
-
-def _section(
-    section: str, found: Any, rows: dict[Any, Any], changing: list[Trend]
-) -> tuple[dict[str, Any], int]:
-    """Return the fields of a section, with conversions for numbers, and how many values it has.
-
-    The numbers that change are appended to ``changing``, in the order of the text.
-    """
-
-    def number(trend: Trend, value: float) -> object:
-        if not trend.changes:
-            return value
-        changing.append(trend)
-        conversion = b".%df" % trend.decimals if trend.decimals else b"d"
-        return msgspec.Raw(_MARK + conversion)
-
-    if section in MAPS:
-        trends = rows[section, ()]
-        return {name: number(trends[name], value) for name, value in found.items()}, len(found)
-    kind = type(found)
-    fields = {name: value for name, value in asdict(found).items() if value is not None}
-    labels = kind.__struct_fields__[: kind.label_columns]
-    values = fields.keys() - set(labels)
-    if not isinstance(found, Table):
-        trends = rows[section, tuple(fields[name] for name in labels)]
-        shown = {
-            name: number(trends[name], value) if name in values else value
-            for name, value in fields.items()
-            if value != ""
-        }
-        return shown, len(values)
-    texts = list(zip(*(fields[name] for name in labels), strict=True))
-    shown = {
-        name: [
-            number(rows[section, text][name], value) if name in values else value
-            for text, value in zip(texts, column, strict=True)
-        ]
-        for name, column in fields.items()
-    }
-    return shown, len(values) * len(texts)
+def _section(name: str, rows: Sequence[Row]) -> tuple[Section, list[Trend | None]]:
+    """Return a section with the first value of each cell, and the cells."""
+    columns = dict.fromkeys(column for row in rows for column in row.trends)
+    labels: dict[str, tuple[str, ...]] = {}
+    if name not in MAPS:
+        kind = SECTIONS[name]
+        fields = kind.__struct_fields__
+        texts = zip(*(row.texts for row in rows), strict=True)
+        labels = dict(zip(fields[: kind.label_columns], texts, strict=False))
+        columns = {column: None for column in fields if column in columns}
+    cells = [row.trends.get(column) for column in columns for row in rows]
+    first = [None if cell is None else cell.first for cell in cells]
+    return Section(name, labels, tuple(columns), first), cells

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from pombo_exporter.hosts.roster import Limits, Roster
+from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest import drain as drain_module
 from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
-from pombo_exporter.metrics.samples import Capture
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_wire import MAX_DATAGRAM_BYTES
 
@@ -22,8 +23,12 @@ from bench.harness.fleet import INTERVAL
 
 _ADDRESS = ("127.0.0.1", 1)
 
-#: Bytes to read of a datagram, seconds of a drain, and seconds between two drains.
-DATAGRAM_SIZE, DRAIN_TIME, REST = MAX_DATAGRAM_BYTES + 1, drain_module.DRAIN_TIME, drain_module.REST
+#: Bytes to read of a datagram, seconds of a drain, and of the longest rest between two drains.
+DATAGRAM_SIZE, DRAIN_TIME, REST = (
+    MAX_DATAGRAM_BYTES + 1,
+    drain_module.DRAIN_TIME,
+    drain_module.MAX_REST,
+)
 
 #: What takes one datagram and its address.
 Take = drain_module.Take
@@ -40,7 +45,7 @@ class InProcessExporter:
 
     def __init__(self) -> None:
         self._table = family_table(node=True)
-        self._roster = Roster(Limits(), self._table.series_of(), lambda *_: None, 0.0)
+        self._roster = Roster(Limits(), self._table.catalog(), lambda *_: None, 0.0)
         self._intake = Intake(self._roster, lambda: 0.0)
 
     def take(self, datagrams: Iterable[bytes], report: int = 0) -> None:
@@ -56,7 +61,7 @@ class InProcessExporter:
     def exposition(self, report: int = 0, hosts: int | None = None) -> Iterator[bytes]:
         """Yield the exposition of all hosts, or of the first ``hosts``, in pieces."""
         snapshot = Snapshot(self._roster.listed()[:hosts], report * INTERVAL, 0.0)
-        capture, steps = Capture(self._table), StepClock()
+        capture, steps = Capture(self._table, self._roster.layouts.types), StepClock()
         work = chain(
             capture.read(snapshot, steps), render(self._table, capture, steps, openmetrics=False)
         )

@@ -4,20 +4,21 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Self
+from typing import NamedTuple, Self
 
 from support import processes
 from support.pages import fetch_bytes, wait_until
 from support.processes import BIN, free_port
 
-from bench.harness.fleet import Kind
+from bench.harness.prepared import Prepared
 
 DEFAULT_BUFFER = 106_496  # bytes to ask for: Linux doubles them to its default of 212,992
+OWN_BUFFER = "--udp.receive-buffer=4MiB"  # the exporter's default; the kernel may grant less
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -111,16 +112,61 @@ def exporter(*flags: str, command: tuple[str, ...] = EXPORTER) -> Iterator[tuple
 
 def load(
     port: int,
-    hosts: int,
+    prepared: Prepared,
     reports: range,
     *,
-    fleet: Kind = "few",
+    hosts: int | None = None,
     rate: float = 0,
 ) -> Process:
-    """Start to send these reports of a fleet to a port, on the core that is not the exporter's."""
-    flags = (f"--port={port}", f"--hosts={hosts}", f"--reports={len(reports)}", f"--rate={rate}")
-    more = (f"--fleet={fleet}", f"--first-report={reports.start}")
+    """Start to send these reports of a fleet to a port, on the core that is not the exporter's.
+
+    ``hosts`` is how many of the hosts report, by default all, and ``rate`` the reports a second, by
+    default those of an interval.
+    """
+    flags = (f"--port={port}", f"--folder={prepared.folder}", f"--hosts={hosts or prepared.hosts}")
+    more = (f"--reports={len(reports)}", f"--first-report={reports.start}", f"--rate={rate}")
     return Process(sys.executable, "-m", "bench.programs.load", *flags, *more, core=1)
+
+
+class Arrivals(NamedTuple):
+    """How many datagrams have come to an exporter: those that it received, and those dropped."""
+
+    received: int
+    dropped: int
+
+    @classmethod
+    def read(cls, port: int) -> Self:
+        """Read the exporter's page about itself, since that of all hosts would take long."""
+        own = get(port, "/exporter/metrics")
+        names = ("datagrams_received_total", "kernel_drops_total")
+        return cls(*(round(total(own, f"pombo_exporter_{name}")) for name in names))
+
+    def lost(self, port: int, sent: int) -> int:
+        """Return how many of the datagrams ``sent`` since then were dropped.
+
+        Waits until the others are received, since some may still be in the receive buffer.
+        """
+        end = sum(self) + sent
+        now = wait_until(lambda: Arrivals.read(port), lambda now: sum(now) >= end, "all datagrams")
+        return now.dropped - self.dropped
+
+
+def fill(port: int, prepared: Prepared, reports: range, rate: float) -> None:
+    """Send these reports of all hosts to an exporter.
+
+    Raises:
+        RuntimeError: when some are lost, since then figures would be of fewer series.
+    """
+    before = Arrivals.read(port)
+    with load(port, prepared, reports, rate=rate) as sending:
+        sent = int(sending.result()["datagrams"])
+    if lost := before.lost(port, sent):
+        raise RuntimeError(f"{lost} of {sent} datagrams are lost: does anything else run here?")
+
+
+def pace(result: Mapping[str, float]) -> float:
+    """Return the pace that a load has reached, as a ratio of the planned one."""
+    return result["planned_seconds"] / result["seconds"]
 
 
 def samples(page: bytes, family: str) -> dict[str, float]:

@@ -26,6 +26,7 @@ class ThreadDrain:
         loop: AbstractEventLoop,
         sock: socket.socket,
         take: Take,
+        _buffer: int,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._loop, self._sock, self._take, self._clock = loop, sock, take, clock

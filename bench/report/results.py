@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -40,15 +40,17 @@ class Results:
         """Replace the rows of a case."""
         self._cases[case] = {
             "command": command,
-            "fleet": "of real reports",
             "day": time.strftime("%Y-%m-%d"),
             "machine": f"{os.cpu_count()} cores ({_processor()}), "
             f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}",
             "rows": [asdict(row) for row in rows],
         }
 
-    def write(self, order: Sequence[str]) -> None:
-        """Write the table, the curves and the JSON, with the cases in this order."""
+    def write(self, order: Sequence[str], expected: Collection[str] = ()) -> None:
+        """Write the table, the curves and the JSON, with the cases in this order.
+
+        The table says which of the ``expected`` cases have no rows.
+        """
         self._cases = {name: self._cases[name] for name in order if name in self._cases}
         self._file.write_text(json.dumps(self._cases, indent=1) + "\n", encoding="utf-8")
         cases = {
@@ -57,12 +59,11 @@ class Results:
         }
         drawn = self._curves([row for rows in cases.values() for row in rows])
         lines = [*_HEAD]
+        if missing := [_title(name) for name in order if name in expected and name not in cases]:
+            lines += ["", f"Not measured yet: {'; '.join(missing)}."]
         for name, rows in cases.items():
             case = self._cases[name]
-            title = name.replace("_", " ").capitalize()
-            lines += ["", f"## {title}", "", f"{case['day']}: {case['machine']}.", ""]
-            if "fleet" not in case:
-                lines += [_LIGHT_FLEET, ""]
+            lines += ["", f"## {_title(name)}", "", f"{case['day']}: {case['machine']}.", ""]
             lines += ["| what | figure | reference | command |", "|---|---|---|---|"]
             command = f"`{case['command']}`"
             lines += [
@@ -87,6 +88,10 @@ class Results:
         return drawn
 
 
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
 def _processor() -> str:
     """Return the processor's name, as the kernel has it."""
     path = Path("/proc/cpuinfo")
@@ -95,17 +100,12 @@ def _processor() -> str:
     return found[1] if found else platform.processor()
 
 
-#: Stands above rows that were measured before the fleets were made of real reports.
-_LIGHT_FLEET = (
-    "**These rows are too good.** They were measured with an earlier fleet, whose hosts sent 5 "
-    "datagrams with 234 samples. A small virtual machine sends 9 with 512, and a host of the "
-    "present [fleet](../fleets/README.md) 14 with 963 on average. The command measures that fleet."
-)
-
 _HEAD = (
     "# What Pombo costs",
     "",
     "Each figure has a reference that was measured in the same run, on the same machine. Machines",
     "differ and are noisy: the ratios say more than the figures. [Sizing](../../docs/sizing.md)",
-    "explains the rows. `make bench` and `make bench-full` write this file.",
+    "explains the rows, and [the fleets](../fleets/README.md) are the hosts that report: all like",
+    "the captured one, unless a title says otherwise. The first edition's figures are of reports",
+    "of that host, too. `make bench` and `make bench-full` write this file.",
 )

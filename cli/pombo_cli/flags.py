@@ -1,14 +1,14 @@
-"""Flags: the types duration and address, environment variables, and the log flags."""
+"""Flags: the types duration, size and address, environment variables, and the log flags."""
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from pombo_cli import logs
-
-DEFAULT_PORT = 5005
+from pombo_cli.addresses import DEFAULT_PORT
+from pombo_cli.addresses import Address as Address  # noqa: PLC0414 - also found here
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,15 +40,29 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
-class Address(NamedTuple):
-    """A host name or IP address, without brackets, and a port."""
+_SIZE = re.compile(r"([0-9]+)([KMGT]iB)?")
+_SIZE_UNITS = {None: 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
-    host: str
-    port: int
 
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+class Size(click.ParamType[int]):
+    """A size as bytes, ``4194304``, or with a unit, ``4MiB``, to bytes."""
+
+    name = "size"
+
+    def __init__(self, minimum: int = 0, maximum: int = 2**63 - 1) -> None:
+        self._minimum, self._maximum = minimum, maximum
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes, or fail with a remedy."""
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no size: write bytes, or 64KiB, 4MiB, 2GiB", param, ctx)
+        size = int(match[1]) * _SIZE_UNITS[match[2]]
+        if not self._minimum <= size <= self._maximum:
+            self.fail(f"{value!r} is not from {self._minimum} to {self._maximum} bytes", param, ctx)
+        return size
 
 
 class AddressType(click.ParamType[Address]):

@@ -8,10 +8,11 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from pombo_exporter.hosts.roster import Limits, Roster
+from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.exporter import ExporterMetrics
-from pombo_exporter.metrics.family import Family, HostField, OpenFamily, Source
+from pombo_exporter.metrics.family import Family, HostField, MapFamilies, Source
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.node_families import UNSUPPORTED
 from pombo_exporter.stats import Counters, ReceiveBuffer
@@ -56,9 +57,11 @@ _TITLES = (
 )
 
 _MAPS = """
-## Open families
+## Families of maps
 
-Each name in a map of a report makes a family. The family's name is the prefix and this name.
+Each name in a map of a report makes a family. The family's name is the prefix and this name. All
+other families that hosts send under names of their own, [open families](wire.md), are exposed as
+they were sent.
 
 | prefix | type | labels | source | meaning |
 |---|---|---|---|---|
@@ -124,16 +127,15 @@ def family_row(family: Family) -> str:
     return f"| {' | '.join(cells)} | {meaning} |"
 
 
-def map_row(family: OpenFamily) -> str:
+def map_row(family: MapFamilies) -> str:
     """Return the table row of a map."""
-    prefix = f"`{family.prefix}`" if family.prefix else "none"
     meaning = family.help.format("{name}", "{protocol}", "{field}")
-    return f"| {prefix} | {family.type} | `instance` | `{family.section}` | {meaning} |"
+    return f"| `{family.prefix}` | {family.type} | `instance` | `{family.section}` | {meaning} |"
 
 
 def own_rows() -> Iterator[str]:
     """Yield the table rows of the exporter's own families."""
-    roster = Roster(Limits(), family_table(node=True).series_of(), lambda *_: None, 0.0)
+    roster = Roster(Limits(), family_table(node=True).catalog(), lambda *_: None, 0.0)
     intake, buffer = Intake(roster, lambda: 0.0), ReceiveBuffer(0, 0)
     stats = Counters(roster, intake, lambda: 0, buffer, 0.0, 0.0).read(0.0, 0.0)
     metrics = ExporterMetrics()
@@ -155,7 +157,7 @@ def comparison() -> Iterator[str]:
     """
     everything = family_table(node=True)
     here = {family.name for family in everything.families}
-    prefixes = tuple(family.prefix for family in everything.open_families if family.prefix)
+    prefixes = tuple(family.prefix for family in everything.maps)
     theirs = _THEIRS.read_text(encoding="ascii").split()
     common = [name for name in theirs if name in here or name.startswith(prefixes)]
     for name in theirs:
@@ -182,7 +184,7 @@ def document() -> str:
         )
         rows = [family_row(f) for f in everything.families if f.name.startswith(prefix)]
         parts.append("\n".join(rows) + "\n")
-    parts += [_MAPS, "\n".join(map(map_row, everything.open_families)), "\n"]
+    parts += [_MAPS, "\n".join(map(map_row, everything.maps)), "\n"]
     parts += comparison()
     parts += [_OWN, "\n".join(own_rows()), "\n"]
     return "".join(parts)

@@ -10,6 +10,7 @@ from time import monotonic
 from pombo_cli import logs
 from pombo_cli.flags import Address
 
+from pombo_exporter.decode.options import DecodeOptions
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import HostEvent, Roster
 from pombo_exporter.ingest.drain import Drain
@@ -63,7 +64,7 @@ async def serve(options: Options, stop: Stop) -> None:
         loggers[event].log(level, event, key=host.name, **fields)
 
     table = family_table(node=options.node_families)
-    roster = Roster(options.limits, table.series_of(), notify, monotonic())
+    roster = Roster(options.limits, table.catalog(), notify, monotonic())
     intake = Intake(roster, monotonic)
     udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer)
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
@@ -79,7 +80,7 @@ async def serve(options: Options, stop: Stop) -> None:
             drops.read()
             await asyncio.sleep(_SWEEP_INTERVAL)
 
-    drain = Drain(asyncio.get_running_loop(), udp, take)
+    drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
     parts = Parts(roster, table, counters, pacer)
     server = Server(application(parts, admin=options.admin_api))
@@ -124,7 +125,14 @@ def top(options: TopOptions) -> None:
     sys.exit(show(options))
 
 
-main = command(run, top)
+def decode(options: DecodeOptions) -> None:
+    """Print captured datagrams; exit with 1 when one would be refused."""
+    from pombo_exporter.decode.run import decode as print_all  # noqa: PLC0415 - it needs Rich too
+
+    sys.exit(print_all(options))
+
+
+main = command(run, top, decode)
 
 if __name__ == "__main__":
     main()

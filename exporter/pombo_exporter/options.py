@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from pombo_cli.flags import Address, AddressType, Duration, flag, log_flags
+from pombo_cli.flags import Address, AddressType, Duration, Size, flag, log_flags
 
 from pombo_exporter import __version__
-from pombo_exporter.hosts.roster import Limits
+from pombo_exporter.decode.options import DecodeOptions, decode_command
+from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.top.options import TopOptions, top_command
 
 _MOST = 2**31 - 1
@@ -29,9 +31,11 @@ class Options:
 
 
 def command(
-    run: Callable[[Options], None], top: Callable[[TopOptions], None] = lambda _: None
+    run: Callable[[Options], None],
+    top: Callable[[TopOptions], None] = lambda _: None,
+    decode: Callable[[DecodeOptions], None] = lambda _: None,
 ) -> click.Group:
-    """Return the command that reads the flags and runs ``run`` with them, or its ``top``."""
+    """Return the command that reads the flags and calls ``run``, ``top`` or ``decode``."""
 
     @click.group(
         "pombo-exporter",
@@ -47,10 +51,9 @@ def command(
     )
     @flag(
         "udp.receive-buffer",
-        type=click.IntRange(4096, _MOST),
-        default=4 * 2**20,
+        type=Size(4096, _MOST),
+        default="4MiB",
         show_default=True,
-        metavar="BYTES",
         help="Receive buffer of the UDP socket.",
     )
     @flag(
@@ -82,6 +85,27 @@ def command(
         help="Maximum number of series per host. Reports that would add more are refused.",
     )
     @flag(
+        "limit.bytes",
+        type=Size(2**20),
+        default=default_limit,
+        show_default="half of the memory",
+        help="Maximum bytes of what hosts reported. Reports that would add more are refused.",
+    )
+    @flag(
+        "limit.families",
+        type=click.IntRange(1, _MOST),
+        default=10_000,
+        show_default=True,
+        help="Maximum number of families that hosts send under names of their own.",
+    )
+    @flag(
+        "limit.layouts",
+        type=click.IntRange(1, _MOST),
+        default=1_000_000,
+        show_default=True,
+        help="Maximum number of different section layouts, which hosts of one kind share.",
+    )
+    @flag(
         "web.node-families/--no-web.node-families",
         default=True,
         show_default=True,
@@ -94,19 +118,18 @@ def command(
     )
     @log_flags
     @click.version_option(__version__, prog_name="pombo-exporter")
-    def pombo_exporter(
-        *,
-        host_forget_after: float,
-        limit_hosts: int,
-        limit_series_per_host: int,
-        web_node_families: bool,
-        web_enable_admin_api: bool,
-        **rest: Any,
-    ) -> None:
+    def pombo_exporter(*, web_node_families: bool, web_enable_admin_api: bool, **rest: Any) -> None:
         """Receive the reports of Pombo's agents and serve them to Prometheus."""
         if click.get_current_context().invoked_subcommand:
             return
-        limits = Limits(limit_hosts, limit_series_per_host, host_forget_after)
+        limits = Limits(
+            hosts=rest.pop("limit_hosts"),
+            series_per_host=rest.pop("limit_series_per_host"),
+            bytes=rest.pop("limit_bytes"),
+            families=rest.pop("limit_families"),
+            layouts=rest.pop("limit_layouts"),
+            forget_after=rest.pop("host_forget_after"),
+        )
         run(
             Options(
                 limits=limits,
@@ -117,4 +140,5 @@ def command(
         )
 
     pombo_exporter.add_command(top_command(top))
+    pombo_exporter.add_command(decode_command(decode))
     return pombo_exporter

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from pombo_exporter.hosts.roster import Limits, Roster
+from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.refusals import Refusal
 
@@ -21,8 +22,10 @@ class ReceiveBuffer(Struct, frozen=True):
 class Stats:
     """What the exporter has counted at one moment; ``now`` and ``wall`` are in seconds.
 
-    ``stored_hosts`` includes hosts that said bye a moment ago, ``recent_refusals`` are newest
-    first, and ``longest_step`` is that of long work since the start, in seconds.
+    ``stored_hosts`` includes hosts that said bye a moment ago. ``stored_bytes`` are booked for what
+    hosts reported, ``section_layouts`` are the different sections of all hosts, ``open_families``
+    the different families under names that hosts chose. ``recent_refusals`` are newest first, and
+    ``longest_step`` is that of long work since the start, in seconds.
     """
 
     now: float
@@ -31,6 +34,9 @@ class Stats:
     started_wall: float
     limits: Limits
     stored_hosts: int
+    stored_bytes: int
+    section_layouts: int
+    open_families: int
     datagrams_received: int
     datagrams_refused: Mapping[str, int]
     recent_refusals: Sequence[Refusal]
@@ -62,6 +68,9 @@ class Counters:
             started_wall=self.started_wall,
             limits=self.roster.limits,
             stored_hosts=len(self.roster.hosts),
+            stored_bytes=self.roster.booked_bytes,
+            section_layouts=self.roster.layouts.count,
+            open_families=len(self.roster.layouts.types),
             datagrams_received=self.intake.received,
             datagrams_refused=dict(self.intake.refused),
             recent_refusals=self.intake.recent.newest_first(),

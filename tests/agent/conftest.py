@@ -1,13 +1,14 @@
 """What the agent's tests share: this machine as a source, and a logger whose lines are kept."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pombo_agent.collectors import Filter, Sources, usage
-from pombo_agent.collectors.sources import Usage
+from pombo_agent.collectors.reading import Skips
+from pombo_agent.collectors.sources import Usages
 from pombo_agent.options import FILTERS
 from pombo_cli.logs import LimitedLogger
 
@@ -43,12 +44,12 @@ def log(lines: Lines) -> Iterator[LimitedLogger]:
     logger.removeHandler(lines)
 
 
-def usages(paths: Iterable[str]) -> Mapping[str, Usage]:
-    return {path: usage(path) for path in paths}
+def usages(paths: Iterable[str]) -> Usages:
+    return Usages({path: usage(path) for path in paths}, {})
 
 
 @pytest.fixture
 def this_machine() -> Sources:
     """Return this machine as a source, with nothing filtered out."""
     everything = {name: Filter() for name in FILTERS}
-    return Sources(Path("/proc"), Path("/sys"), Path("/"), everything, usages)
+    return Sources(Path("/proc"), Path("/sys"), Path("/"), everything, usages, Skips(), {})

@@ -8,12 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
+from string import ascii_letters
 
 import pytest
 from click.testing import CliRunner, Result
-from pombo_agent.options import FILTERS, Options, command
-from pombo_cli.flags import Address
-from pombo_wire import Report, decode
+from pombo_agent.options import FILTERS, command
+from pombo_agent.settings import Options, from_text, to_text
+from pombo_cli.addresses import Address
+from pombo_wire.reading import Datagram, read
+from pombo_wire.section import Section
+from support.datagrams import sections_in
 
 PROGRAM = [sys.executable, "-m", "pombo_agent"]
 
@@ -56,6 +61,21 @@ def test_collector_is_disabled_by_flag_and_by_variable() -> None:
     assert "cpu" not in off
     assert "netdev" not in off
     assert "netdev" in parsed("--server=a", "--collector.netdev").collectors
+
+
+def test_options_are_the_same_after_they_were_text() -> None:
+    options = parsed(
+        "--server=a",
+        "--server=[::1]:7",
+        "--label=rack=7",
+        "--no-collector.cpu",
+        "--collector.netdev.device-include=^eth",
+        "--wire=json",
+        "--name=caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+    )
+    assert from_text(to_text(options)) == options
+    assert options.wire == "json"
+    assert parsed("--server=a").wire == "packed"
 
 
 def test_include_replaces_the_default_exclude() -> None:
@@ -136,8 +156,19 @@ def test_invalid_flag_is_refused_with_a_remedy(arguments: list[str], remedy: str
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("wire", ["packed", "json"])
+def test_name_too_long_for_a_header_is_refused_at_start(wire: str) -> None:
+    name = "\N{BIRD}" * 253
+    agent = [*PROGRAM, "--server=127.0.0.1", f"--wire={wire}", f"--name={name}"]
+    ended = subprocess.run(agent, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "too long for one datagram" in ended.stderr
+
+
+@pytest.mark.integration
 def test_labels_too_long_for_a_datagram_are_refused_at_start() -> None:
-    labels = [f"--label=a{number}={'x' * 250}" for number in range(5)]
+    letters = Random(0).choices(ascii_letters, k=2500)
+    labels = [f"--label=a{n}={''.join(letters[n * 250 : n * 250 + 250])}" for n in range(10)]
     agent = [*PROGRAM, "--server=127.0.0.1", *labels]
     ended = subprocess.run(agent, check=False, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
@@ -157,7 +188,7 @@ def test_once_prints_a_report_as_text_without_an_exporter() -> None:
     lines = once().splitlines()
     assert lines[0].startswith("pi: reports every 5 s, in ")
     assert "  rack  7" in lines
-    for section in ("system", "cpu", "memory", "filesystems", "networks", "meminfo"):
+    for section in ("system", "cpu", "filesystems", "networks", "meminfo"):
         assert section in lines
     [total] = [line.split() for line in lines if line.startswith("  MemTotal_bytes")]
     assert total[2] in ("MiB", "GiB", "TiB")
@@ -167,12 +198,15 @@ def test_once_prints_a_report_as_text_without_an_exporter() -> None:
 @pytest.mark.integration
 def test_once_prints_the_datagrams_of_a_report_as_json() -> None:
     printed = once("--format=json", "--interval=7s").splitlines()
-    reports = [decode(line.encode()) for line in printed]
-    assert len(reports) > 1
-    assert [report.seq for report in reports] == [*range(len(reports))]
-    assert {(report.host, report.interval, report.bye) for report in reports} == {("pi", 7, False)}
-    for section in ("info", "system", "cpu", "memory", "filesystems", "networks"):
-        assert any(getattr(report, section) for report in reports), section
+    assert all(line.startswith('{"host":"pi",') for line in printed)
+    headers = [read(line.encode()).header for line in printed]
+    assert len(headers) > 1
+    assert [header.seq for header in headers] == [*range(len(headers))]
+    assert {(header.interval, header.bye, header.parts) for header in headers} == {
+        (7, False, len(headers))
+    }
+    names = {section.name for line in printed for section in sections_in(read(line.encode()))}
+    assert {"info", "labels", "system", "cpu", "meminfo", "filesystems", "networks"} <= names
 
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -212,35 +246,78 @@ def server(exporter: socket.socket) -> str:
     return f"--server=127.0.0.1:{exporter.getsockname()[1]}"
 
 
-def until_bye(exporter: socket.socket) -> list[Report]:
-    """Return the reports that arrive, up to the third bye."""
-    reports: list[Report] = []
-    while sum(report.bye for report in reports) < 3:
-        reports.append(decode(exporter.recv(2000)))
-        assert len(reports) < 1000, "waited for three byes among 1000 datagrams"
-    return reports
+def until_bye(exporter: socket.socket) -> list[Datagram]:
+    """Return the datagrams that arrive, up to the third bye."""
+    datagrams: list[Datagram] = []
+    while sum(datagram.header.bye for datagram in datagrams) < 3:
+        datagrams.append(read(exporter.recv(2000)))
+        assert len(datagrams) < 1000, "waited for three byes among 1000 datagrams"
+    return datagrams
+
+
+def by_name(datagrams: list[Datagram]) -> dict[str, Section]:
+    return {section.name: section for each in datagrams for section in sections_in(each)}
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("wire", "form"), [("packed", b"\xb0"), ("json", b"{")])
 def test_agent_reports_everything_and_ends_its_session_with_bye(
-    number: signal.Signals, start: Start, exporter: Callable[[], socket.socket]
+    number: signal.Signals,
+    wire: str,
+    form: bytes,
+    start: Start,
+    exporter: Callable[[], socket.socket],
 ) -> None:
     listening = exporter()
-    agent = start(server(listening), "--name=pi", "--interval=100ms", "--label=rack=7")
-    first = [decode(listening.recv(2000)) for _ in range(10)]
+    flags = ("--name=pi", "--interval=100ms", "--label=rack=7", f"--wire={wire}")
+    agent = start(server(listening), *flags)
+    raw = [listening.recv(2000)]
+    count = read(raw[0]).header.parts
+    assert count
+    raw += [listening.recv(2000) for _ in range(2 * count - 1)]
+    assert {datagram[:1] for datagram in raw} == {form}
     agent.send_signal(number)
-    reports = first + until_bye(listening)
+    first = [*map(read, raw)]
+    datagrams = first + until_bye(listening)
     assert agent.wait(timeout=30) == 0
 
-    assert {(report.host, report.session, report.interval) for report in reports} == {
-        ("pi", reports[0].session, 0.1)
+    headers = [datagram.header for datagram in datagrams]
+    assert {(header.host, header.session, header.interval) for header in headers} == {
+        ("pi", headers[0].session, 0.1)
     }
-    assert [report.seq for report in reports] == list(range(len(reports)))
-    assert [report.bye for report in reports[-4:]] == [False, True, True, True]
-    for section in ("info", "system", "cpu", "memory", "swap", "filesystems", "networks"):
-        assert any(getattr(report, section) for report in first), section
-    assert {"rack": "7"} in [report.labels for report in first]
+    assert [header.seq for header in headers] == [*range(len(headers))]
+    assert [header.bye for header in headers[-4:]] == [False, True, True, True]
+    sections = by_name(first[:count])
+    assert {"info", "system", "cpu", "meminfo", "filesystems", "networks"} <= sections.keys()
+    assert not {"memory", "swap"} & sections.keys()
+    assert sections["labels"].labels == {"rack": ("7",)}
+    assert all(section.cells or section.labels for section in sections.values())
+
+
+@pytest.mark.integration
+def test_agent_executes_itself_with_its_process_and_command_line(
+    start: Start, exporter: Callable[[], socket.socket]
+) -> None:
+    listening = exporter()
+    agent = start(server(listening), "--name=pi", "--interval=100ms")
+    listening.recv(2000)
+    line = Path(f"/proc/{agent.pid}/cmdline").read_text(encoding="utf-8").split("\0")
+    assert line[1:-1] == [*PROGRAM[1:], server(listening), "--name=pi", "--interval=100ms"]
+    maps = Path(f"/proc/{agent.pid}/maps").read_text(encoding="utf-8")
+    assert "msgspec" not in maps
+    agent.terminate()
+    assert agent.wait(timeout=30) == 0
+
+
+@pytest.mark.integration
+def test_options_of_another_process_are_ignored() -> None:
+    variables = {**os.environ, "POMBO_AGENT_PARSED": f"{os.getpid()} {{}}"}
+    command = [*PROGRAM, "--once", "--name=pi"]
+    ended = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=60, env=variables
+    )
+    assert ended.stdout.startswith("pi: ")
 
 
 @pytest.mark.integration
@@ -269,4 +346,4 @@ def test_agent_is_light(start: Start, exporter: Callable[[], socket.socket]) -> 
     for _ in range(20):
         listening.recv(2000)
     pages = int(Path(f"/proc/{agent.pid}/statm").read_text(encoding="ascii").split()[1])
-    assert pages * os.sysconf("SC_PAGE_SIZE") < 24e6
+    assert pages * os.sysconf("SC_PAGE_SIZE") < 16 * 2**20

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pombo_agent.deadlines import start_thread
 from pombo_agent.transport import (
     RESOLVE_INTERVAL_SECONDS,
     RESOLVE_TIMEOUT_SECONDS,
     RETRY_INTERVAL_SECONDS,
     Destination,
+    Lookup,
     Resolver,
     Sender,
     resolve,
 )
+from pombo_agent.wakeup import EventWaiter
 from pombo_cli.flags import Address
 from pombo_cli.logs import LimitedLogger
 
@@ -73,9 +76,11 @@ def sender(log: LimitedLogger) -> Iterator[Callable[..., Sender]]:
         clock: Clock,
         address: Address | None = None,
         resolve_timeout: float = RESOLVE_TIMEOUT_SECONDS,
+        start: Callable[[Callable[[], None]], None] = start_thread,
     ) -> Sender:
         address = address or Address("exporter.test", 5005)
-        made.append(Sender(address, log, clock, names or resolve, resolve_timeout))
+        lookup = Lookup(names or resolve, resolve_timeout, start)
+        made.append(Sender(address, log, EventWaiter(), clock, lookup))
         return made[-1]
 
     yield make

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from pombo_wire import SECTIONS, Report, encode, split
+from pombo_wire import SECTIONS
+from pombo_wire.splitting import Form
 
 from bench.cases.report_size import reporter
 from bench.fleets.capture import anonymous
-from bench.fleets.reports import CAPTURE, parts, read, sections
+from bench.fleets.reports import CAPTURE
 
 LINES = CAPTURE.read_bytes().splitlines()
 
@@ -48,7 +49,7 @@ def test_captured_file_would_be_written_from_itself() -> None:
 
 
 def test_names_of_this_machine_are_not_captured() -> None:
-    datagrams = reporter().next_report()
+    datagrams = reporter(Form.JSON).next_report()
     before, after, captured = map(all_texts, (datagrams, anonymous(datagrams), LINES))
     replaced = before - after
     assert replaced  # the release of its kernel, at least
@@ -126,14 +127,3 @@ def test_texts_that_could_name_a_machine_are_replaced_by_some_of_the_same_length
     assert report["filesystems"]["size"] == [4096, 8192, 0]
     labels = msgspec.json.encode(PRIVATE["labels"])
     assert len(after) == len(before) - len(labels) - len(b'"labels":,')
-
-
-def test_captured_reports_are_split_as_the_agent_split_them() -> None:
-    for number, report in enumerate(read(CAPTURE)):
-        first = report[0]
-        clocks = {name: first[name] for name in ("session", "seq", "time", "monotonic")}
-        header = Report(first["host"], interval=first["interval"], **clocks)
-        datagrams, omitted = split(header, parts(sections([report]), 0))
-        assert not omitted
-        start = number * len(report)
-        assert [encode(each) for each in datagrams] == LINES[start : start + len(report)]

@@ -1,25 +1,51 @@
 """The fleets of the benchmark: what their hosts send is valid, of the stated size, and changes."""
 
 import re
+import struct
 from collections.abc import Iterator
 from itertools import chain, pairwise
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 import pytest
 from pombo_agent.collectors import Filter
 from pombo_agent.options import FILTERS
-from pombo_wire import MAX_DATAGRAM_BYTES, SECTIONS, Report, decode
+from pombo_wire import MAPS, MAX_DATAGRAM_BYTES, SECTIONS
+from pombo_wire.layout import SectionLayout, read_section, split_members
+from pombo_wire.reading import read
+from pombo_wire.schema import Header
 from support.processes import ROOT
 
 from bench.fleets.count import table
-from bench.fleets.reports import CAPTURE, Sections, Trend, is_gauge, read, sections
+from bench.fleets.reports import CAPTURE, Sections, Trend, is_gauge, sections
+from bench.fleets.reports import read as read_capture
 from bench.fleets.shapes import SHAPES, identity
-from bench.harness.fleet import KINDS, MAX_REPORTS, Fleet, Kind, fleet, shaped
+from bench.harness.fleet import KINDS, Fleet, Kind, fleet, shaped
 from bench.harness.in_process import InProcessExporter
 
 HOSTS = 40
 README = ROOT / "bench" / "fleets" / "README.md"
+
+#: A value of a host: its section, the texts that identify its row, and the name of its column.
+Key = tuple[str, str, tuple[str, ...], str]
+
+
+class Sent(NamedTuple):
+    """What a datagram says: its header, and its sections with the numbers of each."""
+
+    header: Header
+    sections: list[tuple[SectionLayout, tuple[float, ...]]]
+
+
+def sent(datagram: bytes) -> Sent:
+    found = read(datagram)
+    numbers = struct.unpack(f"{len(found.numbers) // 8}d", found.numbers)
+    its = []
+    for layout in map(read_section, split_members(found.layout)):
+        its.append((layout, numbers[: layout.count]))
+        numbers = numbers[layout.count :]
+    assert not numbers
+    return Sent(found.header, its)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -29,18 +55,27 @@ def test_reports_are_admitted_without_a_refusal(kind: Kind) -> None:
         exporter.take(hosts.datagrams(report), report)
     assert exporter.refused == 0
     text = b"".join(exporter.exposition(2))
-    assert len(re.findall(rb"^pombo_host_up\{.*\} 1\.0$", text, re.MULTILINE)) == HOSTS
+    assert len(re.findall(rb"^pombo_host_up\{.*\} 1$", text, re.MULTILINE)) == HOSTS
     # All datagrams of a host are of one session, in order: none is missing.
     assert set(
         re.findall(rb"^pombo_host_datagrams_lost_total\{.*\} (.*)$", text, re.MULTILINE)
-    ) == {b"0.0"}
+    ) == {b"0"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_datagrams_have_room_for_the_numbers_of_the_last_report(kind: Kind) -> None:
-    for datagram in fleet(HOSTS, kind).datagrams(MAX_REPORTS - 1):
-        assert len(datagram) <= MAX_DATAGRAM_BYTES
-        decode(datagram)
+def test_reports_are_split_as_an_agent_splits_them(kind: Kind) -> None:
+    hosts = fleet(HOSTS, kind)
+    plans: dict[str, set[int]] = {}
+    counted: dict[str, int] = {}
+    for report in (*range(3), 100_000):  # after six days, numbers are longer
+        for datagram in hosts.datagrams(report):
+            assert len(datagram) <= MAX_DATAGRAM_BYTES
+            header = sent(datagram).header
+            assert header.seq == counted.get(header.host, 0)
+            counted[header.host] = header.seq + 1
+            plans.setdefault(header.host, set()).add(header.plan)
+    assert len(plans) == HOSTS
+    assert set.union(*plans.values()) <= {0, 1}  # plans are kept, or changed once
 
 
 def test_numbers_in_the_readme_are_those_of_the_shapes() -> None:
@@ -48,16 +83,39 @@ def test_numbers_in_the_readme_are_those_of_the_shapes() -> None:
 
 
 def test_virtual_machine_has_the_sections_and_values_of_the_captured_one() -> None:
-    [captured, *_] = read(CAPTURE)
-    sent = [msgspec.json.decode(each) for each in shaped("small_vm").datagrams(0)]
-    assert len(sent) == len(captured)
-    assert _shape(sent) == _shape(captured)
-    changing = sum(trend.changes for trend in _trends(sections(read(CAPTURE))))
+    captured = sections(read_capture(CAPTURE))
+    expected = {
+        (section, name): sum(name in row.trends for row in rows)
+        for section, rows in captured.items()
+        for row in rows
+        for name in row.trends
+    }
+    found: dict[tuple[str, str], int] = {}
+    for _, section, _, name in _values(shaped("small_vm"), 0):
+        found[section, name] = found.get((section, name), 0) + 1
+    assert found == expected
+    changing = sum(trend.changes for trend in _trends(captured))
     assert shaped("small_vm").changing >= changing > 100
 
 
+def test_plain_report_has_the_values_of_the_packed_one() -> None:
+    hosts = shaped("server")
+    report = msgspec.json.decode(hosts.senders[0].plain(3))
+    packed = {
+        (section, name): value
+        for (_, section, _, name), value in _values(hosts, 3).items()
+        if section in MAPS
+    }
+    assert packed == {
+        (section, name): value
+        for section in MAPS
+        for name, value in report.get(section, {}).items()
+    }
+    assert report["cpu"]["cpu"] == [str(number) for number in range(8)]
+
+
 def test_fleet_of_a_few_shapes_has_each_in_its_share() -> None:
-    names = [_name(each) for each in fleet(200).datagrams(0)]
+    names = [_name(each) for each in fleet(200, "few").datagrams(0)]
     roles = [name.partition("-")[0] for name in dict.fromkeys(names)]
     shares = {"vm": 0.5, "db": 0.3, "docker": 0.15, "hv": 0.05}
     assert {role: roles.count(role) / 200 for role in shares} == shares
@@ -69,7 +127,7 @@ def test_every_host_has_an_identity_of_its_own() -> None:
     for token in texts[0]:
         assert len({words[token] for words in texts}) == len(texts)
         assert {len(words[token]) for words in texts} == {len(token)}
-    by_host = _by_host(fleet(HOSTS))
+    by_host = _by_host(fleet(HOSTS, "few"))
     for section, field in (
         ("uname", "nodename"),
         ("network_info", "address"),
@@ -120,7 +178,7 @@ def test_what_changed_in_the_captured_reports_changes_in_every_report(shape: str
     values = [_values(hosts, report) for report in range(4)]
     changed = {
         (section, name)
-        for section, rows in sections(read(CAPTURE)).items()
+        for section, rows in sections(read_capture(CAPTURE)).items()
         for row in rows
         for name, trend in row.trends.items()
         if trend.changes
@@ -161,49 +219,39 @@ def test_value_that_shrinks_and_is_no_gauge_is_an_error() -> None:
 
 
 def _name(datagram: bytes) -> str:
-    return decode(datagram).host
+    return sent(datagram).header.host
 
 
-def _by_host(hosts: Fleet) -> dict[str, list[Report]]:
-    found: dict[str, list[Report]] = {}
-    for datagram in hosts.datagrams(0):
-        report = decode(datagram)
-        found.setdefault(report.host, []).append(report)
+def _by_host(hosts: Fleet) -> dict[str, list[Sent]]:
+    found: dict[str, list[Sent]] = {}
+    for datagram in map(sent, hosts.datagrams(0)):
+        found.setdefault(datagram.header.host, []).append(datagram)
     return found
 
 
-def _texts(reports: list[Report], section: str, field: str) -> list[str]:
-    parts = (getattr(getattr(report, section), field, ()) for report in reports)
-    return list(chain.from_iterable([part] if isinstance(part, str) else part for part in parts))
+def _texts(host: list[Sent], section: str, field: str) -> list[str]:
+    layouts = (layout for datagram in host for layout, _ in datagram.sections)
+    found = [each.texts[each.labels.index(field)] for each in layouts if each.name == section]
+    return list(chain.from_iterable(found))
 
 
 def _trends(host: Sections) -> Iterator[Trend]:
     return (trend for rows in host.values() for row in rows for trend in row.trends.values())
 
 
-def _values(hosts: Fleet, report: int) -> dict[tuple[str, str, tuple[str, ...], str], float]:
-    """Return the values of a report, by host, section, texts of the row, and name."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for datagram in hosts.datagrams(report):
-        fields = msgspec.json.decode(datagram)
-        found.setdefault(fields["host"], []).append(fields)
-    return {
-        (host, section, row.texts, name): trend.first
-        for host, datagrams in found.items()
-        for section, rows in sections([datagrams]).items()
-        for row in rows
-        for name, trend in row.trends.items()
-    }
-
-
-def _shape(datagrams: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the names of each section's fields, and how many rows these have."""
-    found: dict[str, list[str]] = {}
-    for datagram in datagrams:
-        for section, fields in datagram.items():
-            if isinstance(fields, dict):
-                found.setdefault(section, []).extend(
-                    f"{name}: {len(value) if isinstance(value, list) else 1}"
-                    for name, value in fields.items()
-                )
-    return {section: sorted(fields) for section, fields in found.items()}
+def _values(hosts: Fleet, report: int) -> dict[Key, float]:
+    """Return the values of a report by host, section, texts of the row, and column."""
+    found: dict[Key, float] = {}
+    for datagram in map(sent, hosts.datagrams(report)):
+        for layout, numbers in datagram.sections:
+            absent, values = {*layout.absent}, iter(numbers)
+            kind = SECTIONS.get(layout.name)
+            keys = getattr(kind, "key_columns", 0)
+            rows = [*zip(*layout.texts[:keys], strict=True)] or [()]
+            for cell in range(len(layout.columns) * layout.rows):
+                if cell not in absent:
+                    column, row = divmod(cell, layout.rows)
+                    key = datagram.header.host, layout.name, rows[row], layout.columns[column]
+                    assert key not in found
+                    found[key] = next(values)
+    return found

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from pombo_cli.flags import Address
-from pombo_exporter.hosts.roster import Limits
+from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.options import Options, command
+from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import SortKey
 
@@ -17,7 +18,14 @@ DEFAULTS = Options(
     web_listen_address=Address("::", 5005),
     node_families=True,
     admin_api=False,
-    limits=Limits(hosts=10_000, series_per_host=10_000, forget_after=3600.0),
+    limits=Limits(
+        hosts=10_000,
+        series_per_host=10_000,
+        forget_after=3600.0,
+        bytes=default_limit(),
+        families=10_000,
+        layouts=1_000_000,
+    ),
     log_level="info",
     log_format="logfmt",
 )
@@ -26,10 +34,14 @@ DEFAULTS = Options(
 FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("udp.listen-address", "127.0.0.1:0", {"udp_listen_address": Address("127.0.0.1", 0)}),
     ("udp.receive-buffer", "65536", {"udp_receive_buffer": 65_536}),
+    ("udp.receive-buffer", "8MiB", {"udp_receive_buffer": 8 * 2**20}),
     ("web.listen-address", "[::1]:80", {"web_listen_address": Address("::1", 80)}),
     ("host.forget-after", "1h30m", {"limits": replace(DEFAULTS.limits, forget_after=5400.0)}),
     ("limit.hosts", "7", {"limits": replace(DEFAULTS.limits, hosts=7)}),
     ("limit.series-per-host", "7", {"limits": replace(DEFAULTS.limits, series_per_host=7)}),
+    ("limit.bytes", "128MiB", {"limits": replace(DEFAULTS.limits, bytes=128 * 2**20)}),
+    ("limit.families", "7", {"limits": replace(DEFAULTS.limits, families=7)}),
+    ("limit.layouts", "7", {"limits": replace(DEFAULTS.limits, layouts=7)}),
     ("log.level", "debug", {"log_level": "debug"}),
     ("log.format", "json", {"log_format": "json"}),
 ]
@@ -38,12 +50,17 @@ INVALID = [
     ("udp.listen-address", "::1:5005"),
     ("udp.listen-address", "localhost:65536"),
     ("udp.receive-buffer", "1"),
-    ("udp.receive-buffer", "4MiB"),
+    ("udp.receive-buffer", "4 MiB"),
+    ("udp.receive-buffer", "4MB"),
     ("web.listen-address", "a b"),
     ("host.forget-after", "3600"),
     ("host.forget-after", "1 h"),
     ("limit.hosts", "0"),
     ("limit.series-per-host", "-1"),
+    ("limit.bytes", "0"),
+    ("limit.bytes", "half"),
+    ("limit.families", "0"),
+    ("limit.layouts", "0"),
     ("log.level", "loud"),
     ("log.format", "xml"),
 ]

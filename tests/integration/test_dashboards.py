@@ -425,7 +425,7 @@ def test_tables_of_problems_name_the_hosts_that_have_them(fleet: Viewer) -> None
 def test_refused_datagrams_are_shown_by_reason(fleet: Viewer) -> None:
     [rows] = fleet.named("Refused by reason")
     seen = {metric["reason"] for metric, values in rows if max(values) > 0}
-    assert {"not_json", "conflict"} <= seen
+    assert {"unknown_form", "conflict"} <= seen
 
 
 def test_dashboard_of_a_host_has_its_state_agent_and_labels(host: Viewer) -> None:

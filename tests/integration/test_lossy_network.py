@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from pombo_wire.splitting import Form
 from support.pages import Page, wait_until
 from support.processes import Exporter, Launcher
 from support.relays import Counts, Relay, expected_counts
@@ -61,16 +62,16 @@ def assert_enough_was_lost(relay: Relay) -> None:
     assert seen.reordered > 0.02 * sent
 
 
-@pytest.mark.parametrize("seed", [5005, 1913])
+@pytest.mark.parametrize(("seed", "form"), [(5005, Form.JSON), (1913, Form.PACKED)])
 def test_every_rate_and_total_is_right_and_every_loss_is_counted(
-    start: Launcher, seed: int
+    start: Launcher, seed: int, form: Form
 ) -> None:
     # Two minutes on the agent's clock, sent faster than that. The host is live for three intervals
     # after each report, and a gap is lost after two, in real time: long enough for a busy machine.
     reports, interval = 120, 5.0
     exporter = start.exporter()
     before: Page | None = None
-    with Sender("far away", exporter.port, interval=interval) as sender:
+    with Sender("far away", exporter.port, interval=interval, form=form) as sender:
         with lossy_network(exporter, seed) as relay:
             sender.send_to(relay.port)
             for moment in range(1, reports + 1):
@@ -142,7 +143,10 @@ def test_losses_of_a_real_agent_are_counted(start: Launcher) -> None:
     exporter = start.exporter()
     with lossy_network(exporter, seed=22) as relay:
         # A gap is lost after two intervals: a busy machine must not delay a datagram for so long.
-        agent = start.agent("real", f"127.0.0.1:{relay.port}", interval="500ms")
+        # A report takes several datagrams in the plain form.
+        agent = start.agent(
+            "real", f"127.0.0.1:{relay.port}", interval="500ms", flags=["--wire=json"]
+        )
         wait_until(
             lambda: relay.entered, lambda entered: len(entered) >= 300, "300 datagrams", within=60
         )

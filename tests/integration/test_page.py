@@ -664,11 +664,11 @@ def test_refusals_are_shown_newest_first_and_limits_with_their_use(
         expect(refusals).to_have_count(2)
         expect(refusals.nth(0)).to_contain_text("invalid field")
         expect(refusals.nth(0).locator("td").nth(2)).to_have_text("2")
-        expect(refusals.nth(1)).to_contain_text("not json")
+        expect(refusals.nth(1)).to_contain_text("unknown form")
         expect(refusals.nth(1).locator("td").nth(1)).to_have_text("127.0.0.1")
         expect(refusals.nth(1).locator("td").nth(4)).to_have_text("no <b>JSON</b>")
         expect(page.locator("#refused")).to_have_text(
-            "Since the start: 2 invalid field, 1 not json."
+            "Since the start: 2 invalid field, 1 unknown form."
         )
         expect(page.locator("#limits tr").first).to_contain_text("Hosts1425 %")
         sender.raw(b"again no JSON")

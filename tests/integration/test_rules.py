@@ -35,7 +35,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "PomboHostClockOff": {"instance": "clock"},
     "PomboDatagramLoss": {"instance": "lossy"},
     "PomboExporterDown": {"instance": "EXPORTER"},
-    "PomboExporterRefusesDatagrams": {"instance": "EXPORTER", "reason": "not_json"},
+    "PomboExporterRefusesDatagrams": {"instance": "EXPORTER", "reason": "unknown_form"},
     "PomboExporterLimitReached": {"instance": "EXPORTER", "reason": "host_limit"},
     "PomboExporterDropsDatagrams": {"instance": "EXPORTER"},
     "PomboExporterHostsNearLimit": {"instance": "EXPORTER"},
@@ -106,8 +106,8 @@ def strained(moment: float) -> list[Part]:
 
 def wide(moment: float) -> list[Part]:
     """Return a section with nearly as many series as the limit."""
-    rows = int(0.95 * SERIES / family_table(node=True).series_of()["networks"])
-    columns = (name for name in Networks.__struct_fields__ if name != "device")
+    columns = [name for name in Networks.__struct_fields__ if name != "device"]
+    rows = int(0.95 * SERIES / family_table(node=True).catalog().series("networks", columns))
     values = dict.fromkeys(columns, (moment,) * rows)
     return [("networks", Networks(device=tuple(f"veth{row}" for row in range(rows)), **values))]
 

@@ -1,18 +1,24 @@
 """Builders for the exporter's tests: reports, a roster with its clocks, expositions."""
 
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+from msgspec.structs import replace
 from pombo_exporter.hosts.host import Address, Host
-from pombo_exporter.hosts.roster import AdmissionError, HostEvent, Limits, Roster
-from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.hosts.limits import AdmissionError, Limits
+from pombo_exporter.hosts.roster import HostEvent, Roster
+from pombo_exporter.metrics.capture import GROUP_FROM, Capture
 from pombo_exporter.metrics.exposition import render
+from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.host_families import family_table
-from pombo_exporter.metrics.samples import Capture
 from pombo_exporter.runtime.pacing import StepClock
-from pombo_wire import Disks, Report
+from pombo_wire import MAX_DATAGRAM_BYTES, Disks, Report, encode
+from pombo_wire.packing import pack
+from pombo_wire.reading import read
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
@@ -41,13 +47,11 @@ class Exporter:
     limits: Limits = field(default_factory=Limits)
     now: float = MONOTONIC
     wall: float = WALL
+    table: FamilyTable = TABLE
     _events: list[tuple[HostEvent, str]] = field(default_factory=list)
-    #: Sections that are stored although no family reads them; each row counts as one series.
-    extra_sections: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        series_of = {**dict.fromkeys(self.extra_sections, 1), **TABLE.series_of()}
-        self.roster = Roster(self.limits, series_of, self._record, started_at=0.0)
+        self.roster = Roster(self.limits, self.table.catalog(), self._record, started_at=0.0)
 
     def _record(self, event: HostEvent, host: Host) -> None:
         self._events.append((event, host.name))
@@ -56,7 +60,10 @@ class Exporter:
         return [event for event, _ in self._events]
 
     def take(self, report: Report, address: Address = ADDRESS) -> None:
-        self.roster.admit(report, address, self.now, self.wall)
+        self.take_datagram(encode(report), address)
+
+    def take_datagram(self, datagram: bytes, address: Address = ADDRESS) -> None:
+        self.roster.admit(read(datagram), address, self.now, self.wall)
 
     def refuses(self, report: Report, address: Address = ADDRESS) -> str | None:
         """Send a report; return the reason of its refusal, None if it is accepted."""
@@ -78,15 +85,32 @@ class Exporter:
     def host(self, name: str = "pi") -> Host:
         return self.roster.hosts[name]
 
-    def exposition(self, *, openmetrics: bool = False) -> str:
+    def exposition(self, *, openmetrics: bool = False, group_from: int = GROUP_FROM) -> str:
         """Return the exposition of all hosts, without ``# EOF`` in OpenMetrics."""
-        snapshot = self.roster.snapshot(self.now, self.wall)
-        pieces = exposition_pieces(snapshot, openmetrics=openmetrics)
+        pieces = self.exposition_pieces(openmetrics=openmetrics, group_from=group_from)
         return b"".join(filter(None, pieces)).decode()
+
+    def exposition_pieces(
+        self,
+        *,
+        openmetrics: bool = False,
+        group_from: int = GROUP_FROM,
+        steps: StepClock | None = None,
+    ) -> Iterator[bytes | None]:
+        """Yield the exposition of all hosts as they are now in pieces, and None at checkpoints."""
+        snapshot = self.roster.snapshot(self.now, self.wall)
+        capture = Capture(self.table, self.roster.layouts.types, group_from=group_from)
+        steps = steps or StepClock()
+        return chain(
+            capture.read(snapshot, steps),
+            render(self.table, capture, steps, openmetrics=openmetrics),
+        )
 
     def samples_by_host(self) -> dict[str, dict[Series, float]]:
         """Return the samples of each host, which are the same in both formats."""
-        found = parsed(self.exposition(), text)
+        exposition = self.exposition()
+        deque(text(exposition), maxlen=0)  # it is valid
+        found = text_samples(exposition)
         assert found == parsed(self.exposition(openmetrics=True) + "# EOF\n", openmetrics)
         hosts: dict[str, dict[Series, float]] = defaultdict(dict)
         for (sample, instance, labels), value in found.items():
@@ -99,15 +123,6 @@ class Exporter:
 
     def value(self, family: str, **labels: str) -> float | None:
         return self.samples().get((family, tuple(sorted(labels.items()))))
-
-
-def exposition_pieces(
-    snapshot: Snapshot, *, openmetrics: bool = False, steps: StepClock | None = None
-) -> Iterator[bytes | None]:
-    """Yield the exposition of a snapshot in pieces, and None at checkpoints."""
-    capture, steps = Capture(TABLE), steps or StepClock()
-    yield from capture.read(snapshot, steps)
-    yield from render(TABLE, capture, steps, openmetrics=openmetrics)
 
 
 def parsed(
@@ -128,6 +143,34 @@ def parsed(
             assert key not in found, f"{key} is there twice"
             assert sample.timestamp is None
             found[key] = float(sample.value)
+    return found
+
+
+_SAMPLE = re.compile(r"(\w+)\{(.*)\} (\S+)", re.DOTALL)
+_LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"(?:,|$)', re.DOTALL)
+_ESCAPED = {r"\\": "\\", r"\n": "\n", r"\"": '"'}
+
+
+def text_samples(exposition: str) -> dict[tuple[str, str, tuple[tuple[str, str], ...]], float]:
+    """Return what ``parsed`` does, of the text format and with the names that are in the text.
+
+    prometheus_client's parser gives each counter a name that ends with ``_total``.
+    """
+    found = {}
+    for line in exposition.removesuffix("\n").split("\n") if exposition else ():
+        if line.startswith("#"):
+            continue
+        match = _SAMPLE.fullmatch(line)
+        assert match is not None, line
+        name, text, value = match.groups()
+        assert _LABEL.sub("", text) == "", line
+        labels = {
+            label: re.sub(r"\\.", lambda escape: _ESCAPED[escape[0]], escaped)
+            for label, escaped in _LABEL.findall(text)
+        }
+        key = name, labels.pop("instance"), tuple(sorted(labels.items()))
+        assert key not in found, f"{key} is there twice"
+        found[key] = float(value)
     return found
 
 
@@ -159,6 +202,21 @@ class Agent:
 
     def send(self, **sections: Any) -> None:
         self.exporter.take(self.report(**sections), self.address)
+
+    def send_parts(self, *parts: dict[str, Any], plan: int = 0, packed: bool = False) -> None:
+        """Send one report in several datagrams, each with these sections.
+
+        A datagram that is too long in the plain form is packed.
+        """
+        whole = self.report()
+        assert whole.seq is not None
+        for part, sections in enumerate(parts):
+            header = {"seq": whole.seq + part, "part": part, "parts": len(parts), "plan": plan}
+            report = replace(whole, **header, **sections)
+            plain = encode(report)
+            datagram = pack(report) if packed or len(plain) > MAX_DATAGRAM_BYTES else plain
+            self.exporter.take_datagram(datagram, self.address)
+        self.seq = whole.seq + len(parts)
 
     def run(self, seconds: float, **sections: Any) -> None:
         """Send a report each interval."""

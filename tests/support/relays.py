@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from pombo_wire import decode
+from pombo_wire.reading import read
 
 LOST, DOUBLED, DELAYED = 0.2, 0.05, 0.1  # of all datagrams
 LONGEST_DELAY = 12  # datagrams that may overtake: more than one report of ``steady`` takes
@@ -103,6 +103,6 @@ class Relay(Thread):
 
 
 def _number(datagram: bytes) -> int:
-    number = decode(datagram).seq
+    number = read(datagram).header.seq
     assert number is not None
     return number

@@ -6,7 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from msgspec.structs import replace
-from pombo_wire import Cpu, Disks, Memory, Networks, Part, Report, encode, split
+from pombo_wire import Cpu, Disks, Memory, Networks, Part, Report, ReportSplitter, encode
+from pombo_wire.packing import pack
+from pombo_wire.splitting import Form
 
 from support.pages import Labels
 
@@ -14,12 +16,17 @@ from support.pages import Labels
 class Sender:
     """Sends the reports of one agent session, with sequence numbers.
 
-    ``interval`` is in seconds; with the default a host stays live throughout a test.
+    ``interval`` is in seconds; with the default a host stays live throughout a test. ``form`` is
+    that of its datagrams.
     """
 
-    def __init__(self, host: str, port: int, *, interval: float = 60.0) -> None:
+    def __init__(
+        self, host: str, port: int, *, interval: float = 60.0, form: Form = Form.JSON
+    ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._header = Report(host=host, session=time.time_ns(), seq=0, interval=interval)
+        self._splitter = ReportSplitter(form)
+        self._encode = encode if form is Form.JSON else pack
         self.send_to(port)
 
     def __enter__(self) -> Self:
@@ -40,13 +47,13 @@ class Sender:
     def report(self, monotonic: float, *parts: Part) -> list[int]:
         """Send a report of the moment ``monotonic``; return the numbers of its datagrams."""
         header = replace(self._header, time=time.time(), monotonic=monotonic)
-        reports, left_out = split(header, parts)
+        reports, left_out = self._splitter.split(header, parts)
         assert not left_out, left_out
         numbers = []
         for report in reports:
             assert report.seq is not None
             numbers.append(report.seq)
-            self._socket.send(encode(report))
+            self._socket.send(self._encode(report))
         self._header = replace(self._header, seq=numbers[-1] + 1)
         return numbers
 

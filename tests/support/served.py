@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
-from pombo_exporter.hosts.roster import Limits
+from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer

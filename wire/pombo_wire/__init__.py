@@ -1,46 +1,52 @@
 """The contract between agents and the exporter: the report, its encoding and its bounds."""
 
-from pombo_wire.codec import decode, encode
-from pombo_wire.reasons import DecodeError, Reason
-from pombo_wire.schema import (
-    DEFAULT_INTERVAL_SECONDS,
-    MAPS,
-    MAX_DATAGRAM_BYTES,
-    RESERVED_LABELS,
-    SECTIONS,
-    Arp,
-    ClockSources,
-    Collectors,
-    CoolingDevices,
-    Cpu,
-    DiskInfo,
-    Disks,
-    Dmi,
-    Fans,
-    Filesystems,
-    Info,
-    Interfaces,
-    Memory,
-    NetworkInfo,
-    Networks,
-    OperatingSystem,
-    Pressure,
-    Record,
-    Report,
-    SensorChips,
-    SensorLabels,
-    Softnet,
-    Swap,
-    System,
-    Table,
-    Temperatures,
-    ThermalZones,
-    Timex,
-    TimeZone,
-    UdpQueues,
-    Uname,
-)
-from pombo_wire.splitting import Part, split
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pombo_wire.codec import encode
+    from pombo_wire.limits import MAX_DATAGRAM_BYTES
+    from pombo_wire.reasons import DecodeError, Reason
+    from pombo_wire.reports import Part, ReportSplitter, split
+    from pombo_wire.schema import (
+        DEFAULT_INTERVAL_SECONDS,
+        MAPS,
+        RESERVED_LABELS,
+        SECTIONS,
+        Arp,
+        ClockSources,
+        Collectors,
+        CoolingDevices,
+        Cpu,
+        DiskInfo,
+        Disks,
+        Dmi,
+        Fans,
+        Filesystems,
+        Header,
+        Info,
+        Interfaces,
+        Memory,
+        NetworkInfo,
+        Networks,
+        OpenFamily,
+        OperatingSystem,
+        Pressure,
+        Record,
+        Report,
+        SensorChips,
+        SensorLabels,
+        Softnet,
+        Swap,
+        System,
+        Table,
+        Temperatures,
+        ThermalZones,
+        Timex,
+        TimeZone,
+        UdpQueues,
+        Uname,
+    )
 
 __all__ = [
     "DEFAULT_INTERVAL_SECONDS",
@@ -59,17 +65,20 @@ __all__ = [
     "Dmi",
     "Fans",
     "Filesystems",
+    "Header",
     "Info",
     "Interfaces",
     "Memory",
     "NetworkInfo",
     "Networks",
+    "OpenFamily",
     "OperatingSystem",
     "Part",
     "Pressure",
     "Reason",
     "Record",
     "Report",
+    "ReportSplitter",
     "SensorChips",
     "SensorLabels",
     "Softnet",
@@ -82,9 +91,25 @@ __all__ = [
     "Timex",
     "UdpQueues",
     "Uname",
-    "decode",
     "encode",
     "split",
 ]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "DecodeError": "reasons",
+    "MAX_DATAGRAM_BYTES": "limits",
+    "Part": "reports",
+    "Reason": "reasons",
+    "ReportSplitter": "reports",
+    "encode": "codec",
+    "split": "reports",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: an agent sends without the types of the schema, which are large."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'schema')}"), name)

@@ -5,16 +5,14 @@ identify the rows) or a *map* (values by name). Every value is a JSON number, re
 as in Prometheus. Counts are cumulative, as in the kernel; sizes are in bytes, times in seconds.
 """
 
-from typing import Annotated, ClassVar, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
+from pombo_wire.limits import MAX_PARTS
 from pombo_wire.reasons import DecodeError, Reason
-
-#: The longest datagram that is sent or accepted, in bytes of UDP payload. It fits into one
-#: Ethernet frame, also in a tunnel, so that no report depends on IP fragmentation.
-MAX_DATAGRAM_BYTES = 1200
 
 #: The interval that the exporter assumes where a report has no ``interval``, in seconds.
 DEFAULT_INTERVAL_SECONDS = 60.0
@@ -22,13 +20,13 @@ DEFAULT_INTERVAL_SECONDS = 60.0
 #: The most rows of a table, and the most entries of a map, in one datagram.
 MAX_ROWS = 1024
 
-#: Names and prefixes that gauges must not have, since Prometheus or Pombo uses them.
-RESERVED_GAUGES = ("up",)
-RESERVED_GAUGE_PREFIXES = (
+#: Names and prefixes that open families must not have, since Prometheus or Pombo uses them. Nor
+#: may they have a name of the exporter's own table.
+RESERVED_FAMILIES = ("up",)
+RESERVED_FAMILY_PREFIXES = (
     "ALERTS",
     "__",
     "host_",
-    "node_",
     "pombo_",
     "process_",
     "prometheus_",
@@ -40,6 +38,9 @@ RESERVED_GAUGE_PREFIXES = (
 RESERVED_LABELS = frozenset(
     {"agent", "instance", "job", "le", "machine", "quantile", "release", "system"}
 )
+
+#: Names that the labels of an open family must not have.
+RESERVED_FAMILY_LABELS = frozenset({"instance", "job", "le", "quantile"})
 
 Number = Annotated[float, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=255)]
@@ -55,8 +56,8 @@ Map = Annotated[
     Meta(max_length=MAX_ROWS),
 ]
 Signed = float | None
-SignedColumn = Annotated[tuple[float, ...], Meta(min_length=1, max_length=MAX_ROWS)] | None
-Column = Annotated[tuple[Number, ...], Meta(min_length=1, max_length=MAX_ROWS)] | None
+SignedColumn = Annotated[tuple[float | None, ...], Meta(min_length=1, max_length=MAX_ROWS)] | None
+Column = Annotated[tuple[Value, ...], Meta(min_length=1, max_length=MAX_ROWS)] | None
 
 
 class Record(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -199,13 +200,16 @@ class Filesystems(Table, frozen=True):
 
 
 class Disks(Table, frozen=True):
-    """Block devices: cumulative operations, bytes and seconds."""
+    """Block devices: cumulative operations, bytes and seconds.
+
+    The columns of which rates are derived come first; so do those of ``Networks``.
+    """
 
     device: TextColumn
-    reads: Column = None
-    writes: Column = None
     read_bytes: Column = None
     written_bytes: Column = None
+    reads: Column = None
+    writes: Column = None
     read_seconds: Column = None
     write_seconds: Column = None
     reads_merged: Column = None
@@ -226,18 +230,18 @@ class Networks(Table, frozen=True):
 
     device: TextColumn
     receive_bytes: Column = None
-    receive_packets: Column = None
+    transmit_bytes: Column = None
     receive_errors: Column = None
     receive_drops: Column = None
+    transmit_errors: Column = None
+    transmit_drops: Column = None
+    receive_packets: Column = None
     receive_fifo: Column = None
     receive_frame: Column = None
     receive_compressed: Column = None
     receive_multicast: Column = None
     receive_nohandler: Column = None
-    transmit_bytes: Column = None
     transmit_packets: Column = None
-    transmit_errors: Column = None
-    transmit_drops: Column = None
     transmit_fifo: Column = None
     transmit_collisions: Column = None
     transmit_carrier: Column = None
@@ -415,15 +419,15 @@ class ThermalZones(Table, frozen=True):
 
 
 class CoolingDevices(Table, frozen=True):
-    """Cooling devices; a state is a step from 0 to ``max_state``."""
+    """Cooling devices; a state is a step from 0 to ``max_state``, or -1 where it is idle."""
 
     key_columns: ClassVar[int] = 2
     label_columns: ClassVar[int] = 2
 
     name: TextColumn
     type: TextColumn
-    current_state: Column = None
-    max_state: Column = None
+    current_state: SignedColumn = None
+    max_state: SignedColumn = None
 
 
 class SensorChips(Table, frozen=True):
@@ -447,11 +451,15 @@ class SensorLabels(Table, frozen=True):
 
 
 class Collectors(Table, frozen=True):
-    """Collectors of the agent: duration in seconds, and ``success``, which is 0 or 1."""
+    """Collectors of the agent: duration in seconds, and ``success``, which is 0 or 1.
+
+    ``skipped`` counts the values, lines, rows and files that were faulty, since the agent started.
+    """
 
     collector: TextColumn
     seconds: Column = None
     success: Column = None
+    skipped: Column = None
 
 
 class Uname(Record, frozen=True):
@@ -509,8 +517,27 @@ class Dmi(Record, frozen=True):
     system_vendor: Text = ""
 
 
-class Report(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One datagram. Only ``host`` is required; ``docs/wire.md`` explains each field."""
+class OpenFamily(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A family, or several with the same rows, under names that the sender chooses.
+
+    ``labels`` are columns of texts, one text a row; without labels there is one row. ``values`` has
+    the value of each row. Where the name contains ``*``, which each key of ``columns`` replaces,
+    ``columns`` has the values of each row by that key, and ``help`` one text for each key.
+    """
+
+    type: Literal["gauge", "counter"]
+    help: str | tuple[str, ...] = ""
+    labels: dict[LabelName, TextColumn] = {}
+    values: tuple[float | None, ...] = ()
+    columns: dict[str, tuple[float | None, ...]] = {}
+
+
+class Header(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Who sends a datagram, and when. Only ``host`` is required.
+
+    A datagram with ``parts`` is number ``part`` of the ``parts`` datagrams of a report, which was
+    split by the plan of the number ``plan``.
+    """
 
     host: Name
     session: Integer | None = None
@@ -519,16 +546,25 @@ class Report(Struct, frozen=True, gc=False, omit_defaults=True):
     monotonic: Number | None = None
     interval: Annotated[float, Meta(ge=0.1, le=3600)] | None = None
     bye: bool = False
+    part: Annotated[int, Meta(ge=0, lt=MAX_PARTS)] = 0
+    parts: Annotated[int, Meta(ge=1, le=MAX_PARTS)] | None = None
+    plan: Integer = 0
+
+
+class Report(Header, frozen=True):
+    """What a datagram says in the plain form; ``docs/wire.md`` explains each field."""
+
     labels: Annotated[dict[LabelName, Text], Meta(max_length=32)] | None = None
     gauges: dict[MetricName, float] | None = None
+    families: dict[str, OpenFamily] | None = None
     info: Info | None = None
-    system: System | None = None
     cpu: Cpu | None = None
+    disks: Disks | None = None
+    networks: Networks | None = None
+    system: System | None = None
     memory: Memory | None = None
     swap: Swap | None = None
     filesystems: Filesystems | None = None
-    disks: Disks | None = None
-    networks: Networks | None = None
     disk_info: DiskInfo | None = None
     network_info: NetworkInfo | None = None
     interfaces: Interfaces | None = None
@@ -572,5 +608,17 @@ SECTIONS = _sections()
 MAPS = tuple(
     name
     for name, hint in get_type_hints(Report).items()
-    if any(get_origin(kind) is dict for kind in get_args(hint)) and name != "labels"
+    if any(get_origin(kind) is dict for kind in get_args(hint))
+    and name not in {"labels", "families"}
 )
+
+
+@cache
+def unsigned_columns(section: str) -> frozenset[str]:
+    """Return the columns of a record or table whose values are never negative."""
+    if section not in SECTIONS:
+        return frozenset()
+    kind = SECTIONS[section]
+    hints = get_type_hints(kind, include_extras=True)
+    names = kind.__struct_fields__[kind.label_columns :]
+    return frozenset(name for name in names if hints[name] not in (Signed, SignedColumn))

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from pombo_wire import Part
+from pombo_wire.section import Section
 
 from pombo_agent.collectors import (
     arp,
@@ -26,7 +26,7 @@ from pombo_agent.collectors import (
 )
 from pombo_agent.collectors.sources import Filter, NoDataError, Sources, Usage
 
-Collector = Callable[[Sources], list[Part]]
+Collector = Callable[[Sources], list[Section]]
 
 #: The collectors by the NAME of ``--collector.NAME``, which is node_exporter's name where it has
 #: one. The order is that of the report.

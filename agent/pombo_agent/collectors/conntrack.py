@@ -1,48 +1,53 @@
 """Connection tracking: entries of its table, and packets by outcome."""
 
-from collections import Counter
+from pombo_wire.section import Section
 
-from pombo_wire import Part
+from pombo_agent.collectors.reading import File
+from pombo_agent.collectors.sources import NoDataError, Sources
+from pombo_agent.collectors.tables import numbers
 
-from pombo_agent.collectors.sources import (
-    NoDataError,
-    Sources,
-    read_optional_as_init,
-    read_texts,
-)
-
-_FILES = {"nf_conntrack_count": "entries", "nf_conntrack_max": "entries_limit"}
+_FILES = {"entries": "nf_conntrack_count", "entries_limit": "nf_conntrack_max"}
 
 _STATISTICS = {
-    "found",
-    "invalid",
-    "ignore",
-    "insert",
-    "insert_failed",
-    "drop",
-    "early_drop",
-    "search_restart",
+    b"found",
+    b"invalid",
+    b"ignore",
+    b"insert",
+    b"insert_failed",
+    b"drop",
+    b"early_drop",
+    b"search_restart",
 }
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``conntrack`` section."""
-    found = read_texts(sources.procfs / "sys/net/netfilter", _FILES)
-    if not found:
+    counts = sources.values(f"{sources.procfs}/sys/net/netfilter", _FILES)
+    if not any(count is not None for count in counts.values()):
         raise NoDataError("connection tracking is not loaded")
-    counts = {_FILES[file]: int(text) for file, text in found.items()}
-    statistics = read_optional_as_init(sources.procfs, "net/stat/nf_conntrack")
+    statistics = sources.optional_of_init("net/stat/nf_conntrack")
     if statistics is not None:
         counts |= parse_statistics(statistics)
-    return [("conntrack", counts)]
+    return numbers("conntrack", counts)
 
 
-def parse_statistics(text: str) -> dict[str, int]:
-    """Return the hexadecimal counts of ``/proc/net/stat/nf_conntrack``, summed over all cores."""
-    names, *cores = (line.split() for line in text.splitlines())
-    sums: Counter[str] = Counter()
-    for core in cores:
-        for name, count in zip(names, core, strict=True):
+def parse_statistics(file: File) -> dict[str, float | None]:
+    """Return the hexadecimal counts of ``/proc/net/stat/nf_conntrack``, summed over all cores.
+
+    A count that one core lacks is ``None``, since the sum would be smaller than before.
+    """
+    lines = file.words()
+    names = next(lines, [])
+    sums: dict[str, float | None] = {
+        f"stat_{name.decode()}": 0 for name in names if name in _STATISTICS
+    }
+    for core in lines:
+        if len(core) != len(names):
+            file.skip("line", b" ".join(core))
+            return {}
+        for name, text in zip(names, core, strict=True):
             if name in _STATISTICS:
-                sums[f"stat_{name}"] += int(count, 16)
+                known, count = sums[f"stat_{name.decode()}"], file.hexadecimal(text)
+                both = None if known is None or count is None else known + count
+                sums[f"stat_{name.decode()}"] = both
     return sums

@@ -1,9 +1,10 @@
 """Block devices: cumulative operations, bytes and seconds, and their properties."""
 
-from pombo_wire import DiskInfo, Disks, Part
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources, read_optional, read_text
-from pombo_agent.collectors.tables import Row, tables
+from pombo_agent.collectors.reading import File, decoded
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import Cell, Row, table
 
 _SECTOR_BYTES = 512  # in this file, also where the device has larger sectors
 
@@ -28,7 +29,11 @@ _COLUMNS = (
     "flushes",
     "flush_seconds",
 )
-_FEWEST_COLUMNS = 11
+_FEWEST_WORDS = 3 + 11
+
+# What a column is multiplied or divided by, to bytes or seconds.
+_FACTORS = [_SECTOR_BYTES if column.endswith("_bytes") else 1 for column in _COLUMNS]
+_DIVISORS = [1000 if column.endswith("_seconds") else 1 for column in _COLUMNS]
 
 # The properties of udev for each column; the first that is not empty counts.
 _UDEV = {
@@ -40,44 +45,41 @@ _UDEV = {
 }
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``disks`` and ``disk_info`` sections."""
     keeps = sources.filters["diskstats.device"].keeps
-    rows = parse_diskstats(read_text(sources.procfs / "diskstats"))
+    rows = parse_diskstats(sources.proc("diskstats"))
     kept = [row for row in rows if keeps(str(row["device"]))]
-    udev = sources.rootfs / "run/udev/data"
-    described = (
-        {**row, **parse_udev(read_optional(udev / f"b{row['major']}:{row['minor']}") or "")}
-        for row in kept
-    )
-    return tables(Disks, kept) + tables(DiskInfo, described)
+    udev = f"{sources.rootfs}/run/udev/data"
+    described = []
+    for row in kept:
+        file = sources.optional(f"{udev}/b{row['major']!s}:{row['minor']!s}")
+        described.append({**row, **parse_udev(file)} if file else row)
+    return table("disks", kept) + table("disk_info", described)
 
 
-def parse_diskstats(text: str) -> list[Row]:
+def parse_diskstats(file: File) -> list[Row]:
     """Return a row for each line of ``/proc/diskstats``; ``major`` and ``minor`` are texts."""
     rows: list[Row] = []
-    for line in text.splitlines():
-        major, minor, device, *counts = line.split()
-        if len(counts) < _FEWEST_COLUMNS:  # a partition before 2.6.25, with other columns
-            continue
-        values = {
-            column: _in_base_units(column, int(count))
-            for column, count in zip(_COLUMNS, counts, strict=False)
-        }
-        rows.append({"device": device, "major": major, "minor": minor, **values})
+    for words in file.words(_FEWEST_WORDS):
+        major, minor, device = map(decoded, words[:3])
+        row: dict[str, Cell] = {"device": device, "major": major, "minor": minor}
+        counts = file.numbers(words[3 : 3 + len(_COLUMNS)])
+        for column, count, factor, divisor in zip(
+            _COLUMNS, counts, _FACTORS, _DIVISORS, strict=False
+        ):
+            if count is None or divisor == 1:
+                row[column] = count and count * factor
+            else:
+                row[column] = count / divisor
+        rows.append(row)
     return rows
 
 
-def _in_base_units(column: str, count: int) -> float:
-    if column.endswith("_bytes"):
-        return count * _SECTOR_BYTES
-    return count / 1000 if column.endswith("_seconds") else count
-
-
-def parse_udev(text: str) -> dict[str, str]:
+def parse_udev(file: File) -> dict[str, str]:
     """Return the texts of a file of udev's database, by column of ``disk_info``."""
-    lines = (line[2:].partition("=") for line in text.splitlines() if line.startswith("E:"))
-    properties = {name: value for name, _, value in lines}
+    lines = (line[2:].partition(b"=") for line in file.lines() if line.startswith(b"E:"))
+    properties = {decoded(name): decoded(value) for name, _, value in lines}
     return {
         label: next((properties[name] for name in names if properties.get(name)), "")
         for label, names in _UDEV.items()

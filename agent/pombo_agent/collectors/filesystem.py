@@ -3,15 +3,22 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
-from pombo_wire import Filesystems, Part
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources, Usage, read_text
-from pombo_agent.collectors.tables import Row, tables
+from pombo_agent.collectors.reading import NO_VALUE, File, PathLike
+from pombo_agent.collectors.sources import Sources, Usage
+from pombo_agent.collectors.tables import Row, table
 
-_ESCAPE = re.compile(r"\\([0-7]{3})")
+_ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
+
+# The fields of a mount in mountinfo, which has at least that many before the separator.
+_MOUNT_POINT, _OPTIONS, _FEWEST_FIELDS = 4, 5, 6
+
+_LARGEST = 2**63 - 1  # of a count; what is above was below zero
+
+_REMOTE = re.compile("nfs|cifs|smb|9p|fuse|ceph|virtiofs|gluster|lustre|afs|gpfs|beegfs|ocfs|gfs")
 
 
 class Mount(NamedTuple):
@@ -23,17 +30,18 @@ class Mount(NamedTuple):
     readonly: bool
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``filesystems`` section."""
-    mounts = _mounts(sources.procfs, sources.rootfs)
-    paths = {mount: _below_rootfs(sources.rootfs, mount.mountpoint) for mount in topmost(mounts)}
+    mounts = topmost(_mounts(sources))
+    paths = {mount: _below_rootfs(sources.rootfs, mount.mountpoint) for mount in mounts}
     return filesystems(paths, sources)
 
 
-def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Part]:
+def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Section]:
     """Return the ``filesystems`` section of the mounts that the filters keep.
 
-    ``paths`` has the path of each mount as this process sees it. A mount without usage is omitted.
+    ``paths`` has the path of each mount as this process sees it. A mount whose usage cannot be
+    read has a row with ``device_error`` 1.
     """
     types = sources.filters["filesystem.fs-types"]
     points = sources.filters["filesystem.mount-points"]
@@ -42,14 +50,17 @@ def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Part]:
         for mount, path in paths.items()
         if types.keeps(mount.fstype) and points.keeps(mount.mountpoint)
     }
-    usages = sources.usages(kept.values())
-    return tables(
-        Filesystems,
-        (_row(mount, usages[path]) for mount, path in kept.items() if path in usages),
-    )
+    # Those of which another machine or process responds come last, since they may hang.
+    local_first = sorted(kept, key=lambda mount: _REMOTE.match(mount.fstype) is not None)
+    usages, faults = sources.usages(kept[mount] for mount in local_first)
+    for path, error in faults.items():
+        reason = getattr(error, "strerror", None) or str(error)
+        denied = isinstance(error, OSError) and error.errno in NO_VALUE
+        sources.skips.add(f"mount: {reason}", reason, path, 0 if denied else 1)
+    return table("filesystems", (_row(mount, usages.get(path)) for mount, path in kept.items()))
 
 
-def parse_mounts(text: str, rootfs: Path, *, own: bool = False) -> list[Mount]:
+def parse_mounts(file: File, rootfs: PathLike, *, own: bool = False) -> list[Mount]:
     """Return the mounts in ``/proc/<pid>/mountinfo``, in its order; see proc_pid_mountinfo(5).
 
     In a container the mount points of the host are below ``rootfs``, and the prefix is removed.
@@ -58,17 +69,21 @@ def parse_mounts(text: str, rootfs: Path, *, own: bool = False) -> list[Mount]:
     container or the service manager may have set it. That of the filesystem counts.
     """
     mounts = []
-    for line in text.splitlines():
-        of_mount, of_filesystem = line.split(" - ")
-        _, _, _, _, mountpoint, options, *_ = of_mount.split(" ")
-        fstype, device, super_options = map(_unescape, of_filesystem.split(" "))
-        shown = _without_rootfs(rootfs, _unescape(mountpoint))
+    for line in file.lines():
+        # Optional fields end the first half, and options of the filesystem may contain spaces.
+        of_mount, _, of_filesystem = line.partition(b" - ")
+        fields, others = of_mount.split(b" "), of_filesystem.split(b" ", 2)
+        if len(fields) < _FEWEST_FIELDS or len(others) < 2:
+            file.skip("line", line)
+            continue
+        mountpoint = _unescape(fields[_MOUNT_POINT])
+        shown = _without_rootfs(rootfs, mountpoint)
         if shown is None:
             if own:
                 continue
-            shown = _unescape(mountpoint)
-        flags = super_options.split(",") + ([] if own else options.split(","))
-        mounts.append(Mount(shown, device, fstype, "ro" in flags))
+            shown = mountpoint
+        flags = b"".join(others[2:]).split(b",") + ([] if own else fields[_OPTIONS].split(b","))
+        mounts.append(Mount(shown, _unescape(others[1]), _unescape(others[0]), b"ro" in flags))
     return mounts
 
 
@@ -86,45 +101,60 @@ def usage(path: str) -> Usage:
         OSError: when this process cannot see the mount.
     """
     stat = os.statvfs(path)
+    blocks = stat.f_blocks, stat.f_bfree, stat.f_bavail
+    return sizes(*blocks, stat.f_frsize, stat.f_files, stat.f_ffree)
+
+
+def sizes(  # noqa: PLR0913, PLR0917  # the fields of one struct
+    blocks: int, free: int, available: int, block_size: int, files: int, files_free: int
+) -> Usage:
+    """Return the usage of a filesystem in bytes and inodes, of the fields of ``statvfs``.
+
+    Where more is used than unprivileged users may use, some filesystems count ``available`` below
+    zero, which the kernel's type wraps: then it is 0. Above ``blocks`` it is unknown.
+    """
+    free, available, files_free = (
+        0 if count > _LARGEST else count for count in (free, available, files_free)
+    )
     return {
-        "size": stat.f_blocks * stat.f_frsize,
-        "free": stat.f_bfree * stat.f_frsize,
-        "available": stat.f_bavail * stat.f_frsize,
-        "files": stat.f_files,
-        "files_free": stat.f_ffree,
+        "size": blocks * block_size,
+        "free": free * block_size,
+        "available": available * block_size if available <= blocks else None,
+        "files": files,
+        "files_free": files_free,
     }
 
 
-def _row(mount: Mount, usage: Usage) -> Row:
+def _row(mount: Mount, usage: Usage | None) -> Row:
     return {
         "mountpoint": mount.mountpoint,
         "device": mount.device,
         "fstype": mount.fstype,
         "readonly": int(mount.readonly),
-        "device_error": 0,
-        **usage,
+        "device_error": int(usage is None),
+        **(usage or {}),
     }
 
 
-def _unescape(field: str) -> str:
+def _unescape(field: bytes) -> str:
     r"""Decode octal escapes of space, tab, newline and backslash, such as ``\040``."""
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 8)), field)
+    return os.fsdecode(_ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), field))
 
 
-def _below_rootfs(rootfs: Path, mountpoint: str) -> str:
-    return str(rootfs / mountpoint.lstrip("/"))
+def _below_rootfs(rootfs: PathLike, mountpoint: str) -> str:
+    return f"{str(rootfs).rstrip('/')}{mountpoint}".rstrip("/") or "/"
 
 
-def _without_rootfs(rootfs: Path, mountpoint: str) -> str | None:
+def _without_rootfs(rootfs: PathLike, mountpoint: str) -> str | None:
     prefix = str(rootfs).rstrip("/")
     if mountpoint == prefix or mountpoint.startswith(f"{prefix}/"):
         return mountpoint.removeprefix(prefix) or "/"
     return None
 
 
-def _mounts(procfs: Path, rootfs: Path) -> list[Mount]:
+def _mounts(sources: Sources) -> list[Mount]:
     """Return the mounts of the first process, or of this one where that is forbidden."""
     try:
-        return parse_mounts(read_text(procfs / "1/mountinfo"), rootfs)
+        return parse_mounts(sources.proc("1/mountinfo"), sources.rootfs)
     except OSError:
-        return parse_mounts(read_text(procfs / "self/mountinfo"), rootfs, own=True)
+        return parse_mounts(sources.proc("self/mountinfo"), sources.rootfs, own=True)

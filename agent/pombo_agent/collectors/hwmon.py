@@ -1,12 +1,16 @@
 """Hardware monitoring: temperatures and fans."""
 
+import os.path
 import re
-from pathlib import Path
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
-from pombo_wire import Fans, Part, SensorChips, SensorLabels, Temperatures
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import NoDataError, Sources, read_optional
-from pombo_agent.collectors.tables import Row, tables
+from pombo_agent.collectors.sources import NoDataError, Sources
+from pombo_agent.collectors.tables import Cell, Row, table
 
 # The column of each file of a sensor, and the divisor to the unit of the wire.
 _COLUMNS = {
@@ -19,63 +23,89 @@ _FILE = re.compile(r"((temp|fan)\d+)_(input|max|crit|label)")
 _FORBIDDEN = re.compile(r"[^a-z0-9:_]")
 
 
-def collect(sources: Sources) -> list[Part]:
+class Chip(NamedTuple):
+    """A directory of hwmon, the name of its device, and its own."""
+
+    path: str
+    device: str
+    name: str
+    number: str
+
+
+def collect(sources: Sources) -> list[Section]:
     """Return the sections of temperatures, fans, chips and labels."""
-    monitors = sources.sysfs / "class/hwmon"
-    if not monitors.is_dir():
+    monitors = f"{sources.sysfs}/class/hwmon"
+    if not os.path.isdir(monitors):
         raise NoDataError("no hardware monitor")
-    chips: list[Row] = []
+    chips = sources.rows(monitors, partial(_chip, sources))
     rows: list[Row] = []
-    for directory in sorted(monitors.iterdir()):
-        files = _files(directory)
-        name = read_optional(directory / "name")
-        chip = chip_name((directory / "device").resolve(), name, directory.resolve().name)
-        chips.append({"chip": chip, "chip_name": clean(name or "")})
-        rows += sensor_rows(chip, files)
+    names: list[Row] = []
+    for chip, label in zip(chips, chip_labels(chips), strict=True):
+        names.append({"chip": label, "chip_name": chip.name})
+        rows += _sensors(sources, chip.path, label)
     return [
-        *tables(Temperatures, (row for row in rows if "celsius" in row)),
-        *tables(Fans, (row for row in rows if "rpm" in row)),
-        *tables(SensorChips, (row for row in chips if row["chip_name"])),
-        *tables(SensorLabels, (row for row in rows if "label" in row)),
+        *table("temperatures", (row for row in rows if row.get("celsius") is not None)),
+        *table("fans", (row for row in rows if row.get("rpm") is not None)),
+        *table("sensor_chips", (row for row in names if row["chip_name"])),
+        *table("sensor_labels", (row for row in rows if "label" in row)),
     ]
 
 
-def sensor_rows(chip: str, files: dict[str, str]) -> list[Row]:
+def _sensors(sources: Sources, path: str, chip: str) -> list[Row]:
     """Return a row for each sensor of a chip, with the values and the label that it has."""
-    rows: dict[str, dict[str, str | float | None]] = {}
-    for name, text in files.items():
+    rows: dict[str, dict[str, Cell]] = {}
+    for name in sources.names(path):
         found = _FILE.fullmatch(name)
         if found is None:
             continue
         sensor, kind, item = found.groups()
         row = rows.setdefault(sensor, {"chip": chip, "sensor": sensor})
         if item == "label":
-            row["label"] = text.strip()
+            text = sources.text(f"{path}/{name}")
+            if text is not None:
+                row["label"] = text
         elif (kind, item) in _COLUMNS:
             column, divisor = _COLUMNS[kind, item]
-            row[column] = int(text) / divisor
+            value = sources.value(f"{path}/{name}")
+            row[column] = None if value is None else value / divisor
     return list(rows.values())
 
 
-def chip_name(device: Path, name: str | None, number: str) -> str:
-    """Return a name that is the same after a reboot where possible.
+def _chip(sources: Sources, path: str, _: str) -> Chip:
+    device = os.path.realpath(f"{path}/device")
+    name = clean(sources.text(f"{path}/name") or "")
+    number = clean(os.path.basename(os.path.realpath(path)))
+    return Chip(path, device_name(device) or name or number, name, number)
 
-    It is made of the bus and the name of the device, else of the chip's ``name``, else of its
-    ``number``. ``device`` is the target of the link ``device``, and ends in ``device`` where the
-    chip has no such link.
+
+def device_name(device: str) -> str:
+    """Return the name of a device, which is the same after a reboot: its bus, and its own name.
+
+    ``device`` is the target of the link ``device``; it ends in ``device`` where the chip has no
+    such link, and the result is then empty.
     """
-    parts = (device.parent.name, device.name) if device.name != "device" else (name or number,)
-    return "_".join(filter(None, map(clean, parts)))
+    bus, own = os.path.basename(os.path.dirname(device)), os.path.basename(device)
+    return "_".join(filter(None, map(clean, (bus, own)))) if own != "device" else ""
+
+
+def chip_labels(chips: Sequence[Chip]) -> list[str]:
+    """Return a name for each chip, different for all.
+
+    That is the name of the device. Where a device has several chips, the name of the chip follows
+    if no two have the same, else its number. This is what node_exporter does.
+    """
+    of_device = Counter(chip.device for chip in chips)
+    of_both = Counter((chip.device, chip.name) for chip in chips)
+    return [
+        chip.device
+        if of_device[chip.device] == 1
+        else f"{chip.device}_{chip.name}"
+        if chip.name and of_both[chip.device, chip.name] == 1
+        else f"{chip.device}_{chip.number}"
+        for chip in chips
+    ]
 
 
 def clean(text: str) -> str:
     """Return ``text`` as node_exporter writes it: lower case, other characters as underscores."""
     return _FORBIDDEN.sub("_", text.strip().lower()).strip("_")
-
-
-def _files(directory: Path) -> dict[str, str]:
-    found = {}
-    for path in sorted(directory.iterdir()):
-        if _FILE.fullmatch(path.name) and (text := read_optional(path)) is not None:
-            found[path.name] = text
-    return found

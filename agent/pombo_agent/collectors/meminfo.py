@@ -1,87 +1,52 @@
-"""Memory and swap in bytes, and counts of virtual memory."""
+"""Memory in bytes, and counts of virtual memory."""
 
-import os
 import re
 
-from pombo_wire import Memory, Part, Swap
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources, read_text
+from pombo_agent.collectors.reading import File, decoded
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import numbers
 
-_MEMINFO = {
-    "total": "MemTotal",
-    "available": "MemAvailable",
-    "free": "MemFree",
-    "buffers": "Buffers",
-    "cached": "Cached",
-    "shared": "Shmem",
-    "slab": "Slab",
-    "active": "Active",
-    "inactive": "Inactive",
-}
-
-_EVENTS = re.compile("oom_kill|pgpg|pswp|pg.*fault")
+_EVENTS = re.compile(b"oom_kill|pgpg|pswp|pg.*fault")
 _FORBIDDEN = re.compile("[^a-zA-Z0-9]")
 
 
-def collect(sources: Sources) -> list[Part]:
-    """Return the ``memory``, ``swap`` and ``meminfo`` sections."""
-    text = read_text(sources.procfs / "meminfo")
-    sizes = parse_meminfo(text)
-    events = parse_vmstat(read_text(sources.procfs / "vmstat"))
-    parts = memory_and_swap(sizes, events, os.sysconf("SC_PAGE_SIZE"))
-    return [*parts, ("meminfo", by_metric_name(text, sizes))]
+def collect(sources: Sources) -> list[Section]:
+    """Return the ``meminfo`` section, of which the exporter derives memory and swap."""
+    return numbers("meminfo", parse_meminfo(sources.proc("meminfo")))
 
 
-def collect_vmstat(sources: Sources) -> list[Part]:
+def collect_vmstat(sources: Sources) -> list[Section]:
     """Return the ``vmstat`` section: paging, page faults, swapping, OOM kills."""
-    events = parse_vmstat(read_text(sources.procfs / "vmstat"))
-    kept = {name: count for name, count in events.items() if _EVENTS.match(name)}
-    return [("vmstat", kept)]
+    return numbers("vmstat", parse_vmstat(sources.proc("vmstat")))
 
 
-def parse_meminfo(text: str) -> dict[str, int]:
-    """Return the values of ``/proc/meminfo``: bytes for lines in kB, else counts."""
-    sizes = {}
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        number, *unit = value.split()
-        sizes[name] = int(number) * (1024 if unit == ["kB"] else 1)
+def parse_meminfo(file: File) -> dict[str, float | None]:
+    """Return every line of ``/proc/meminfo``, by the part of a metric name after the prefix.
+
+    Lines in kB become bytes, and their names end so; others are counts.
+    """
+    sizes: dict[str, float | None] = {}
+    for line in file.lines():
+        name, colon, rest = line.partition(b":")
+        number, *unit = rest.split() or (b"",)
+        if not colon or unit not in ([], [b"kB"]):
+            file.skip("line", line)
+            continue
+        metric = _FORBIDDEN.sub("_", decoded(name)).strip("_")
+        value = file.number(number)
+        if unit:
+            sizes[f"{metric}_bytes"] = value and value * 1024
+        else:
+            sizes[metric] = value
     return sizes
 
 
-def by_metric_name(text: str, sizes: dict[str, int]) -> dict[str, int]:
-    """Return every line of ``/proc/meminfo``, by the part of a metric name after the prefix."""
-    named = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition(":")
-        unit = "_bytes" if rest.endswith(" kB") else ""
-        named[_FORBIDDEN.sub("_", name).strip("_") + unit] = sizes[name]
-    return named
-
-
-def parse_vmstat(text: str) -> dict[str, int]:
-    """Return the counts of ``/proc/vmstat``."""
-    return {name: int(count) for name, count in map(str.split, text.splitlines())}
-
-
-def memory_and_swap(sizes: dict[str, int], events: dict[str, int], page_size: int) -> list[Part]:
-    """Return the ``memory`` and ``swap`` sections; ``events`` has swap traffic in pages."""
-    known = {field: sizes.get(name) for field, name in _MEMINFO.items()}
-    memory = Memory(used=_difference(known["total"], known["available"]), **known)
-    swap_total, swap_free = sizes.get("SwapTotal"), sizes.get("SwapFree")
-    swap = Swap(
-        total=swap_total,
-        used=_difference(swap_total, swap_free),
-        free=swap_free,
-        swapped_in=_bytes(events.get("pswpin"), page_size),
-        swapped_out=_bytes(events.get("pswpout"), page_size),
-    )
-    return [("memory", memory), ("swap", swap)]
-
-
-def _difference(whole: int | None, part: int | None) -> int | None:
-    return None if whole is None or part is None else max(0, whole - part)
-
-
-def _bytes(count: int | None, page_size: int) -> int | None:
-    return None if count is None else count * page_size
+def parse_vmstat(file: File) -> dict[str, float | None]:
+    """Return those of the counts in ``/proc/vmstat`` that node_exporter has by default."""
+    return {
+        decoded(name): file.number(count)
+        for name, count, *_ in file.words(2)
+        if _EVENTS.match(name)
+    }

@@ -1,9 +1,11 @@
 """Network interfaces: properties and settings."""
 
-from pombo_wire import Interfaces, NetworkInfo, Part
+import os.path
 
-from pombo_agent.collectors.sources import NoDataError, Sources, parse_int, read_texts
-from pombo_agent.collectors.tables import Row, tables
+from pombo_wire.section import Section
+
+from pombo_agent.collectors.sources import NoDataError, Sources
+from pombo_agent.collectors.tables import Row, table
 
 # Each column's file in /sys/class/net/<interface>.
 _FILES = {
@@ -25,35 +27,33 @@ _FILES = {
     "protocol_type": "type",
 }
 _TEXTS = ("address", "broadcast", "duplex", "ifalias", "operstate")
-_ALL = (*_FILES.values(), *_TEXTS, "speed")
 
 _MEGABIT_BYTES = 125_000
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``interfaces`` and ``network_info`` sections."""
     keeps = sources.filters["netdev.device"].keeps
-    try:
-        # The file bonding_masters in this folder is no interface.
-        found = sorted(path for path in (sources.sysfs / "class/net").iterdir() if path.is_dir())
-    except FileNotFoundError as error:
-        raise NoDataError(str(error)) from error
-    interfaces = {path.name: read_texts(path, _ALL) for path in found if keeps(path.name)}
-    return [
-        *tables(Interfaces, (interface_row(*interface) for interface in interfaces.items())),
-        *tables(NetworkInfo, ({"device": name, **files} for name, files in interfaces.items())),
-    ]
+    classes = f"{sources.sysfs}/class/net"
+    if not os.path.isdir(classes):
+        raise NoDataError("no network interfaces in /sys")
+    interfaces: list[Row] = []
+    texts: list[Row] = []
+    for device in filter(keeps, sources.names(classes)):
+        path = f"{classes}/{device}"
+        if os.path.isdir(path):  # the file bonding_masters in this folder is no interface
+            found = sources.texts(path, _TEXTS)
+            texts.append({"device": device, **found})
+            interfaces.append(_interface(sources, path, device, found.get("operstate")))
+    return [*table("interfaces", interfaces), *table("network_info", texts)]
 
 
-def interface_row(device: str, files: dict[str, str]) -> Row:
+def _interface(sources: Sources, path: str, device: str, operstate: str | None) -> Row:
     """Return the row of an interface; a value that its driver does not have is ``None``."""
-    row: dict[str, str | float | None] = {
-        column: parse_int(files.get(file)) for column, file in _FILES.items()
-    }
-    speed = parse_int(files.get("speed"))
+    speed = sources.value(f"{path}/speed")
     return {
         "device": device,
-        "up": int(files.get("operstate") == "up"),
+        "up": int(operstate == "up"),
         "speed": None if speed is None else speed * _MEGABIT_BYTES,
-        **row,
+        **sources.values(path, _FILES),
     }

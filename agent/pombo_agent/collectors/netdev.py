@@ -1,9 +1,12 @@
 """Network interfaces: cumulative bytes and packets, received and transmitted."""
 
-from pombo_wire import Networks, Part
+import os
 
-from pombo_agent.collectors.sources import Sources, parse_int, read_as_init, read_optional
-from pombo_agent.collectors.tables import Row, tables
+from pombo_wire.section import Section
+
+from pombo_agent.collectors.reading import File
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import Row, table
 
 # The order of the columns in /proc/net/dev; see proc_pid_net(5).
 _COLUMNS = (
@@ -24,30 +27,37 @@ _COLUMNS = (
     "transmit_carrier",
     "transmit_compressed",
 )
+_HEADS = (b"Inter-", b" face")
 _NOHANDLER = "statistics/rx_nohandler"  # which net/dev does not have
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``networks`` section."""
     keeps = sources.filters["netdev.device"].keeps
-    rows = parse_net_dev(read_as_init(sources.procfs, "net/dev"))
-    classes = sources.sysfs / "class/net"
-    return tables(
-        Networks,
+    classes = f"{sources.sysfs}/class/net"
+    rows = parse_net_dev(sources.proc_of_init("net/dev"))
+    kept = {device: row for device, row in rows.items() if keeps(device)}
+    return table(
+        "networks",
         (
-            {**row, "receive_nohandler": parse_int(read_optional(classes / device / _NOHANDLER))}
-            for device, row in rows.items()
-            if keeps(device)
+            {**row, "receive_nohandler": sources.value(f"{classes}/{device}/{_NOHANDLER}")}
+            for device, row in kept.items()
         ),
     )
 
 
-def parse_net_dev(text: str) -> dict[str, Row]:
+def parse_net_dev(file: File) -> dict[str, Row]:
     """Return a row for each interface in ``/proc/net/dev``, by name."""
     rows: dict[str, Row] = {}
-    for line in text.splitlines()[2:]:
-        name, _, counts = line.rpartition(":")
-        device = name.strip()
-        values = zip(_COLUMNS, map(int, counts.split()), strict=True)
-        rows[device] = {"device": device, **dict(values)}
+    for line in file.lines():
+        name, colon, counts = line.rpartition(b":")
+        words = counts.split()
+        if colon and len(words) == len(_COLUMNS):
+            device = os.fsdecode(name.strip())
+            rows[device] = {
+                "device": device,
+                **dict(zip(_COLUMNS, file.numbers(words), strict=True)),
+            }
+        elif not line.startswith(_HEADS):
+            file.skip("line", line)
     return rows

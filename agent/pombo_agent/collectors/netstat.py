@@ -1,11 +1,12 @@
 """Network protocols: counts of IP, ICMP, TCP and UDP."""
 
 import re
-from itertools import pairwise
 
-from pombo_wire import Part
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources, read_as_init, read_optional_as_init
+from pombo_agent.collectors.reading import File, decoded
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import numbers
 
 # The counts that node_exporter has by default, by protocol, of some four hundred.
 _FIELDS = {
@@ -47,37 +48,44 @@ _FIELDS_OF_ALL = {"InErrors", "InErrs"}
 _IPV6_NAME = re.compile(r"([^6]+6)(.+)")
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``netstat`` section."""
-    counts = parse_snmp(read_as_init(sources.procfs, "net/snmp"))
-    counts |= parse_snmp(read_as_init(sources.procfs, "net/netstat"))
-    # Absent where IPv6 is off.
-    counts |= parse_snmp6(read_optional_as_init(sources.procfs, "net/snmp6") or "")
-    return [("netstat", counts)]
+    counts = parse_snmp(sources.proc_of_init("net/snmp"))
+    more = sources.optional_of_init("net/netstat")
+    ipv6 = sources.optional_of_init("net/snmp6")  # absent where IPv6 is off
+    counts |= parse_snmp(more) if more else {}
+    return numbers("netstat", counts | (parse_snmp6(ipv6) if ipv6 else {}))
 
 
-def parse_snmp(text: str) -> dict[str, int]:
+def parse_snmp(file: File) -> dict[str, float | None]:
     """Return the counts in ``_FIELDS`` of ``/proc/net/snmp`` or ``netstat``, as ``Tcp_InSegs``.
 
     Each protocol has a line of names, followed by a line of values.
     """
-    found = {}
-    for names, values in list(pairwise(text.splitlines()))[::2]:
-        protocol, _, rest = names.partition(": ")
-        fields = _FIELDS.get(protocol, set()) | _FIELDS_OF_ALL
-        for name, value in zip(rest.split(), values.split()[1:], strict=True):
-            if name in fields:
-                found[f"{protocol}_{name}"] = int(value)
+    found: dict[str, float | None] = {}
+    names: dict[bytes, list[bytes]] = {}
+    for line in file.lines():
+        protocol, colon, rest = line.partition(b": ")
+        words = rest.split()
+        if words and all(word[:1].isalpha() for word in words):
+            names[protocol] = words
+        elif not colon or len(words) != len(names.get(protocol, ())):
+            file.skip("line", line)
+        else:
+            known = decoded(protocol)
+            fields = _FIELDS.get(known, set()) | _FIELDS_OF_ALL
+            for name, value in zip(map(decoded, names[protocol]), words, strict=True):
+                if name in fields:
+                    found[f"{known}_{name}"] = file.number(value)
     return found
 
 
-def parse_snmp6(text: str) -> dict[str, int]:
+def parse_snmp6(file: File) -> dict[str, float | None]:
     """Return the counts in ``_FIELDS`` of ``/proc/net/snmp6``, as ``Ip6_InOctets``."""
-    found = {}
-    for line in text.splitlines():
-        name, value = line.split()
-        if split := _IPV6_NAME.fullmatch(name):
+    found: dict[str, float | None] = {}
+    for name, value, *_ in file.words(2):
+        if split := _IPV6_NAME.fullmatch(decoded(name)):
             protocol, field = split.groups()
             if field in _FIELDS.get(protocol, set()) | _FIELDS_OF_ALL:
-                found[f"{protocol}_{field}"] = int(value)
+                found[f"{protocol}_{field}"] = file.number(value)
     return found

@@ -6,12 +6,13 @@ import sys
 import time
 
 import psutil
-from pombo_wire import Cpu, Disks, Memory, Networks, Part, Swap, System, Uname
+from pombo_wire.columns import SECTIONS
+from pombo_wire.section import Section
 
 from pombo_agent.collectors import clock, filesystem
 from pombo_agent.collectors.filesystem import Mount
 from pombo_agent.collectors.sources import NoDataError, Sources, Usage
-from pombo_agent.collectors.tables import Row, record, tables
+from pombo_agent.collectors.tables import Row, record, table
 
 # For each column of the wire: the name in psutil, and the divisor to the unit of the wire.
 _DISK_COLUMNS = {
@@ -41,27 +42,27 @@ _NETWORK_COLUMNS = {
 _DARWIN_MEMORY = ("total", "free", "active", "inactive", "wired")
 
 
-def collect_stat(_sources: Sources) -> list[Part]:
+def collect_stat(_sources: Sources) -> list[Section]:
     """Return the boot time and the uptime."""
     boot_time = psutil.boot_time()
     uptime = max(0.0, time.time() - boot_time)
-    return [("system", System(boot_time=boot_time, uptime=uptime))]
+    return record("system", {"boot_time": boot_time, "uptime": uptime})
 
 
-def collect_loadavg(_sources: Sources) -> list[Part]:
+def collect_loadavg(_sources: Sources) -> list[Section]:
     """Return the load averages, which Windows does not have."""
     if not hasattr(os, "getloadavg"):
         raise NoDataError("this system has no load average")
     load1, load5, load15 = os.getloadavg()
-    return [("system", System(load1=load1, load5=load5, load15=load15))]
+    return record("system", {"load1": load1, "load5": load5, "load15": load15})
 
 
-def collect_time(_sources: Sources) -> list[Part]:
+def collect_time(_sources: Sources) -> list[Section]:
     """Return the time and the time zone."""
     return clock.local_time(time.time())
 
 
-def collect_uname(_sources: Sources) -> list[Part]:
+def collect_uname(_sources: Sources) -> list[Section]:
     """Return the ``uname`` section."""
     here = platform.uname()
     texts = {
@@ -71,15 +72,15 @@ def collect_uname(_sources: Sources) -> list[Part]:
         "machine": here.machine,
         "nodename": here.node,
     }
-    return [record(Uname, texts)]
+    return record("uname", texts)
 
 
-def collect_cpu(_sources: Sources) -> list[Part]:
+def collect_cpu(_sources: Sources) -> list[Section]:
     """Return the ``cpu`` section, with the modes that this system has."""
-    modes = Cpu.__struct_fields__[Cpu.key_columns :]
+    modes = SECTIONS["cpu"].values
     cores = enumerate(psutil.cpu_times(percpu=True))
-    return tables(
-        Cpu,
+    return table(
+        "cpu",
         (
             {"cpu": str(number), **{mode: getattr(times, mode, None) for mode in modes}}
             for number, times in cores
@@ -87,25 +88,25 @@ def collect_cpu(_sources: Sources) -> list[Part]:
     )
 
 
-def collect_memory(_sources: Sources) -> list[Part]:
+def collect_memory(_sources: Sources) -> list[Section]:
     """Return the ``memory`` and ``swap`` sections."""
     now, swap = psutil.virtual_memory(), psutil.swap_memory()
-    known = {field: getattr(now, field, None) for field in Memory.__struct_fields__}
+    known = {field: getattr(now, field, None) for field in SECTIONS["memory"].values}
     known["used"] = now.total - now.available
+    swapped: Row = {"total": swap.total, "used": swap.used, "free": swap.free}
     # On Windows psutil returns 0 for what is not counted.
-    traffic = (None, None) if sys.platform == "win32" else (swap.sin, swap.sout)
-    parts: list[Part] = [
-        ("memory", Memory(**known)),
-        ("swap", Swap(swap.total, swap.used, swap.free, *traffic)),
-    ]
+    if sys.platform != "win32":
+        swapped = {**swapped, "swapped_in": swap.sin, "swapped_out": swap.sout}
+    found = record("memory", known) + record("swap", swapped)
     if sys.platform == "darwin":
-        named = {f"{name}_bytes": getattr(now, name) for name in _DARWIN_MEMORY}
-        named |= {"swap_total_bytes": swap.total, "swap_used_bytes": swap.used}
-        parts.append(("meminfo", named))
-    return parts
+        sizes = {f"{name}_bytes": getattr(now, name) for name in _DARWIN_MEMORY}
+        sizes |= {"swap_total_bytes": swap.total, "swap_used_bytes": swap.used}
+        names, values = tuple(sizes), tuple(sizes.values())
+        found.append(Section("node_memory_*", {}, names, values, type="gauge"))
+    return found
 
 
-def collect_filesystems(sources: Sources) -> list[Part]:
+def collect_filesystems(sources: Sources) -> list[Section]:
     """Return the ``filesystems`` section."""
     mounts = [
         Mount(part.mountpoint, part.device, part.fstype, "ro" in part.opts.split(","))
@@ -122,20 +123,20 @@ def usage(path: str) -> Usage:
     return {"size": space.total, "free": space.free, "available": space.free}
 
 
-def collect_disks(sources: Sources) -> list[Part]:
+def collect_disks(sources: Sources) -> list[Section]:
     """Return the ``disks`` section."""
     # By default psutil hides that a counter has wrapped or was reset.
     disks = psutil.disk_io_counters(perdisk=True, nowrap=False)
     keeps = sources.filters["diskstats.device"].keeps
-    return tables(Disks, (_row(name, disks[name], _DISK_COLUMNS) for name in disks if keeps(name)))
+    return table("disks", (_row(name, disks[name], _DISK_COLUMNS) for name in disks if keeps(name)))
 
 
-def collect_networks(sources: Sources) -> list[Part]:
+def collect_networks(sources: Sources) -> list[Section]:
     """Return the ``networks`` section."""
     devices = psutil.net_io_counters(pernic=True, nowrap=False)
     keeps = sources.filters["netdev.device"].keeps
-    return tables(
-        Networks,
+    return table(
+        "networks",
         (_row(name, devices[name], _NETWORK_COLUMNS) for name in devices if keeps(name)),
     )
 

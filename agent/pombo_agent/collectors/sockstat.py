@@ -2,54 +2,60 @@
 
 import os
 
-from pombo_wire import Part, UdpQueues
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources, read_as_init, read_optional_as_init
-from pombo_agent.collectors.tables import Row, tables
+from pombo_agent.collectors.reading import File, decoded
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import Row, numbers, table
 
 
-def collect_sockstat(sources: Sources) -> list[Part]:
+def collect_sockstat(sources: Sources) -> list[Section]:
     """Return the ``sockstat`` section."""
     page_size = os.sysconf("SC_PAGE_SIZE")
-    counts = parse_sockstat(read_as_init(sources.procfs, "net/sockstat"), page_size)
-    # Absent where IPv6 is off.
-    ipv6 = read_optional_as_init(sources.procfs, "net/sockstat6") or ""
-    return [("sockstat", counts | parse_sockstat(ipv6, page_size))]
+    counts = parse_sockstat(sources.proc_of_init("net/sockstat"), page_size)
+    ipv6 = sources.optional_of_init("net/sockstat6")  # absent where IPv6 is off
+    return numbers("sockstat", counts | (parse_sockstat(ipv6, page_size) if ipv6 else {}))
 
 
-def parse_sockstat(text: str, page_size: int) -> dict[str, int]:
+def parse_sockstat(file: File, page_size: int) -> dict[str, float | None]:
     """Return the numbers in ``/proc/net/sockstat``, as ``TCP_inuse``.
 
     ``mem`` is in pages and is also returned in bytes, as ``TCP_mem_bytes``.
     """
-    found = {}
-    for line in text.splitlines():
-        protocol, _, rest = line.partition(": ")
+    found: dict[str, float | None] = {}
+    for line in file.lines():
+        protocol, colon, rest = line.partition(b":")
         words = rest.split()
-        for name, value in zip(words[::2], words[1::2], strict=True):
-            found[f"{protocol}_{name}"] = int(value)
-            if name == "mem":
-                found[f"{protocol}_mem_bytes"] = int(value) * page_size
+        if not colon or len(words) % 2:
+            file.skip("line", line)
+            continue
+        values = file.numbers(words[1::2])
+        for name, value in zip(words[::2], values, strict=True):
+            metric = f"{decoded(protocol)}_{decoded(name)}"
+            found[metric] = value
+            if name == b"mem":
+                found[f"{metric}_bytes"] = value and value * page_size
     return found
 
 
-def collect_udp_queues(sources: Sources) -> list[Part]:
+def collect_udp_queues(sources: Sources) -> list[Section]:
     """Return the ``udp_queues`` section."""
     rows: list[Row] = []
     for ip, name in (("v4", "net/udp"), ("v6", "net/udp6")):
-        text = read_optional_as_init(sources.procfs, name)
-        if text is not None:
-            transmit, receive = parse_udp(text)
+        file = sources.optional_of_init(name)
+        if file is not None:
+            transmit, receive = parse_udp(file)
             rows.append({"queue": "tx", "ip": ip, "bytes": transmit})
             rows.append({"queue": "rx", "ip": ip, "bytes": receive})
-    return tables(UdpQueues, rows)
+    return table("udp_queues", rows)
 
 
-def parse_udp(text: str) -> tuple[int, int]:
+def parse_udp(file: File) -> tuple[int, int]:
     """Return the bytes in the transmit and in the receive queues of ``/proc/net/udp``."""
-    transmit = receive = 0
-    for line in text.splitlines()[1:]:
-        tx_queue, _, rx_queue = line.split()[4].partition(":")
-        transmit += int(tx_queue, 16)
-        receive += int(rx_queue, 16)
-    return transmit, receive
+    queues = file.rows(_queues, first=1)
+    return sum(transmit for transmit, _ in queues), sum(receive for _, receive in queues)
+
+
+def _queues(line: bytes) -> tuple[int, int]:
+    transmit, _, receive = line.split()[4].partition(b":")
+    return int(transmit, 16), int(receive, 16)

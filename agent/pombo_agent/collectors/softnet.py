@@ -1,9 +1,10 @@
 """Packets that the network softirq of each core has handled."""
 
-from pombo_wire import Part, Softnet
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources, read_text
-from pombo_agent.collectors.tables import Row, tables
+from pombo_agent.collectors.reading import File
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import Cell, Row, table
 
 # The position of each column in /proc/net/softnet_stat. Older kernels have fewer. The number of the
 # core was added last; without it, the core is the number of the line.
@@ -17,19 +18,25 @@ _COLUMNS = {
     "backlog_len": 11,
 }
 _CPU = 12
+_FEWEST_WORDS = 3
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``softnet`` section, which is the same in every network namespace."""
-    return tables(Softnet, parse_softnet_stat(read_text(sources.procfs / "net/softnet_stat")))
+    return table("softnet", parse_softnet_stat(sources.proc("net/softnet_stat")))
 
 
-def parse_softnet_stat(text: str) -> list[Row]:
+def parse_softnet_stat(file: File) -> list[Row]:
     """Return a row for each core in ``/proc/net/softnet_stat``, which is hexadecimal."""
     rows: list[Row] = []
-    for number, line in enumerate(text.splitlines()):
-        counts = [int(count, 16) for count in line.split()]
-        values = {name: counts[at] for name, at in _COLUMNS.items() if at < len(counts)}
-        cpu = counts[_CPU] if len(counts) > _CPU else number
-        rows.append({"cpu": str(cpu), **values})
+    for number, line in enumerate(file.lines()):
+        words = line.split()
+        cpu = file.hexadecimal(words[_CPU]) if len(words) > _CPU else number
+        if len(words) < _FEWEST_WORDS or cpu is None:
+            file.skip("line", line)
+            continue
+        row: dict[str, Cell] = {"cpu": str(cpu)}
+        for name, at in _COLUMNS.items():
+            row[name] = file.hexadecimal(words[at]) if at < len(words) else None
+        rows.append(row)
     return rows

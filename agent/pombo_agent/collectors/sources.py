@@ -1,19 +1,31 @@
-"""What the collectors read, and the filters of devices."""
+"""What a collector reads from: the paths of the host, and the filters of devices."""
 
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pombo_agent.collectors.reading import NO_VALUE, File, PathLike, Skips, in_order, read_bytes
 
 #: Sizes of a filesystem, named as the columns of ``Filesystems``.
 Usage = dict[str, float | None]
 
-_READ_BYTES = 65536
+
+class Usages(NamedTuple):
+    """The usage of each mount point that has responded, and why the others have none."""
+
+    found: Mapping[str, Usage]
+    faults: Mapping[str, Exception]
+
+
+Row = TypeVar("Row")
 
 
 class NoDataError(Exception):
-    """The host lacks what a collector reads, which is no fault."""
+    """The host lacks what a collector reads, which is no fault.
+
+    The collector is not run again for a minute.
+    """
 
 
 class Filter(NamedTuple):
@@ -30,70 +42,126 @@ class Filter(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """What a collector reads from: the paths of the host, the filters, and filesystem usage."""
+    """What a collector reads from.
 
-    procfs: Path
-    sysfs: Path
-    rootfs: Path
+    The methods count what they skip in ``skips``. A file that does not exist, that is denied, or
+    for which the kernel has no value (``reading.NO_VALUE``) is absent and not counted.
+    """
+
+    procfs: PathLike
+    sysfs: PathLike
+    rootfs: PathLike
     filters: Mapping[str, Filter]
-    #: Takes mount points; returns the usage of each one that responds within its deadline.
-    usages: Callable[[Iterable[str]], Mapping[str, Usage]]
+    #: Takes mount points, and returns their usage within a deadline.
+    usages: Callable[[Iterable[str]], Usages]
+    #: What this run of the collector has skipped.
+    skips: Skips
+    #: What the collector keeps from one run to the next; nothing else uses it.
+    kept: dict[str, Any]
 
+    def proc(self, name: str) -> File:
+        """Return a file below ``/proc``.
 
-def read_text(path: Path | str) -> str:
-    """Return the text of a file in ``/proc`` or ``/sys``; invalid UTF-8 becomes surrogates.
+        Raises:
+            OSError: when it does not exist or cannot be read.
+        """
+        return self.file(f"{self.procfs}/{name}")
 
-    Raises:
-        OSError: when the file does not exist or cannot be read.
-    """
-    # A report reads some two hundred files, and open() would take twice as long for each.
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        chunks = [os.read(file, _READ_BYTES)]
-        while chunks[-1]:
-            chunks.append(os.read(file, _READ_BYTES))
-    finally:
-        os.close(file)
-    return b"".join(chunks).decode(errors="surrogateescape")
+    def proc_of_init(self, name: str) -> File:
+        """Return ``/proc/1/NAME``, or ``/proc/self/NAME`` where that is forbidden.
 
+        The first process sees the mounts and the network of the host. This process may be in
+        another namespace, of a container or a service manager.
 
-def read_optional(path: Path | str) -> str | None:
-    """Return the text of a file, or ``None`` where it cannot be read."""
-    try:
-        return read_text(path)
-    except OSError:
-        return None
+        Raises:
+            OSError: when neither can be read.
+        """
+        try:
+            return self.proc(f"1/{name}")
+        except OSError:
+            return self.proc(f"self/{name}")
 
+    def file(self, path: PathLike) -> File:
+        """Return a file, or the lines before the place where reading it failed.
 
-def read_as_init(procfs: Path, name: str) -> str:
-    """Return ``/proc/1/NAME``, or ``/proc/self/NAME`` where that is forbidden.
+        Raises:
+            OSError: when it does not exist or cannot be read.
+        """
+        data, whole = read_bytes(path)
+        if not whole:
+            self.skips.add("file", "reading failed half-way", path)
+        return File(data, path, self.skips)
 
-    The first process sees the mounts and the network of the host. This process may be in another
-    namespace, of a container or a service manager.
+    def optional(self, path: PathLike) -> File | None:
+        """Return a file, or ``None`` where it is absent or cannot be read."""
+        try:
+            return self.file(path)
+        except OSError as error:
+            self.skip_unreadable(error, path)
+            return None
 
-    Raises:
-        OSError: as ``read_text`` does.
-    """
-    try:
-        return read_text(procfs / "1" / name)
-    except OSError:
-        return read_text(procfs / "self" / name)
+    def optional_of_init(self, name: str) -> File | None:
+        """Return what ``proc_of_init`` does, or ``None`` where the file cannot be read."""
+        try:
+            return self.proc_of_init(name)
+        except OSError as error:
+            self.skip_unreadable(error, f"{self.procfs}/1/{name}")
+            return None
 
+    def text(self, path: PathLike) -> str | None:
+        """Return the stripped text of a file; ``None`` where it is absent or cannot be read."""
+        file = self.optional(path)
+        return None if file is None else file.text
 
-def read_optional_as_init(procfs: Path, name: str) -> str | None:
-    """Return what ``read_as_init`` does, or ``None`` where the file cannot be read."""
-    try:
-        return read_as_init(procfs, name)
-    except OSError:
-        return None
+    def value(self, path: PathLike) -> float | None:
+        """Return the number that a file consists of; ``None`` where there is none."""
+        file = self.optional(path)
+        return None if file is None else file.value
 
+    def texts(self, directory: PathLike, files: Iterable[str]) -> dict[str, str]:
+        """Return the stripped texts of those of the files of a directory that can be read."""
+        found = ((name, self.text(f"{directory}/{name}")) for name in files)
+        return {name: text for name, text in found if text is not None}
 
-def read_texts(directory: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return the stripped texts of those of the named files that can be read."""
-    found = ((name, read_optional(f"{directory}/{name}")) for name in names)
-    return {name: text.strip() for name, text in found if text is not None}
+    def values(self, directory: PathLike, columns: Mapping[str, str]) -> dict[str, float | None]:
+        """Return the numbers in files of a directory by column.
 
+        ``columns`` has the file of each column. A column is ``None`` where its file has no number.
+        """
+        return {column: self.value(f"{directory}/{name}") for column, name in columns.items()}
 
-def parse_int(text: str | None) -> int | None:
-    """Return an integer in decimal or with the prefix ``0x``; ``None`` for ``None``."""
-    return None if text is None else int(text, 0)
+    def rows(
+        self, directory: PathLike, read: Callable[[str, str], Row], prefix: str = ""
+    ) -> list[Row]:
+        """Return what ``read`` makes of each entry of a directory whose name has the prefix.
+
+        It takes the path and the name without the prefix, in natural order. An entry for which it
+        raises OSError, ValueError, LookupError or TypeError is skipped.
+        """
+        found = []
+        for name in self.names(directory, prefix):
+            path = f"{directory}/{name}"
+            try:
+                found.append(read(path, name.removeprefix(prefix)))
+            except (ValueError, LookupError, TypeError) as error:
+                self.skips.add("row", f"{type(error).__name__}: {error}", path)
+            except OSError as error:
+                self.skip_unreadable(error, path)
+        return found
+
+    def names(self, directory: PathLike, prefix: str = "") -> list[str]:
+        """Return the names in a directory that have the prefix, in natural order.
+
+        There are none where the directory does not exist or is denied.
+        """
+        try:
+            names = os.listdir(directory)
+        except OSError as error:
+            self.skip_unreadable(error, directory)
+            return []
+        return in_order([name for name in names if name.startswith(prefix)])
+
+    def skip_unreadable(self, error: OSError, path: PathLike) -> None:
+        """Count a file that cannot be read, unless it is merely absent, denied or has no value."""
+        if error.errno not in NO_VALUE:
+            self.skips.add("file", error.strerror or str(error), path)

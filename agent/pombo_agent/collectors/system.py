@@ -1,64 +1,72 @@
 """Boot time, load, processes, open files, entropy, SELinux."""
 
-from pombo_wire import Part, System
+import os.path
 
-from pombo_agent.collectors.sources import Sources, parse_int, read_optional, read_text
+from pombo_wire.section import Section
+
+from pombo_agent.collectors.reading import File
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import record
 
 # The lines of /proc/stat whose first number is used, and their fields; see proc_stat(5).
 _STAT = {
-    "btime": "boot_time",
-    "ctxt": "context_switches",
-    "processes": "forks",
-    "intr": "interrupts",
-    "procs_running": "processes_running",
-    "procs_blocked": "processes_blocked",
+    b"btime": "boot_time",
+    b"ctxt": "context_switches",
+    b"processes": "forks",
+    b"intr": "interrupts",
+    b"procs_running": "processes_running",
+    b"procs_blocked": "processes_blocked",
 }
 
 
-def collect_stat(sources: Sources) -> list[Part]:
+def collect_stat(sources: Sources) -> list[Section]:
     """Return counts since boot, the boot time and the uptime."""
-    uptime = float(read_text(sources.procfs / "uptime").split()[0])
-    counts = parse_stat(read_text(sources.procfs / "stat"))
-    return [("system", System(uptime=uptime, **counts))]
+    counts = parse_stat(sources.proc("stat"))
+    uptime = sources.optional(f"{sources.procfs}/uptime")
+    return record("system", {**counts, "uptime": _first(uptime) if uptime else None})
 
 
-def collect_loadavg(sources: Sources) -> list[Part]:
+def collect_loadavg(sources: Sources) -> list[Section]:
     """Return the load averages."""
-    return [("system", System(**parse_loadavg(read_text(sources.procfs / "loadavg"))))]
+    return record("system", parse_loadavg(sources.proc("loadavg")))
 
 
-def collect_filefd(sources: Sources) -> list[Part]:
+def collect_filefd(sources: Sources) -> list[Section]:
     """Return the number of open file handles and its limit."""
-    allocated, _free, maximum = map(int, read_text(sources.procfs / "sys/fs/file-nr").split())
-    return [("system", System(file_handles=allocated, file_handles_max=maximum))]
+    file = sources.proc("sys/fs/file-nr")
+    allocated, _free, maximum, *_ = [*file.numbers(file.data.split()), None, None, None]
+    return record("system", {"file_handles": allocated, "file_handles_max": maximum})
 
 
-def collect_entropy(sources: Sources) -> list[Part]:
+def collect_entropy(sources: Sources) -> list[Section]:
     """Return the available entropy and the size of the pool, in bits."""
-    pool = sources.procfs / "sys/kernel/random"
-    available = int(read_text(pool / "entropy_avail"))
-    size = parse_int(read_optional(pool / "poolsize"))
-    return [("system", System(entropy_available=available, entropy_pool=size))]
+    files = {"entropy_available": "entropy_avail", "entropy_pool": "poolsize"}
+    return record("system", sources.values(f"{sources.procfs}/sys/kernel/random", files))
 
 
-def collect_selinux(sources: Sources) -> list[Part]:
+def collect_selinux(sources: Sources) -> list[Section]:
     """Return 1 if SELinux is enabled, which is when its filesystem exists."""
-    enabled = (sources.sysfs / "fs/selinux/enforce").exists()
-    return [("system", System(selinux_enabled=int(enabled)))]
+    enabled = os.path.exists(f"{sources.sysfs}/fs/selinux/enforce")
+    return record("system", {"selinux_enabled": int(enabled)})
 
 
-def parse_stat(text: str) -> dict[str, int]:
+def parse_stat(file: File) -> dict[str, float | None]:
     """Return the numbers of the host in ``/proc/stat``, by field of the wire."""
-    found = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition(" ")
+    found: dict[str, float | None] = {}
+    for line in file.lines():
+        # In the line intr, the sum is followed by thousands of numbers, one per interrupt.
+        name, number, *_ = [*line.split(None, 2), b""]
         if name in _STAT:
-            # In the line intr, the sum is followed by thousands of numbers, one per interrupt.
-            found[_STAT[name]] = int(rest.split(" ", 1)[0])
+            found[_STAT[name]] = file.number(number)
     return found
 
 
-def parse_loadavg(text: str) -> dict[str, float]:
+def parse_loadavg(file: File) -> dict[str, float | None]:
     """Return the three averages in ``/proc/loadavg``, by field of the wire."""
-    load1, load5, load15, *_ = text.split()
-    return {"load1": float(load1), "load5": float(load5), "load15": float(load15)}
+    averages = file.numbers(file.data.split()[:3])
+    return dict(zip(("load1", "load5", "load15"), averages, strict=False))
+
+
+def _first(file: File) -> float | None:
+    """Return the first number in a file."""
+    return file.number(b"".join(file.data.split()[:1]))

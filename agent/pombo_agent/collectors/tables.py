@@ -1,53 +1,103 @@
-"""Rows to tables of the wire, and texts to records."""
+"""Rows and values to sections of the wire."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from pombo_wire import SECTIONS, Part, Record, Table
-from pombo_wire.schema import MAX_ROWS
+from pombo_wire.columns import SECTIONS
+from pombo_wire.limits import MAX_TEXT
+from pombo_wire.section import Section
 
-Row = Mapping[str, str | float | None]
-
-_FIELDS = {kind: name for name, kind in SECTIONS.items()}
-_MAX_TEXT_LENGTH = 255
+Cell = str | bytes | float | None
+Row = Mapping[str, Cell]
 
 
-def tables(kind: type[Table], rows: Iterable[Row]) -> list[Part]:
-    """Return ``rows`` as one or more parts of the section whose type is ``kind``.
+def table(name: str, rows: Iterable[Row]) -> list[Section]:
+    """Return ``rows`` as the section ``name`` of the schema, or nothing without rows.
 
-    All rows of a table have the same columns. Rows are therefore grouped by the columns in which
-    they have a value (not ``None``), and each group is a table, or several of ``MAX_ROWS`` rows.
-    Of rows with the same keys, the first is used. A missing text becomes empty.
+    A column is omitted where no row has a value (other than ``None``), and a cell is ``None``
+    where its row has none. A missing text becomes empty. Keys that the schema does not have are
+    ignored.
     """
-    texts = kind.__struct_fields__[: kind.label_columns]
-    values = kind.__struct_fields__[kind.label_columns :]
-    groups: dict[tuple[tuple[str, ...], int], dict[tuple[str, ...], Row]] = {}
-    seen: set[tuple[str, ...]] = set()
-    for row in rows:
-        columns = tuple(name for name in values if row.get(name) is not None)
-        labels = tuple(_clean(str(row.get(name) or "")) for name in texts)
-        key = labels[: kind.key_columns]
-        if key not in seen:
-            groups.setdefault((columns, len(seen) // MAX_ROWS), {})[labels] = row
-            seen.add(key)
-    return [(_FIELDS[kind], _table(kind, columns, group)) for (columns, _), group in groups.items()]
+    columns = SECTIONS[name]
+    return _table(name, columns.labels, columns.values, [*rows])
 
 
-def record(kind: type[Record], texts: Mapping[str, str]) -> Part:
-    """Return a record of texts; names that ``kind`` does not have are ignored."""
-    known = {name: _clean(text) for name, text in texts.items() if name in kind.__struct_fields__}
-    return _FIELDS[kind], kind(**known)
+def record(name: str, found: Row) -> list[Section]:
+    """Return the section ``name`` of the schema, which has one row, or nothing without a value.
+
+    Keys that the schema does not have are ignored.
+    """
+    columns = SECTIONS[name]
+    [section] = _table(name, columns.labels, columns.values, [found])
+    return [section] if section.labels or section.values else []
+
+
+def numbers(name: str, found: Mapping[str, float | None]) -> list[Section]:
+    """Return the section ``name``, a map, with a column for each number, or nothing without any."""
+    known = {column: value for column, value in found.items() if value is not None}
+    return [Section(name, {}, tuple(known), tuple(known.values()))] if known else []
+
+
+def families(
+    name: str, kind: str, helps: Mapping[str, str], labels: Sequence[str], rows: Iterable[Row]
+) -> list[Section]:
+    """Return ``rows`` as open families of one type, or nothing without a value.
+
+    ``name`` contains ``*``, which each key of ``helps`` replaces: these keys are the columns, and
+    the values their HELP texts. Each collector needs names of its own. ``kind`` is ``counter`` or
+    ``gauge``. A row has the texts of the ``labels`` and the values of the columns; without labels
+    there is one row.
+
+    Example:
+        ``families("node_xfs_*_total", "counter", {"reads": "Reads."}, ("device",), rows)``
+    """
+    found = _table(name, labels, tuple(helps), [*rows])
+    return [
+        section._replace(type=kind, help=tuple(helps[value] for value in section.values))
+        for section in found
+        if section.values
+    ]
+
+
+def family(
+    name: str, kind: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Cell, ...]]
+) -> list[Section]:
+    """Return ``rows`` as one open family with the HELP ``text``, or nothing without a value.
+
+    A row has the text of each of the ``labels``, and at its end the value.
+    """
+    found = [row for row in rows if row[-1] is not None]
+    if not found:
+        return []
+    *texts, values = zip(*found, strict=True)
+    columns = {
+        label: tuple(map(clean, column)) for label, column in zip(labels, texts, strict=True)
+    }
+    return [Section(name, columns, (), values, type=kind, help=text)]
 
 
 def _table(
-    kind: type[Table], columns: tuple[str, ...], group: Mapping[tuple[str, ...], Row]
-) -> Table:
-    labels = zip(*group, strict=True)
-    values = (tuple(row[name] for row in group.values()) for name in columns)
-    named = zip(columns, values, strict=True)
-    return kind(*labels, **dict(named))
+    name: str, labels: Sequence[str], values: Sequence[str], rows: Sequence[Row]
+) -> list[Section]:
+    if not rows:
+        return []
+    texts = {label: tuple([clean(row.get(label)) for row in rows]) for label in labels}
+    columns = {}
+    for value in values:
+        column = [row.get(value) for row in rows]
+        if any(cell is not None for cell in column):
+            columns[value] = column
+    cells = [cell for column in columns.values() for cell in column]
+    return [Section(name, texts, tuple(columns), cells)]  # type: ignore[arg-type]
 
 
-def _clean(text: str) -> str:
+def clean(text: Cell) -> str:
     """Return ``text`` as valid UTF-8, without NUL, and no longer than the wire allows."""
-    clean = text.encode(errors="surrogateescape").decode(errors="replace").replace("\0", "")
-    return clean[:_MAX_TEXT_LENGTH]
+    if not text:
+        return ""
+    if isinstance(text, bytes):
+        shown = text.decode(errors="replace")
+    else:
+        shown = str(text)
+        if not shown.isascii():
+            shown = shown.encode(errors="surrogateescape").decode(errors="replace")
+    return shown.replace("\0", "")[:MAX_TEXT]

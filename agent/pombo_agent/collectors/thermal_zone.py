@@ -1,44 +1,32 @@
 """Thermal zones and cooling devices."""
 
-from pathlib import Path
+from functools import partial
 
-from pombo_wire import CoolingDevices, Part, ThermalZones
+from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources, parse_int, read_texts
-from pombo_agent.collectors.tables import Row, tables
-
-_ZONE = "thermal_zone"
-_DEVICE = "cooling_device"
+from pombo_agent.collectors.sources import Sources
+from pombo_agent.collectors.tables import Row, table
 
 
-def collect(sources: Sources) -> list[Part]:
+def collect(sources: Sources) -> list[Section]:
     """Return the ``thermal_zones`` and ``cooling_devices`` sections."""
-    thermal = sources.sysfs / "class/thermal"
-    zones = (zone_row(*found) for found in _read(thermal, _ZONE, "type", "temp"))
-    devices = _read(thermal, _DEVICE, "type", "cur_state", "max_state")
+    thermal = f"{sources.sysfs}/class/thermal"
+    zones = sources.rows(thermal, partial(_zone, sources), "thermal_zone")
+    devices = sources.rows(thermal, partial(_cooling_device, sources), "cooling_device")
     return [
-        *tables(ThermalZones, (row for row in zones if row["celsius"] is not None)),
-        *tables(CoolingDevices, (cooling_device_row(*found) for found in devices)),
+        *table("thermal_zones", (row for row in zones if row["celsius"] is not None)),
+        *table("cooling_devices", devices),
     ]
 
 
-def zone_row(number: str, files: dict[str, str]) -> Row:
+def _zone(sources: Sources, path: str, number: str) -> Row:
     """Return the row of a thermal zone; ``celsius`` is ``None`` where the read fails."""
-    temperature = parse_int(files.get("temp"))
-    celsius = None if temperature is None else temperature / 1000
-    return {"zone": number, "type": files.get("type", ""), "celsius": celsius}
+    value = sources.value(f"{path}/temp")
+    celsius = None if value is None else value / 1000
+    return {"zone": number, "type": sources.text(f"{path}/type"), "celsius": celsius}
 
 
-def cooling_device_row(number: str, files: dict[str, str]) -> Row:
-    """Return the row of a cooling device."""
-    return {
-        "name": number,
-        "type": files.get("type", ""),
-        "current_state": parse_int(files.get("cur_state")),
-        "max_state": parse_int(files.get("max_state")),
-    }
-
-
-def _read(thermal: Path, kind: str, *files: str) -> list[tuple[str, dict[str, str]]]:
-    directories = sorted(thermal.glob(f"{kind}*"))
-    return [(path.name.removeprefix(kind), read_texts(path, files)) for path in directories]
+def _cooling_device(sources: Sources, path: str, number: str) -> Row:
+    """Return the row of a cooling device; an idle one may have the state -1."""
+    states = sources.values(path, {"current_state": "cur_state", "max_state": "max_state"})
+    return {"name": number, "type": sources.text(f"{path}/type"), **states}

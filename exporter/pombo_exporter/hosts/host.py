@@ -5,6 +5,7 @@ both in seconds.
 """
 
 import copy
+from collections.abc import Iterator
 from enum import Enum, StrEnum, auto
 from itertools import chain
 from math import inf
@@ -13,10 +14,11 @@ from typing import Final
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
-from pombo_wire import DEFAULT_INTERVAL_SECONDS, Info, Report
+from pombo_wire import DEFAULT_INTERVAL_SECONDS, Header, Info
 
-from pombo_exporter.hosts.blocks import Blocks, label_text
+from pombo_exporter.hosts.labels import label_text
 from pombo_exporter.hosts.sequence import SequenceTracker
+from pombo_exporter.hosts.slots import Slot
 
 LATE_AFTER: Final = 2  # intervals of silence
 DOWN_AFTER: Final = 3  # intervals of silence
@@ -40,6 +42,9 @@ Address = tuple[str | int, ...]
 
 
 _EXPIRES = attrgetter("expires")
+
+#: The slots of a report that takes several datagrams, by ``part``; None where none arrived yet.
+Slots = tuple[Slot | None, ...]
 
 
 class Verdict(Enum):
@@ -65,7 +70,11 @@ class Host(Struct, gc=False, eq=False):
     states, ``clock_offset`` how far the agent's clock is ahead; all in seconds. ``conflicts``
     counts refused datagrams of other agents, ``conflict_address`` sent the last one.
     ``label_text`` and ``info_text`` are label texts, the latter of ``pombo_host_info``.
-    ``sections`` are the blocks that it reports, by section.
+
+    ``slots`` are those of its last complete report, which was split by ``plan``. While the slots of
+    the next plan are incomplete, they are in ``pending``. ``loose`` are the slots of datagrams
+    without ``parts``, one for each section, by its name. ``booked_bytes`` is what is booked for the
+    host and its slots.
 
     After a bye, ``said_bye`` is True and the host is kept for a while to recognise late datagrams.
     ``state`` is the state that was last logged; ``state_at`` computes the present one. Until
@@ -83,7 +92,12 @@ class Host(Struct, gc=False, eq=False):
     clock_offset: float | None = None
     info: Info = Info()
     labels: dict[str, str] = {}
-    sections: dict[str, Blocks] = {}
+    slots: Slots = ()
+    plan: int = 0
+    pending: Slots = ()
+    pending_plan: int = 0
+    loose: dict[str, Slot] = {}
+    booked_bytes: int = 0
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
     session: int | None = None
     said_bye: bool = False
@@ -104,8 +118,22 @@ class Host(Struct, gc=False, eq=False):
         """Return the host as it is now; later changes of either do not show in the other."""
         copied = copy.copy(self)
         copied.sequence = self.sequence.copy()
-        copied.sections = {name: dict(blocks) for name, blocks in self.sections.items()}
+        copied.loose = dict(self.loose)
         return copied
+
+    def shown(self) -> list[Slot]:
+        """Return the slots that have samples."""
+        slots = [slot for slot in self.slots if slot is not None]
+        return [*slots, *self.loose.values()] if self.loose else slots
+
+    @property
+    def series(self) -> int:
+        """How many series the host's sections have at most."""
+        return sum(slot.series for slot in self.shown())
+
+    def stored(self) -> Iterator[Slot]:
+        """Yield all slots, also those that are not shown yet."""
+        return (slot for slot in chain(self.slots, self.pending, self.loose.values()) if slot)
 
     def state_at(self, now: float) -> State:
         """Return the state at ``now``."""
@@ -127,11 +155,10 @@ class Host(Struct, gc=False, eq=False):
         return min(now + self.interval, next_state, self.earliest_expiry())
 
     def earliest_expiry(self) -> float:
-        """Return when the first of the blocks expires."""
-        blocks = chain.from_iterable(map(dict.values, self.sections.values()))
-        return min(map(_EXPIRES, blocks), default=inf)
+        """Return when the first of the slots expires."""
+        return min(map(_EXPIRES, self.stored()), default=inf)
 
-    def receive(self, report: Report, address: Address, now: float, complete_for: float) -> Verdict:
+    def receive(self, header: Header, address: Address, now: float, complete_for: float) -> Verdict:
         """Count a datagram, start its session if that is new, and return what to do with it.
 
         A session is the start of its agent in Unix nanoseconds, so the greatest is the newest and
@@ -139,7 +166,7 @@ class Host(Struct, gc=False, eq=False):
         the machine's clock went back at a restart. ``complete_for`` is for how many seconds no host
         has been refused or forgotten.
         """
-        session, seq = report.session, report.seq
+        session, seq = header.session, header.seq
         if session is None or seq is None:
             self.sequence.received += 1
             if self.said_bye:
@@ -148,8 +175,8 @@ class Host(Struct, gc=False, eq=False):
         if session == self.session:
             self._confirm_conflicts()
         elif self._may_take_over(session, now):
-            self._start_session(report, session, seq, now, complete_for)
-        elif self._is_of_ended_session(report, now):
+            self._start_session(header, session, seq, now, complete_for)
+        elif self._is_of_ended_session(header, now):
             self.sequence.received += 1
             self.sequence.reordered += 1
             return IGNORE
@@ -160,25 +187,28 @@ class Host(Struct, gc=False, eq=False):
         fresh = self.sequence.record(seq, now)
         return ACCEPT if fresh and not self.said_bye else IGNORE
 
-    def update(self, report: Report, address: Address, now: float, wall: float) -> None:
-        """Store what a report says of the host itself, and when it arrived.
+    def update(self, header: Header, address: Address, now: float, wall: float) -> None:
+        """Store what a header says of the host itself, and when it arrived.
 
         A host with an agent is live by its agent's reports: other programs may send gauges in
         its name, without a session, and go on when the agent is dead.
         """
-        if report.session != self.session:
+        if header.session != self.session:
             return
         if address != self.address:  # an equal tuple would be one more object to collect
             self.address = address
         self.last_seen = now
         self.last_seen_wall = wall
-        interval = report.interval or DEFAULT_INTERVAL_SECONDS
+        interval = header.interval or DEFAULT_INTERVAL_SECONDS
         if interval != self.interval:
             self.interval, self.next_check = interval, now
-        if report.time is not None:
-            self.clock_offset = report.time - wall
-        info = self.info if report.info is None else report.info
-        labels = self.labels if report.labels is None else report.labels
+        if header.time is not None:
+            self.clock_offset = header.time - wall
+
+    def describe(self, info: Info | None, labels: dict[str, str] | None) -> None:
+        """Store the host's software and its owner's labels; None leaves them unchanged."""
+        info = self.info if info is None else info
+        labels = self.labels if labels is None else labels
         if info != self.info or labels != self.labels:
             self.info, self.labels = info, labels
             self.info_text = self._info_text()
@@ -189,29 +219,24 @@ class Host(Struct, gc=False, eq=False):
         return self.state_at(now) is DOWN
 
     def _start_session(
-        self, report: Report, session: int, seq: int, now: float, complete_for: float
+        self, header: Header, session: int, seq: int, now: float, complete_for: float
     ) -> None:
         # Its earlier datagrams are missing only if they could be received: it began while the
         # roster was complete, and was not refused as a conflict.
-        session_age = -1.0 if report.time is None else report.time - session / 1e9
+        session_age = -1.0 if header.time is None else header.time - session / 1e9
         refused = self.session is not None and session < self.session
         could_receive_all = -_ROUNDING <= session_age < complete_for and not refused
         self.sequence.start_session(0 if could_receive_all else seq)
         self.session = session
         self.said_bye = False
-        # Drop what the session before reported, for it may be another machine's; blocks without a
-        # session are scripts' gauges and stay.
-        for name, blocks in self.sections.items():
-            own = {key: block for key, block in blocks.items() if block.stamp.session is None}
-            self.sections[name] = own
         self.labels = {}
         self.info_text = self._info_text()
         self._session_since = now
         self._unconfirmed = 0
 
-    def _is_of_ended_session(self, report: Report, now: float) -> bool:
+    def _is_of_ended_session(self, header: Header, now: float) -> bool:
         assert self.session is not None
-        ended = (report.time or 0.0) < self.session / 1e9
+        ended = (header.time or 0.0) < self.session / 1e9
         return ended and now - self._session_since < LATE_AFTER * self.interval
 
     def _info_text(self) -> bytes:

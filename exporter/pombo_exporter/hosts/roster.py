@@ -3,23 +3,12 @@
 Pure state: time comes in as an argument, and each event is passed to ``notify``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from itertools import compress
 
-from msgspec.structs import astuple
-from pombo_wire import DEFAULT_INTERVAL_SECONDS, Report
+from pombo_wire import Header
+from pombo_wire.reading import Datagram
 
-from pombo_exporter.hosts.blocks import (
-    KEYS,
-    Block,
-    Blocks,
-    MapTable,
-    Stamp,
-    rearrange_rows,
-    update_rows,
-)
 from pombo_exporter.hosts.host import (
     CONFLICT,
     DOWN_AFTER,
@@ -28,25 +17,13 @@ from pombo_exporter.hosts.host import (
     Address,
     Host,
     State,
+    Verdict,
 )
+from pombo_exporter.hosts.layouts import Catalog, Layouts
+from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
+from pombo_exporter.hosts.reports import Reports
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.runtime.pacing import StepClock
-
-
-class RefusalReason(StrEnum):
-    """Why a valid report was refused."""
-
-    HOST_LIMIT = "host_limit"
-    SERIES_LIMIT = "series_limit"
-    CONFLICT = "conflict"
-
-
-class AdmissionError(Exception):
-    """A valid report was refused; ``str()`` says why and, for a limit, which."""
-
-    def __init__(self, reason: RefusalReason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 class HostEvent(StrEnum):
@@ -64,39 +41,37 @@ class HostEvent(StrEnum):
 _STATE_EVENTS = {State.LIVE: HostEvent.LIVE, State.LATE: HostEvent.LATE, State.DOWN: HostEvent.DOWN}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The limits of what is kept in memory; ``forget_after`` is in seconds."""
-
-    hosts: int = 10_000
-    series_per_host: int = 10_000
-    forget_after: float = 3600.0
-
-
 class Roster:
     """Every host that reports, by its name."""
 
     def __init__(
         self,
         limits: Limits,
-        series_of: Mapping[str, int],
+        catalog: Catalog,
         notify: Callable[[HostEvent, Host], None],
         started_at: float,
     ) -> None:
-        """Take the limits, the most series of one row by section, and what to call with each event.
+        """Take the limits, what is known about sections, and what to call with each event.
 
         ``started_at`` is the start in seconds on the monotonic clock.
         """
         self.limits = limits
         self.hosts: dict[str, Host] = {}
-        self._series_of = series_of
-        # Sections that no family reads are not stored.
-        self._is_stored = [bool(series_of.get(name)) for name in Report.__struct_fields__]
-        self._stored = [*compress(Report.__struct_fields__, self._is_stored)]
+        self._reports = Reports(limits, catalog)
         self._notify = notify
         self._complete_since = started_at  # since then, no host was refused or forgotten
         self._added = 0
         self._snapshots: list[Snapshot] = []  # those that are still read
+
+    @property
+    def layouts(self) -> Layouts:
+        """The sections of all reports."""
+        return self._reports.layouts
+
+    @property
+    def booked_bytes(self) -> int:
+        """What is booked for all hosts, in bytes."""
+        return self._reports.booked_bytes
 
     def listed(self) -> list[Host]:
         """Return the hosts that have not said bye, in the order in which they were first seen."""
@@ -119,37 +94,54 @@ class Roster:
         """The number of snapshots that may still need copies of hosts that change."""
         return sum(snapshot.is_open for snapshot in self._snapshots)
 
-    def admit(self, report: Report, address: Address, now: float, wall: float) -> None:
+    def admit(self, datagram: Datagram, address: Address, now: float, wall: float) -> None:
         """Take one datagram: count it, note that its host is live, store its sections.
 
         Raises:
+            DecodeError: when its layout is invalid, or does not have as many numbers.
             AdmissionError: when a limit is reached, or another agent has the host's name.
         """
-        host = self.hosts.get(report.host) or self._add(report.host, address, now)
+        header = datagram.header
+        host = self.hosts.get(header.host)
+        contents = self._reports.read(host, datagram)
+        if host is None:
+            host = self._add(header.host, address, now)
         self._before_change(host)
+        session = host.session
+        verdict = self._receive(host, header, address, now)
+        if host.session != session:
+            self._reports.drop_sessions(host)
+        if verdict is IGNORE or (header.bye and header.session != host.session):
+            return
+        host.update(header, address, now, wall)
+        if header.bye:
+            host.said_bye = True
+            self._reports.drop(host)
+            self._notify(HostEvent.BYE, host)
+        else:
+            self._reports.store(host, contents, now)
+
+    def _receive(self, host: Host, header: Header, address: Address, now: float) -> Verdict:
+        """Count a datagram for its host, and return what to do with it.
+
+        Raises:
+            AdmissionError: when another agent has the host's name.
+        """
         conflicts = host.conflicts
-        verdict = host.receive(report, address, now, now - self._complete_since)
+        verdict = host.receive(header, address, now, now - self._complete_since)
         if host.conflicts != conflicts:
             # Both agents are alive: the one that has the name reported after the other was refused.
             self._notify(HostEvent.CONFLICT, host)
         if verdict is CONFLICT:
             detail = (
-                f"{report.host!r} is the name of the agent at {host.address[0]}: "
+                f"{host.name!r} is the name of the agent at {host.address[0]}: "
                 "give this one another --name"
             )
             raise AdmissionError(RefusalReason.CONFLICT, detail)
-        if verdict is IGNORE or (report.bye and report.session != host.session):
-            return
-        host.update(report, address, now, wall)
-        if report.bye:
-            host.said_bye = True
-            host.sections.clear()
-            self._notify(HostEvent.BYE, host)
-        else:
-            self._store(host, report, now)
+        return verdict
 
     def sweep(self, now: float, steps: StepClock) -> Iterator[None]:
-        """Apply what time alone changes: lost datagrams, states, expired blocks, forgotten hosts.
+        """Apply what time alone changes: lost datagrams, states, expired slots, forgotten hosts.
 
         Yields between steps.
         """
@@ -168,11 +160,11 @@ class Roster:
             if not host.said_bye:
                 self._notify(_STATE_EVENTS[state], host)
         if state is State.DOWN:
-            host.sections.clear()
+            self._reports.drop(host)
             self._forget_if_due(host, now)
             return
         if host.earliest_expiry() <= now:
-            _drop_expired(host.sections, now)
+            self._reports.drop_expired(host, now)
         host.next_check = host.check_after(now)
 
     def forget(self, name: str, now: float) -> bool:
@@ -182,17 +174,6 @@ class Roster:
             return False
         self._forget(host, now)
         return True
-
-    def series(self, sections: Mapping[str, Blocks]) -> int:
-        """Return how many series these sections can have at most.
-
-        Samples without a value are counted too.
-        """
-        return sum(
-            len(block.labels) * self._series_of[name]
-            for name, blocks in sections.items()
-            for block in blocks.values()
-        )
 
     def _before_change(self, host: Host) -> None:
         """Let each snapshot that has not read the host keep it as it is."""
@@ -206,63 +187,26 @@ class Roster:
             self._complete_since = now
             detail = f"{name!r} would be one host more than --limit.hosts={self.limits.hosts}"
             raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
-        host = self.hosts[name] = Host(name, address, self._added)
+        host = Host(name, address, self._added)
+        self._reports.add(host)
+        self.hosts[name] = host
         self._added += 1
         self._notify(HostEvent.NEW, host)
         return host
 
-    def _store(self, host: Host, report: Report, now: float) -> None:
-        """Store the sections of a report: prepare all blocks, check the limit, then commit.
-
-        So a report that is refused changes no section.
-        """
-        stamp = Stamp(report.session, report.seq or 0, report.monotonic)
-        expires = now + DOWN_AFTER * (report.interval or DEFAULT_INTERVAL_SECONDS)
-        updated: list[tuple[Blocks, tuple[object, ...], Block]] = []
-        rearranged: dict[str, Blocks] = {}
-        sections = compress(astuple(report), self._is_stored)
-        for name, section in zip(self._stored, sections, strict=True):
-            if not section:
-                continue
-            if isinstance(section, dict):
-                section = MapTable(tuple(section), tuple(section.values()))  # noqa: PLW2901 - as a table
-            blocks = host.sections.get(name, {})
-            key = KEYS[type(section)](section)
-            stored = blocks.get(key)
-            if stored is None:
-                rearranged[name] = rearrange_rows(blocks, host.name, section, stamp, expires)
-            elif block := update_rows(stored, section, stamp, expires):
-                updated.append((blocks, key, block))
-        if rearranged:
-            self._check_series(host, rearranged)
-            host.sections |= rearranged
-        for blocks, key, block in updated:
-            blocks[key] = block
-
-    def _check_series(self, host: Host, rearranged: dict[str, Blocks]) -> None:
-        series = self.series(host.sections | rearranged)
-        if series > self.limits.series_per_host:
-            limit = f"--limit.series-per-host={self.limits.series_per_host}"
-            detail = f"{host.name!r} would have {series} series, over {limit}"
-            raise AdmissionError(RefusalReason.SERIES_LIMIT, detail)
-
     def _forget_if_due(self, host: Host, now: float) -> None:
         down_for = now - host.last_seen - DOWN_AFTER * host.interval
         if host.said_bye:
-            del self.hosts[host.name]
+            self._delete(host)
         elif down_for >= self.limits.forget_after:
             self._forget(host, now)
 
     def _forget(self, host: Host, now: float) -> None:
-        del self.hosts[host.name]
+        self._delete(host)
         self._complete_since = now
         self._notify(HostEvent.FORGOTTEN, host)
 
-
-def _drop_expired(sections: dict[str, Blocks], now: float) -> None:
-    for name, blocks in list(sections.items()):
-        expired = [key for key, block in blocks.items() if block.expires <= now]
-        for key in expired:
-            del blocks[key]
-        if not blocks:
-            del sections[name]
+    def _delete(self, host: Host) -> None:
+        self._before_change(host)
+        self._reports.remove(host)
+        del self.hosts[host.name]

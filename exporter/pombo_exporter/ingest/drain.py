@@ -14,26 +14,23 @@ log = logging.getLogger(__name__)
 
 # The figures are from bench/report/results.md and docs/sizing.md.
 
-#: The most datagrams of one drain: 1.3 ms at 20 µs each, their cost at 20,000 a second when the
-#: core is not kept busy.
+#: The most datagrams of one drain: 3 ms at 45 µs each, what a report of a whole host costs.
 MAX_DATAGRAMS: Final = 64
 
-#: The most seconds of one drain, whatever a datagram costs: about the longest time between two
-#: drains, 2.3 ms. The kernel's default buffer has space for 92 datagrams, which arrive in 9 ms at
-#: 10,000 a second.
+#: The most seconds of one drain, whatever a datagram costs.
 DRAIN_TIME: Final = 0.002
 
-#: Seconds of a rest, in which datagrams collect in the buffer. The more in one drain, the cheaper:
-#: with the core kept busy, a datagram costs 37 µs at 2,000 a second and 17 µs at 20,000.
-REST: Final = 0.001
+#: To wake the loop costs more than to take a datagram. So after a drain the socket rests for as
+#: long as this share of its buffer takes to fill at the present rate, MAX_REST seconds at most.
+REST_SHARE: Final = 0.2
+MAX_REST: Final = 0.005
+
+#: What a datagram takes of the buffer that was asked for, in bytes: docs/sizing.md.
+DATAGRAM_ROOM: Final = 1152
 
 #: A socket that wakes the loop sooner than these seconds after the last time is drained with rests.
 #: At 250 datagrams a second or fewer, each is taken as it arrives.
 _MIN_WAKEUP_INTERVAL: Final = 0.004
-
-#: After this many in one drain there is no rest: 12 in 1 ms are 12,000 a second, more than 10,000
-#: hosts send with 5 datagrams every 5 s.
-_BUSY_DATAGRAMS: Final = 12
 
 #: Takes a datagram and the address of its sender.
 Take = Callable[[bytes, tuple[str | int, ...]], None]
@@ -70,6 +67,16 @@ def drain(
     return Drained(MAX_DATAGRAMS, emptied=False)
 
 
+def rest_for(datagrams: int, seconds: float, buffer: int) -> float:
+    """Return how many seconds to rest after a drain.
+
+    The drain found the ``datagrams`` of the last ``seconds``. ``buffer`` is the receive buffer in
+    bytes, as it was asked for.
+    """
+    fills = buffer / DATAGRAM_ROOM * seconds / datagrams  # seconds
+    return min(MAX_REST, REST_SHARE * fills)
+
+
 class Mode(Enum):
     """What makes the next drain happen.
 
@@ -78,7 +85,7 @@ class Mode(Enum):
     ========  ==================================  =============================
     WAITING   readable, the first time in 4 ms    WAITING
     WAITING   readable, sooner than that          by what the drain found
-    RESTING   a rest of 1 ms is over              by what the drain found
+    RESTING   the rest is over                    by what the drain found
     BUSY      the loop's next iteration           by what the drain found
     BUSY      ``drain_now``                       RESTING
     WAITING   ``drain_now``                       WAITING
@@ -86,8 +93,8 @@ class Mode(Enum):
     any       ``stop``: it drains no more         STOPPED
     ========  ==================================  =============================
 
-    By what the drain found: none, WAITING; 1 to 11 and an empty socket, RESTING; 12 or more, or a
-    socket that is not empty, BUSY.
+    By what the drain found: none, WAITING; some and then an empty socket, RESTING; a socket that is
+    not empty at the end of the drain, BUSY.
     """
 
     WAITING = auto()  # for the loop to find the socket readable
@@ -99,8 +106,8 @@ class Mode(Enum):
 class Drain:
     """Drains a socket from an event loop.
 
-    To wake the loop costs more than to take a datagram. So a socket that often wakes it is drained
-    after rests until it is empty, and one with many datagrams in each iteration of the loop.
+    A socket that often wakes the loop is drained after rests until it is empty, and one that a
+    drain does not empty in each iteration of the loop.
     """
 
     def __init__(
@@ -108,10 +115,17 @@ class Drain:
         loop: AbstractEventLoop,
         sock: socket.socket,
         take: Take,
+        buffer: int,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """Start to drain; ``clock`` is in seconds and bounds each drain."""
+        """Start to drain.
+
+        ``buffer`` is the socket's receive buffer in bytes, as it was asked for. ``clock`` is in
+        seconds and bounds each drain.
+        """
         self._loop, self._sock, self._take, self._clock = loop, sock, take, clock
+        self._buffer = buffer
+        self._drained = loop.time()  # when the last drain ended
         self._fd = sock.fileno()
         self._timer: Handle | None = None  # of the next drain, while RESTING or BUSY
         self._woken = 0.0  # when the socket last woke the loop, on the loop's clock
@@ -141,6 +155,7 @@ class Drain:
             drain(self._sock, self._take, self._clock)
         except Exception:
             log.exception("cannot take a datagram")
+        self._drained = self._loop.time()
 
     def _readable(self) -> None:
         before, self._woken = self._woken, self._loop.time()
@@ -148,6 +163,7 @@ class Drain:
             self._drain()
         else:
             drain(self._sock, self._take, self._clock)
+            self._drained = self._loop.time()
 
     def _drain(self) -> None:
         # If ``take`` raises, more may wait: drain again after a rest.
@@ -155,24 +171,26 @@ class Drain:
         try:
             found = drain(self._sock, self._take, self._clock)
         finally:
+            since, self._drained = self._drained, self._loop.time()
             if self._mode is Mode.STOPPED:
                 pass
-            elif found.datagrams >= _BUSY_DATAGRAMS or not found.emptied:
+            elif not found.emptied:
                 self._change(Mode.BUSY)
             elif found.datagrams:
-                self._change(Mode.RESTING)
+                seconds = self._drained - since
+                self._change(Mode.RESTING, rest_for(found.datagrams, seconds, self._buffer))
             else:
                 self._change(Mode.WAITING)
 
-    def _change(self, mode: Mode) -> None:
-        """Enter a mode, and undo what the one before has set up."""
+    def _change(self, mode: Mode, rest: float = MAX_REST) -> None:
+        """Enter a mode, with a rest of so many seconds, and undo what the one before has set up."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
         if mode is Mode.BUSY:
             self._timer = self._loop.call_soon(self._drain)
         elif mode is Mode.RESTING:
-            self._timer = self._loop.call_later(REST, self._drain)
+            self._timer = self._loop.call_later(rest, self._drain)
         if mode is not self._mode:
             if mode is Mode.WAITING:
                 self._loop.add_reader(self._fd, self._readable)

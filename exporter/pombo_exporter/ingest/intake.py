@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from pombo_cli.logs import LimitedLogger
-from pombo_wire import DecodeError, Reason, decode
+from pombo_wire import DecodeError, Reason
+from pombo_wire.reading import read
 
 from pombo_exporter.hosts.host import Address
-from pombo_exporter.hosts.roster import AdmissionError, RefusalReason, Roster
+from pombo_exporter.hosts.limits import AdmissionError, RefusalReason
+from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.ingest.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class Intake:
         """
         self.received += 1
         try:
-            self._roster.admit(decode(datagram), address, now, wall)
+            self._roster.admit(read(datagram), address, now, wall)
         except (DecodeError, AdmissionError) as error:
             self.refused[error.reason] += 1
             self.recent.add(error.reason, str(error), str(address[0]), datagram, wall)

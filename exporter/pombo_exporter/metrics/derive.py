@@ -4,6 +4,8 @@ An unknown value is NaN: before the second report of a session, and for a row wh
 decreased (a device was replaced, a 32-bit counter wrapped). Shapes are those of ``metrics.rows``.
 """
 
+from typing import Final
+
 import numpy as np
 
 from pombo_exporter.metrics.rows import Floats, Rows
@@ -41,7 +43,7 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
 
 def one(rows: Rows) -> Floats:
     """Return 1 for each row: for families whose information is in their labels."""
-    return np.ones(len(rows.labels))
+    return np.ones(len(rows))
 
 
 def present(rows: Rows, flag: str) -> Floats:
@@ -53,6 +55,12 @@ def present(rows: Rows, flag: str) -> Floats:
 def difference(rows: Rows, whole: str, part: str) -> Floats:
     """Return one field less another."""
     return rows.last(whole) - rows.last(part)
+
+
+@_quiet
+def used(rows: Rows, whole: str, available: str) -> Floats:
+    """Return one field less another, and 0 where the other is greater."""
+    return np.maximum(difference(rows, whole, available), 0.0)
 
 
 @_quiet
@@ -79,7 +87,7 @@ def cpu_average_usage(rows: Rows) -> Floats:
     """Return the share of all cores' time that they were busy, of each host, of shape (h,)."""
     idle, total = rows.cached(_idle_and_total)
     known = total > 0  # a counter that decreased leaves no total
-    hosts, count = rows.host_of[known], len(rows.host_labels)
+    hosts, count = rows.host_of[known], rows.hosts
     sums = [np.bincount(hosts, spent[known], count) for spent in (idle, total)]
     return _busy(*np.asarray(sums, dtype=float))  # without rows they are integers
 
@@ -95,3 +103,7 @@ def _busy(idle: Floats, total: Floats) -> Floats:
     return np.clip(
         1.0 - _ratio(idle, total), 0.0, 1.0
     )  # iowait may decrease a little (proc_stat(5))
+
+
+#: What is derived from the last report and the one before.
+FROM_TWO_REPORTS: Final = (per_second, cpu_usage, cpu_average_usage)

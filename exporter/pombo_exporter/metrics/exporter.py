@@ -60,9 +60,17 @@ class _Captured(Collector):
             {
                 "hosts": stats.limits.hosts,
                 "series_per_host": stats.limits.series_per_host,
+                "bytes": stats.limits.bytes,
+                "families": stats.limits.families,
                 "datagram_bytes": MAX_DATAGRAM_BYTES,
             },
         )
+        for name, text, value in (
+            ("stored_bytes", "Bytes of memory booked for what hosts reported.", stats.stored_bytes),
+            ("section_layouts", "Different sections of all hosts.", stats.section_layouts),
+            ("open_families", "Different families that hosts named.", stats.open_families),
+        ):
+            yield GaugeMetricFamily(f"pombo_exporter_{name}", text, value=value)
         name, text = "pombo_exporter_open_pages", "Open status pages."
         yield GaugeMetricFamily(name, text, value=stats.subscribers)
         name = "pombo_exporter_longest_step_seconds"

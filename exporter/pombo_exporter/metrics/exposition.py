@@ -5,17 +5,23 @@ thousands of samples; the family's name and the label texts are ready before.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
+from math import inf
+from typing import Any, Final
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from pombo_exporter.hosts.blocks import label_text
-from pombo_exporter.hosts.host import Host
+from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import Family, FamilyTable, MetricType
-from pombo_exporter.metrics.rows import Floats
-from pombo_exporter.metrics.samples import TEXT, Capture, samples
-from pombo_exporter.runtime.pacing import StepClock
+from pombo_exporter.metrics.rows import Block, Floats
+from pombo_exporter.metrics.samples import samples
+from pombo_exporter.runtime.pacing import StepClock, StepSize
 
-_CLOSING = label_text()  # the end of every label text: closing brace and space
+_WHOLE: Final = 2.0**63  # numbers below it fit into 64 bits
+_PIECE: Final = 4096  # samples
+_NARROW: Final = 512  # samples of one row; rows of fewer are made into text together
 
 
 def render(
@@ -23,81 +29,139 @@ def render(
 ) -> Iterator[bytes | None]:
     """Yield the exposition of the captured hosts in pieces, without the closing EOF.
 
-    None is a checkpoint.
+    None is a checkpoint. Label texts without ``instance``, as a capture may have, get no braces
+    where there are no labels, and no comma after the last.
     """
-    return _render(table, capture, steps, 0, openmetrics=openmetrics)
-
-
-def render_host(
-    host: Host, table: FamilyTable, capture: Capture, steps: StepClock, *, openmetrics: bool
-) -> Iterator[bytes | None]:
-    """Yield the exposition of one host as ``render`` does, but without the label ``instance``.
-
-    A host that is a target of its own gets ``instance`` from its target.
-    """
-    length = instance_prefix_length(host)
-    return _render(table, capture, steps, length, openmetrics=openmetrics)
-
-
-def instance_prefix_length(host: Host) -> int:
-    """Return how many bytes ``instance`` takes at the start of each label text of a host."""
-    return len(host.label_text) - len(_CLOSING)
-
-
-def _render(
-    table: FamilyTable, capture: Capture, steps: StepClock, skip: int, *, openmetrics: bool
-) -> Iterator[bytes | None]:
-    """Yield the exposition; the first ``skip`` bytes of each label text are left out."""
+    clashes = _Clashes(table, capture) if openmetrics else None
     family: Family | None = None
-    size = steps.size()
-    for part in samples(table, capture, TEXT):
-        if part is None:
+    size = steps.size(_PIECE, _PIECE)
+    for found in samples(table, capture, steps):
+        if found is None:
             yield None
             continue
-        if part.family is not family:
-            yield (b"\n" if family else b"") + _head(part.family, openmetrics=openmetrics)
-            family = part.family
-        for start, stop in size.ranges(len(part.values)):
-            prefix, labels = _labels(
-                family.name, part.shared_label, part.labels[start:stop].tolist(), skip
-            )
-            yield lines(prefix, labels, part.values[start:stop])
+        begin = b"\n%b{" % found.family.name.encode()
+        block = found.block()
+        block = block._replace(begins=[begin + text for text in block.begins])
+        if not capture.instance:
+            block = _without_instance(block)
+        for piece in _pieces(block, size):
+            text = lines(*piece)
+            if text and found.family is not family:
+                head = _head(found.family, clashes)
+                yield (b"\n" if family else b"") + head + text
+                family = found.family
+            else:
+                yield text or None
     if family:
         yield b"\n"
     yield from capture.release()
 
 
-def lines(prefix: bytes, labels: Sequence[bytes], values: Floats) -> bytes:
-    """Return a line for each value, each begun with a line feed.
+def _pieces(block: Block, size: StepSize) -> Iterator[Block]:
+    """Yield a block in pieces for one step each: some of its rows, or a part of one."""
+    begins, ends, values = block
+    width = len(ends)
+    if len(begins) > 1 and width < _NARROW and size.weight >= 2 * width:
+        row = 0
+        for _, stop in size.ranges(values.size):
+            last = stop // width
+            if last > row:
+                yield Block(begins[row:last], ends, values[row:last])
+                row = last
+        return
+    for row in range(len(begins)):
+        for start, stop in size.ranges(width):
+            some = ends if stop - start == width else ends[start:stop]
+            yield Block(begins[row : row + 1], some, values[row : row + 1, start:stop])
 
-    ``prefix`` is a line feed, the family's name and, mostly, the opening brace; ``labels`` are
-    what follows it, as ``blocks.label_text`` makes it, one for each of the values.
+
+def lines(begins: Sequence[bytes], ends: Sequence[bytes], values: Floats) -> bytes:
+    """Return a line for each finite value, each begun with a line feed.
+
+    ``begins``, ``ends`` and ``values`` are as in ``Block``; ``begins`` have a line feed and the
+    family's name before the labels. Whole numbers have no decimal point.
     """
-    text = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
-    parts = [prefix] * (3 * len(labels))
-    parts[1::3] = labels
-    parts[2::3] = text[1:-1].split(b",") if labels else []
+    if not values.size:
+        return b""
+    greatest = float(np.abs(values).max())
+    if not greatest < inf:  # NaN if one of them is
+        return _finite_lines(begins, ends, values)
+    numbers: NDArray[Any] = values
+    if greatest < _WHOLE:
+        numbers = values.astype(np.int64)
+        if not (numbers == values).all():
+            numbers = values
+    first = numbers[0, 0]
+    if first == numbers[-1, -1] and (numbers == first).all():
+        text = _json(numbers[0, :1])
+        return b"".join([begin + (text + begin).join(ends) + text for begin in begins])
+    parts: list[bytes] = []
+    for begin in begins:
+        parts += [begin] * (3 * len(ends))
+    parts[1::3] = [*ends] * len(begins)
+    parts[2::3] = _json(numbers.reshape(-1)).split(b",")
     return b"".join(parts)
 
 
-def _head(family: Family, *, openmetrics: bool) -> bytes:
-    name, shown = family.name, str(family.type)
-    if openmetrics and family.type is MetricType.COUNTER:
-        name = name.removesuffix("_total")
-    if openmetrics and family.type is MetricType.UNTYPED:
-        shown = "unknown"
-    return f"# HELP {name} {family.help}\n# TYPE {name} {shown}".encode()
+def _finite_lines(begins: Sequence[bytes], ends: Sequence[bytes], values: Floats) -> bytes:
+    """Return what ``lines`` returns for values of which some are not finite."""
+    found = []
+    for begin, row, finite in zip(begins, values, np.isfinite(values), strict=True):
+        if finite.all():
+            found.append(lines([begin], ends, row.reshape(1, -1)))
+        elif finite.any():
+            known = [*compress(ends, finite.tolist())]
+            found.append(lines([begin], known, row[finite].reshape(1, -1)))
+    return b"".join(found)
 
 
-def _labels(
-    name: str, shared_label: tuple[str, str] | None, texts: Sequence[bytes], skip: int
-) -> tuple[bytes, Sequence[bytes]]:
-    """Return what precedes each sample's label text, and the label texts."""
-    own = f'{shared_label[0]}="{shared_label[1]}"' if shared_label else ""
-    if not skip:
-        return f"\n{name}{{{own}{',' if own else ''}".encode(), texts
-    rest = [text[skip:] for text in texts]  # begins with the closing brace, or a comma
-    if own:
-        return f"\n{name}{{{own}".encode(), rest
-    labels = [b" " if text == _CLOSING else b"{" + text[1:] for text in rest]
-    return f"\n{name}".encode(), labels
+def _json(numbers: NDArray[Any]) -> bytes:
+    """Return numbers, separated by commas."""
+    return orjson.dumps(np.ascontiguousarray(numbers), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+
+
+def _without_instance(block: Block) -> Block:
+    """Return a block of label texts that lack ``instance``, without a comma before a brace.
+
+    All ends begin with the closing brace, or none does.
+    """
+    begins, ends, values = block
+    if not ends or ends[0][:1] != b"}":
+        return Block(
+            begins, [text[:-3] + b"} " if text.endswith(b",} ") else text for text in ends], values
+        )
+    if begins[0].endswith(b"{"):
+        return Block([text[:-1] for text in begins], [text[1:] for text in ends], values)
+    return Block([text.removesuffix(b",") for text in begins], ends, values)
+
+
+class _Clashes:
+    """The names of all families of an exposition, which in OpenMetrics forbid some counters."""
+
+    def __init__(self, table: FamilyTable, capture: Capture) -> None:
+        self._names = frozenset(family.name for family in table.families)
+        self._capture = capture
+
+    def allow(self, counter: str) -> bool:
+        """Whether a family of this name may be a counter.
+
+        OpenMetrics names a counter without ``_total``, and with ``_created`` its start. Neither
+        name may be that of another family.
+        """
+        base = counter.removesuffix("_total")
+        if base == counter:
+            return False
+        others = (base, f"{base}_created", f"{base}_created_total")
+        return not any(name in self._names or self._capture.has_open(name) for name in others)
+
+
+def _head(family: Family, clashes: _Clashes | None) -> bytes:
+    """Return the lines HELP and TYPE; ``clashes`` is None for the text format."""
+    name, kind, text = family.name, str(family.type), family.help.replace("\\", r"\\")
+    if clashes is not None:
+        text = text.replace('"', r"\"")
+        if family.type is MetricType.COUNTER and clashes.allow(name):
+            name = name.removesuffix("_total")
+        elif family.type is not MetricType.GAUGE:
+            kind = "unknown"
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}".encode()

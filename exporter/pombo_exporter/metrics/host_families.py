@@ -11,14 +11,13 @@ from pombo_exporter.metrics.family import (
     Family,
     FamilyTable,
     HostField,
-    OpenFamily,
     PerRow,
     counter,
     field,
     gauge,
     rate,
 )
-from pombo_exporter.metrics.node_families import NODE_FAMILIES, OPEN_NODE_FAMILIES
+from pombo_exporter.metrics.node_families import NODE_FAMILIES, NODE_MAPS
 
 HOST_FAMILIES: tuple[Family, ...] = (
     gauge(
@@ -72,6 +71,11 @@ HOST_FAMILIES: tuple[Family, ...] = (
         HostField(lambda host, _: host.sequence.reordered),
     ),
     counter(
+        "pombo_host_collector_skipped_items_total",
+        "Faulty values, lines, rows and files that a collector of the agent has skipped.",
+        field("collectors", "skipped"),
+    ),
+    counter(
         "pombo_host_conflicts_total",
         "Datagrams refused because another agent reports under the same name.",
         HostField(lambda host, _: host.conflicts),
@@ -84,23 +88,50 @@ HOST_FAMILIES: tuple[Family, ...] = (
     gauge(
         "host_cpu_average_usage_ratio",
         "CPU usage of all cores between the last two reports, from 0 to 1.",
-        Aggregate("cpu", derive.cpu_average_usage),
+        Aggregate("cpu", derive.CPU_MODES, derive.cpu_average_usage),
     ),
-    gauge("host_memory_total_bytes", "Total physical memory.", field("memory", "total")),
+    gauge(
+        "host_memory_total_bytes",
+        "Total physical memory.",
+        field("memory", "total"),
+        field("meminfo", "MemTotal_bytes"),
+    ),
     gauge(
         "host_memory_used_bytes",
         "Used memory: total minus available.",
         field("memory", "used"),
+        PerRow("meminfo", ("MemTotal_bytes", "MemAvailable_bytes"), derive.used),
     ),
-    gauge("host_memory_free_bytes", "Unused memory.", field("memory", "free")),
+    gauge(
+        "host_memory_free_bytes",
+        "Unused memory.",
+        field("memory", "free"),
+        field("meminfo", "MemFree_bytes"),
+    ),
     gauge(
         "host_memory_available_bytes",
         "Memory available to programs without swapping.",
         field("memory", "available"),
+        field("meminfo", "MemAvailable_bytes"),
     ),
-    gauge("host_swap_total_bytes", "Total swap space.", field("swap", "total")),
-    gauge("host_swap_used_bytes", "Used swap space.", field("swap", "used")),
-    gauge("host_swap_free_bytes", "Free swap space.", field("swap", "free")),
+    gauge(
+        "host_swap_total_bytes",
+        "Total swap space.",
+        field("swap", "total"),
+        field("meminfo", "SwapTotal_bytes"),
+    ),
+    gauge(
+        "host_swap_used_bytes",
+        "Used swap space.",
+        field("swap", "used"),
+        PerRow("meminfo", ("SwapTotal_bytes", "SwapFree_bytes"), derive.used),
+    ),
+    gauge(
+        "host_swap_free_bytes",
+        "Free swap space.",
+        field("swap", "free"),
+        field("meminfo", "SwapFree_bytes"),
+    ),
     gauge("host_filesystem_size_bytes", "Size of the filesystem.", field("filesystems", "size")),
     gauge(
         "host_filesystem_used_bytes",
@@ -166,12 +197,8 @@ HOST_FAMILIES: tuple[Family, ...] = (
 )
 
 
-#: What hosts send under names of their own choice.
-GAUGES = OpenFamily("gauges", "", "Gauge that the host sent under this name.")
-
-
 def family_table(*, node: bool) -> FamilyTable:
     """Return all families, with or without node_exporter's."""
     if not node:
-        return FamilyTable(HOST_FAMILIES, (GAUGES,))
-    return FamilyTable(HOST_FAMILIES + NODE_FAMILIES, (GAUGES, *OPEN_NODE_FAMILIES))
+        return FamilyTable(HOST_FAMILIES, ())
+    return FamilyTable(HOST_FAMILIES + NODE_FAMILIES, NODE_MAPS)

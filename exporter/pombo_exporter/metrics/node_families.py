@@ -7,8 +7,8 @@ node_exporter 1.8 (https://github.com/prometheus/node_exporter), with the HELP t
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.family import (
     Family,
+    MapFamilies,
     MetricType,
-    OpenFamily,
     PerRow,
     counter,
     field,
@@ -434,17 +434,19 @@ NODE_FAMILIES: tuple[Family, ...] = (
     *_TEXTS,
 )
 
-OPEN_NODE_FAMILIES: tuple[OpenFamily, ...] = (
-    OpenFamily("meminfo", "node_memory_", "Memory information field {0}."),
-    OpenFamily("vmstat", "node_vmstat_", "/proc/vmstat information field {0}.", MetricType.UNTYPED),
-    OpenFamily("netstat", "node_netstat_", "Statistic {1}{2}.", MetricType.UNTYPED),
-    OpenFamily(
+NODE_MAPS: tuple[MapFamilies, ...] = (
+    MapFamilies("meminfo", "node_memory_", "Memory information field {0}."),
+    MapFamilies(
+        "vmstat", "node_vmstat_", "/proc/vmstat information field {0}.", MetricType.UNTYPED
+    ),
+    MapFamilies("netstat", "node_netstat_", "Statistic {1}{2}.", MetricType.UNTYPED),
+    MapFamilies(
         "sockstat",
         "node_sockstat_",
         "Number of {1} sockets in state {2}.",
         helps={"sockets_used": "Number of IPv4 sockets in use."},
     ),
-    OpenFamily(
+    MapFamilies(
         "conntrack",
         "node_nf_conntrack_",
         "Connection tracking statistic {0}.",
@@ -477,5 +479,5 @@ OPEN_NODE_FAMILIES: tuple[OpenFamily, ...] = (
 UNSUPPORTED = {
     "node_exporter_build_info": "It describes node_exporter itself; see `pombo_host_info`.",
     "node_os_version": "See the label `version_id` of `node_os_info`, which may also be text.",
-    "node_textfile_scrape_error": "The agent does not read text files; send `gauges` instead.",
+    "node_textfile_scrape_error": "The agent does not read text files; send open families instead.",
 }

@@ -1,114 +1,129 @@
-"""The rows of many hosts' blocks as flat arrays.
+"""The rows of many hosts' sections as flat arrays.
 
 Python spends most time per number, numpy per call. So families are computed over the rows of many
-hosts at once.
+hosts at once. There are two layouts of such rows:
 
-In all shapes below, ``h`` is the number of hosts, ``b`` the number of blocks and ``n`` the number
-of rows of all of them, host by host, and ``f`` the number of fields.
+- *grouped*: one section that many hosts use. All have the same rows, so these are ordered by row,
+  and then by host: the values of one row of all hosts are one vector.
+- *mixed*: many sections of one name, ordered by host, and then by row.
+
+In all shapes below, ``h`` is the number of hosts, ``e`` the number of sections of all of them and
+``n`` the number of rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
-from math import inf
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pombo_wire import SECTIONS
 
-from pombo_exporter.hosts.blocks import Block, MapTable
 from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.layouts import Section
+from pombo_exporter.hosts.slots import NUMBER_BYTES, Slot
+from pombo_exporter.metrics.label_texts import label_texts, row_texts_of
 from pombo_exporter.runtime.pacing import StepSize
 
 #: float64 values, NaN where unknown; each docstring gives the shape.
 Floats = NDArray[np.float64]
 
-#: Python objects in an array. The cyclic garbage collector visits each item of a list or a tuple,
-#: which takes milliseconds where there are many; it does not visit the items of an array.
-Objects = NDArray[np.object_]
+Indexes = NDArray[np.intp]
 
 Made = TypeVar("Made")
 
-_LABELS, _LAST, _EXPIRES = map(attrgetter, ("labels", "last", "expires"))
-_NAN = np.array(np.nan).tobytes()
+_ROWS, _COUNT, _ABSENT, _COLUMNS = map(attrgetter, ("rows", "count", "absent", "columns"))
+_ELAPSED = attrgetter("elapsed")
+_NOTHING = (b"",)
 
 
-class Rows:
-    """The rows of one section of some hosts.
+class Block(NamedTuple):
+    """Samples and their label texts.
 
-    ``host_labels`` are the label texts of the hosts, of shape (h,), ``blocks`` their blocks, of
-    shape (b,), and ``blocks_per_host`` how many of these each host has, of shape (h,).
+    ``values`` has the shape (len(begins), len(ends)). The labels of the sample (i, j) are
+    ``begins[i]``, with a comma after each, and ``ends[j]``.
     """
 
-    def __init__(
-        self,
-        section: str,
-        host_labels: Sequence[bytes],
-        blocks: Sequence[Block],
-        blocks_per_host: Sequence[int],
-    ) -> None:
-        self.host_labels: Objects = np.fromiter(host_labels, object, len(host_labels))
-        self.blocks: Objects = np.fromiter(blocks, object, len(blocks))
-        self._blocks_per_host = np.array(blocks_per_host, np.intp)
-        # Of shape (b,).
-        self._rows_per_block = np.fromiter(map(len, map(_LABELS, blocks)), np.intp, len(blocks))
-        kind = SECTIONS.get(section, MapTable)
-        names = kind.__struct_fields__
-        self._label_names, self._fields = names[: kind.label_columns], names[kind.label_columns :]
+    begins: Sequence[bytes]
+    ends: Sequence[bytes]
+    values: Floats
+
+
+class Rows(ABC):
+    """The rows of the sections of one name of some hosts.
+
+    ``host_labels`` are the label texts of the hosts, of shape (h,).
+    """
+
+    def __init__(self, host_labels: Sequence[bytes]) -> None:
+        self.host_labels = host_labels
         self._cache: dict[Callable[[Rows], Any], Any] = {}
 
+    @property
+    def hosts(self) -> int:
+        """Return h, the number of hosts."""
+        return len(self.host_labels)
+
+    @abstractmethod
     def __len__(self) -> int:
         """Return n, the number of rows."""
-        return int(self._rows_per_block.sum())
 
-    @cached_property
-    def labels(self) -> Objects:
-        """The label text of each row, of shape (n,)."""
-        return np.fromiter(chain.from_iterable(map(_LABELS, self.blocks)), object)
+    @property
+    @abstractmethod
+    def columns(self) -> Collection[str]:
+        """The columns that a row may have."""
 
-    @cached_property
-    def label_sets(self) -> Objects:
-        """The labels of each row but ``instance``, as a dict, of shape (n,)."""
-        rows = (zip(*block.texts, strict=True) if block.texts else [()] for block in self.blocks)
-        sets = (dict(zip(self._label_names, row, strict=True)) for each in rows for row in each)
-        return np.fromiter(sets, object)
+    @property
+    @abstractmethod
+    def families(self) -> Sequence[tuple[str, str]]:
+        """Open families and the column of each, if all rows have the same."""
 
-    @cached_property
-    def host_of_block(self) -> NDArray[np.intp]:
-        """The index of the host of each block, of shape (b,)."""
-        return np.repeat(np.arange(len(self.host_labels)), self._blocks_per_host)
+    @abstractmethod
+    def help_of(self, family: str) -> str:
+        """Return the HELP text of an open family, empty where no section has one."""
 
-    @cached_property
-    def host_of(self) -> NDArray[np.intp]:
+    @abstractmethod
+    def comes_from(self, section: str) -> bool:
+        """Whether these are rows of a section of this name."""
+
+    @property
+    @abstractmethod
+    def host_of(self) -> Indexes:
         """The index of the host of each row, of shape (n,)."""
-        return np.repeat(self.host_of_block, self._rows_per_block)
 
-    @cached_property
+    @property
+    @abstractmethod
     def elapsed(self) -> Floats:
         """Seconds between the last two reports on the agent's clock, of shape (n,).
 
         0 where no rate can be derived.
         """
-        return np.repeat(np.array([block.elapsed for block in self.blocks]), self._rows_per_block)
 
-    def texts(self, name: str) -> list[str]:
-        """Return one text of each row, n of them."""
-        index = self._label_names.index(name)
-        return [text for block in self.blocks for text in block.texts[index]]
-
+    @abstractmethod
     def last(self, name: str) -> Floats:
-        """Return the last value of a field, of shape (n,)."""
-        found: Floats = self._last[self._fields.index(name)]
-        return found
+        """Return the last value of a column, of shape (n,)."""
+
+    @abstractmethod
+    def before(self, name: str) -> Floats:
+        """Return the value of a column in the report before, of shape (n,).
+
+        NaN without a report before, and for columns of which no rates are derived.
+        """
+
+    @abstractmethod
+    def block(self, values: Floats) -> Block:
+        """Return values of all rows, of shape (n,), with their label texts."""
 
     def change(self, *names: str) -> Floats:
-        """Return the last value of fields less the one before, of shape (len(names), n).
+        """Return the last value of columns less the one before, of shape (len(names), n).
 
-        Negative after a counter reset, NaN without a report before.
+        Negative after a counter reset.
         """
-        found: Floats = self._change[[*map(self._fields.index, names)]]
+        found = np.empty((len(names), len(self)))
+        for row, name in zip(found, names, strict=True):
+            np.subtract(self.last(name), self.before(name), out=row)
         return found
 
     def cached(self, compute: Callable[["Rows"], Made]) -> Made:
@@ -118,90 +133,435 @@ class Rows:
         made: Made = self._cache[compute]
         return made
 
-    @cached_property
-    def _last(self) -> Floats:
-        """The last values of all fields, of shape (f, n)."""
-        return self._unpacked(map(_LAST, self.blocks))
-
-    @cached_property
-    def _change(self) -> Floats:
-        """The last values of all fields less those before, of shape (f, n)."""
-        return self._last - self._unpacked(map(_before, self.blocks))
-
-    def _unpacked(self, packed: Iterable[bytes]) -> Floats:
-        """Return the packed values of all blocks as one array of shape (f, n).
-
-        They are ordered by block, within a block by field, and within a field by row. With two
-        fields a and b, a block of two rows and a block of one::
-
-            stored    a0 a1 b0 b1 | a2 b2
-            result    a0 a1 a2
-                      b0 b1 b2
-
-        In a block with m rows, a value is m places behind the same row's value of the field before.
-        The first field of row r comes after all values of the blocks before, and after the first
-        fields of the rows before r in its block.
-        """
-        counts = self._rows_per_block
-        before = np.repeat(np.cumsum(counts) - counts, counts)  # rows of the blocks before
-        first = before * len(self._fields) + np.arange(len(before)) - before
-        distance = np.repeat(counts, counts)  # from one field to the next
-        places = first + distance * np.arange(len(self._fields))[:, np.newaxis]
-        found: Floats = np.frombuffer(b"".join(packed))[places]
-        return found
+    def _unknown(self) -> Floats:
+        return np.full(len(self), np.nan)
 
 
-def _before(block: Block) -> bytes:
-    return _NAN * (len(block.last) // 8) if block.before is None else block.before
+class GroupedRows(Rows):
+    """The rows of one section that all of these hosts use, ordered by row and then by host.
 
-
-class SectionBlocks:
-    """References to the blocks of one section, host by host.
-
-    To collect them costs little and does not read them. Blocks never change, so ``rows`` may be
-    called after further reports have arrived.
+    ``slots`` are the slots that have the section, of shape (h,), and ``places`` its index in each.
     """
 
-    def __init__(self, section: str) -> None:
-        self._section = section
-        self._host_labels: list[bytes] = []
-        self._blocks: list[Block] = []
-        self._ends = [0]  # the blocks of host i are _blocks[_ends[i] : _ends[i + 1]]
+    def __init__(
+        self,
+        section: Section,
+        host_labels: Sequence[bytes],
+        slots: Sequence[Slot],
+        places: Sequence[int],
+    ) -> None:
+        super().__init__(host_labels)
+        self.section = section
+        self._texts = row_texts_of(section)
+        starts = [slot.arrangement.starts[place] for slot, place in zip(slots, places, strict=True)]
+        numbers = [slot.numbers for slot in slots]
+        self._numbers = _transposed(numbers, starts, section.count)
+        self._absent: NDArray[np.bool_] | None = None  # of shape (columns * rows,)
+        if section.absent:
+            self._absent = np.zeros(len(section.columns) * section.rows, bool)
+            self._absent[[*section.absent]] = True
+        self._before: Floats | None = None
+        self._elapsed: Floats | None = None
+        if section.rates:
+            self._elapsed = np.fromiter(map(_ELAPSED, slots), float, len(slots))
+            self._before = self._numbers_before(slots, places)
 
-    def add(self, host: Host) -> None:
-        """Add the next host."""
-        self._host_labels.append(host.label_text)
-        self._blocks.extend(host.sections.get(self._section, {}).values())
-        self._ends.append(len(self._blocks))
+    def _numbers_before(self, slots: Sequence[Slot], places: Sequence[int]) -> Floats:
+        size = sum(stop - start for start, stop in self.section.rates)
+        unknown = np.full(size, np.nan).tobytes()
+        packed = [unknown if slot.previous is None else slot.previous for slot in slots]
+        starts = [
+            0 if slot.previous is None else slot.arrangement.rate_starts[place]
+            for slot, place in zip(slots, places, strict=True)
+        ]
+        return _transposed(packed, starts, size)
 
-    def rows(self, start: int, stop: int, now: float) -> Rows:
-        """Return the rows of the hosts from ``start`` to before ``stop``.
+    def __len__(self) -> int:
+        return self.section.rows * len(self.host_labels)
 
-        Without blocks that have expired at ``now`` (monotonic clock, seconds).
+    @property
+    def columns(self) -> Collection[str]:
+        """The columns that a row may have."""
+        return self.section.columns
+
+    @property
+    def families(self) -> Sequence[tuple[str, str]]:
+        """Open families and the column of each."""
+        return _families(self.section)
+
+    def help_of(self, family: str) -> str:
+        """Return the HELP text of an open family, empty where the section has none."""
+        return _helps(self.section).get(family, "")
+
+    def comes_from(self, section: str) -> bool:
+        """Whether these are rows of a section of this name."""
+        return self.section.name == section
+
+    @property
+    def host_of(self) -> Indexes:
+        """The index of the host of each row, of shape (n,)."""
+        return np.tile(np.arange(self.hosts), self.section.rows)
+
+    @property
+    def elapsed(self) -> Floats:
+        """Seconds between the last two reports on the agent's clock, of shape (n,)."""
+        if self._elapsed is None:
+            return np.zeros(len(self))
+        return np.tile(self._elapsed, self.section.rows)
+
+    def last(self, name: str) -> Floats:
+        """Return the last value of a column, of shape (n,)."""
+        return self._column(name, self._numbers, 0)
+
+    def before(self, name: str) -> Floats:
+        """Return the value of a column in the report before, of shape (n,)."""
+        if self._before is None or name not in self.section.columns:
+            return self._unknown()
+        first = self.section.place(self.section.columns.index(name) * self.section.rows)
+        kept = 0  # how many numbers of the ranges before are in self._before
+        for start, stop in self.section.rates:
+            if start <= first < stop:
+                return self._column(name, self._before, start - kept)
+            kept += stop - start
+        return self._unknown()
+
+    def _column(self, name: str, numbers: Floats, first: int) -> Floats:
+        """Return a column of ``numbers``, which begin with the section's number ``first``."""
+        section, rows = self.section, self.section.rows
+        if name not in section.columns:
+            return self._unknown()
+        cell = section.columns.index(name) * rows
+        start, stop = section.place(cell), section.place(cell + rows)
+        found = numbers[start - first : stop - first]
+        if self._absent is not None and stop - start < rows:
+            known, found = found, np.full((rows, self.hosts), np.nan)
+            found[~self._absent[cell : cell + rows]] = known
+        return found.reshape(-1)
+
+    def block(self, values: Floats) -> Block:
+        """Return values of all rows, of shape (n,), with their label texts."""
+        return Block(self._texts, self.host_labels, values.reshape(-1, self.hosts))
+
+
+def _families(section: Section) -> Sequence[tuple[str, str]]:
+    return [*zip(section.families, section.columns, strict=True)] if section.families else ()
+
+
+def _helps(section: Section) -> dict[str, str]:
+    """Return the HELP texts of open families that a section has, by family."""
+    if not section.families or b'"help":' not in section.raw:
+        return {}
+    return dict(zip(section.families, section.helps(), strict=False))
+
+
+def _transposed(packed: Sequence[bytes], starts: Sequence[int], count: int) -> Floats:
+    """Return ``count`` numbers of each host from its ``starts``, of shape (count, h)."""
+    size = count * NUMBER_BYTES
+    if len({*starts}) == 1:
+        start = starts[0] * NUMBER_BYTES
+        parts = [numbers[start : start + size] for numbers in packed]
+    else:
+        parts = [
+            numbers[start * NUMBER_BYTES : start * NUMBER_BYTES + size]
+            for numbers, start in zip(packed, starts, strict=True)
+        ]
+    found = np.frombuffer(b"".join(parts)).reshape(len(packed), count)
+    return np.ascontiguousarray(found.T)
+
+
+class _Before(NamedTuple):
+    """The numbers of the reports before, of all sections.
+
+    ``firsts`` and ``sizes`` are the index of each section's first number and how many cells of the
+    section have one, of shape (e,); both for each row, of shape (n,).
+    """
+
+    numbers: Floats
+    firsts: Indexes
+    sizes: Indexes
+
+
+class MixedRows(Rows):
+    """The rows of sections of one name, ordered by host and then by row.
+
+    ``host_of_section`` is the index of each section's host, ascending; ``slots`` are the slots that
+    have them and ``places`` the index of each in its slot, all of shape (e,).
+    """
+
+    def __init__(
+        self,
+        host_labels: Sequence[bytes],
+        host_of_section: Indexes,
+        slots: Sequence[Slot],
+        places: Sequence[int],
+    ) -> None:
+        super().__init__(host_labels)
+        self.sections: Sequence[Section] = [
+            slot.sections[place] for slot, place in zip(slots, places, strict=True)
+        ]
+        self._host_of_section, self._slots, self._places = host_of_section, slots, places
+        count = len(slots)
+        self._rows = np.fromiter(map(_ROWS, self.sections), np.intp, count)
+        self._length = int(self._rows.sum())
+
+    def __len__(self) -> int:
+        return self._length
+
+    @cached_property
+    def columns(self) -> Collection[str]:
+        """The columns that a row may have."""
+        kinds, _ = self._kinds
+        return kinds[0] if len(kinds) == 1 else {name for kind in kinds for name in kind}
+
+    @property
+    def families(self) -> Sequence[tuple[str, str]]:
+        """Open families and the column of each, if all rows have the same."""
+        return _families(self.sections[0]) if len(self._kinds[0]) == 1 else ()
+
+    def help_of(self, family: str) -> str:
+        """Return the HELP text of an open family, empty where no section has one."""
+        return self._helps.get(family, "")
+
+    @cached_property
+    def _helps(self) -> dict[str, str]:
+        return next(filter(None, map(_helps, self.sections)), {})
+
+    def comes_from(self, section: str) -> bool:
+        """Whether these are rows of a section of this name."""
+        return self.sections[0].name == section
+
+    @cached_property
+    def host_of(self) -> Indexes:
+        """The index of the host of each row, of shape (n,)."""
+        return np.repeat(self._host_of_section, self._rows)
+
+    @cached_property
+    def elapsed(self) -> Floats:
+        """Seconds between the last two reports on the agent's clock, of shape (n,)."""
+        found = np.fromiter(map(_ELAPSED, self._slots), float, len(self._slots))
+        return np.repeat(found, self._rows)
+
+    @cached_property
+    def labels(self) -> Sequence[bytes]:
+        """The label text of each row, of shape (n,)."""
+        found: list[bytes] = []
+        deque(self._make_labels(found, [(0, len(self.sections))]), maxlen=0)
+        return found
+
+    def prepare(self, size: StepSize) -> Iterator[None]:
+        """Read the numbers and make the label texts; yields between steps."""
+        _ = self._cells
+        yield
+        # How long the labels of each section take.
+        weights = 20 + self._rows * (1 + max(len(section.labels) for section in self.sections))
+        found: list[bytes] = []
+        yield from self._make_labels(found, spans(weights, size))
+        self.labels = found
+
+    def _make_labels(self, found: list[bytes], ranges: Iterable[tuple[int, int]]) -> Iterator[None]:
+        """Append the label text of each row to ``found``; yields after each range of sections."""
+        hosts = [self.host_labels[host] for host in self._host_of_section.tolist()]
+        for start, stop in ranges:
+            found += label_texts(self.sections[start:stop], hosts[start:stop])
+            yield
+
+    @property
+    def label_sets(self) -> Iterator[dict[str, str]]:
+        """The labels of each row but ``instance``, n of them."""
+        for section in self.sections:
+            if section.labels:
+                for row in zip(*section.texts(), strict=True):
+                    yield dict(zip(section.labels, row, strict=True))
+            else:
+                yield {}
+
+    def texts(self, name: str) -> list[str]:
+        """Return one text of each row, n of them."""
+        return [
+            text
+            for section in self.sections
+            for text in section.texts()[section.labels.index(name)]
+        ]
+
+    def last(self, name: str) -> Floats:
+        """Return the last value of a column, of shape (n,)."""
+        cell = self._cell(name)
+        if cell is None:
+            return self._unknown()
+        return _taken(self._cells, self._firsts + cell, cell < 0)
+
+    def before(self, name: str) -> Floats:
+        """Return the value of a column in the report before, of shape (n,)."""
+        cell = self._cell(name)
+        if cell is None or not len(self._before.numbers):
+            return self._unknown()
+        numbers, firsts, sizes = self._before
+        return _taken(numbers, firsts + cell, (cell < 0) | (cell >= sizes))
+
+    def block(self, values: Floats) -> Block:
+        """Return values of all rows, of shape (n,), with their label texts."""
+        return Block(_NOTHING, self.labels, values.reshape(1, -1))
+
+    @cached_property
+    def _kinds(self) -> tuple[Sequence[tuple[str, ...]], Indexes | None]:
+        """The different tuples of columns, and which of them each section has, of shape (e,).
+
+        None instead, if all have the same.
         """
-        ends = self._ends
-        blocks = self._blocks[ends[start] : ends[stop]]
-        counts = [ends[host + 1] - ends[host] for host in range(start, stop)]
-        if min(map(_EXPIRES, blocks), default=inf) <= now:
-            each = [self._blocks[ends[host] : ends[host + 1]] for host in range(start, stop)]
-            each = [[block for block in found if block.expires > now] for found in each]
-            blocks, counts = [*chain.from_iterable(each)], [*map(len, each)]
-        return Rows(self._section, self._host_labels[start:stop], blocks, counts)
+        of_sections = [*map(_COLUMNS, self.sections)]
+        first = of_sections[0] if of_sections else ()
+        if all(columns is first for columns in of_sections):
+            return (first,), None
+        kinds: dict[tuple[str, ...], int] = {}
+        which = [kinds.setdefault(columns, len(kinds)) for columns in of_sections]
+        return (*kinds,), np.array(which, np.intp)
 
-    def all_rows(self, now: float, size: StepSize) -> Iterator[Rows]:
-        """Yield the rows of all hosts, as many hosts at a time as ``size`` allows."""
-        for hosts in size.batches(range(len(self._host_labels)), self._weight):
-            yield self.rows(hosts[0], hosts[-1] + 1, now)
+    def _cell(self, name: str) -> Indexes | None:
+        """Return which cell of its section each row has in a column, of shape (n,).
 
-    def _weight(self, host: int) -> int:
-        """Return the number of rows of a host, and one for the host itself."""
-        blocks = self._blocks[self._ends[host] : self._ends[host + 1]]
-        return 1 + sum(map(len, map(_LABELS, blocks)))
+        Negative where the section has no such column; None where no section has it.
+        """
+        kinds, which = self._kinds
+        columns = [kind.index(name) if name in kind else -1 for kind in kinds]
+        if max(columns) < 0:
+            return None
+        if which is None:
+            return columns[0] * self._row_counts + self._row_of
+        found = np.repeat(np.array(columns, np.intp)[which], self._rows)
+        cell: Indexes = np.where(found < 0, -1, found * self._row_counts + self._row_of)
+        return cell
+
+    @cached_property
+    def _row_counts(self) -> Indexes:
+        """How many rows the section of each row has, of shape (n,)."""
+        return np.repeat(self._rows, self._rows)
+
+    @cached_property
+    def _row_of(self) -> Indexes:
+        """The index of each row in its section, of shape (n,)."""
+        return np.arange(self._length) - np.repeat(np.cumsum(self._rows) - self._rows, self._rows)
+
+    @cached_property
+    def _firsts(self) -> Indexes:
+        """The index of the first cell of each row's section, of shape (n,)."""
+        return np.repeat(_starts(self._sizes), self._rows)
+
+    @cached_property
+    def _sizes(self) -> Indexes:
+        """How many cells each section has, of shape (e,)."""
+        if any(map(_ABSENT, self.sections)):
+            found = (len(section.columns) * section.rows for section in self.sections)
+        else:
+            found = map(_COUNT, self.sections)  # type: ignore[assignment]  # of the same items
+        return np.fromiter(found, np.intp, len(self.sections))
+
+    @cached_property
+    def _cells(self) -> Floats:
+        """The cells of all sections, one after the other; NaN where absent or unknown."""
+        starts = (
+            slot.arrangement.starts[place] * NUMBER_BYTES
+            for slot, place in zip(self._slots, self._places, strict=True)
+        )
+        parts = [
+            slot.numbers[start : start + section.count * NUMBER_BYTES]
+            for slot, start, section in zip(self._slots, starts, self.sections, strict=True)
+        ]
+        numbers = np.frombuffer(b"".join(parts))
+        firsts = _starts(self._sizes).tolist()
+        lacking = [
+            first + cell
+            for section, first in zip(self.sections, firsts, strict=True)
+            if section.absent
+            for cell in section.absent
+        ]
+        if not lacking:
+            return numbers
+        cells = np.full(len(numbers) + len(lacking), np.nan)
+        present = np.ones(len(cells), bool)
+        present[lacking] = False
+        cells[present] = numbers
+        return cells
+
+    @cached_property
+    def _before(self) -> _Before:
+        """The numbers of the reports before."""
+        parts, sizes = [], []
+        for section, slot, place in zip(self.sections, self._slots, self._places, strict=True):
+            packed = _packed_before(section, slot, place)
+            parts.append(packed)
+            sizes.append(len(packed) // NUMBER_BYTES)
+        each = np.array(sizes, np.intp)
+        return _Before(
+            np.frombuffer(b"".join(parts)),
+            np.repeat(_starts(each), self._rows),
+            np.repeat(each, self._rows),
+        )
 
 
-def gather(hosts: Sequence[Host], section: str, now: float) -> Rows:
-    """Return the rows of a section of these hosts, without what has expired at ``now``."""
-    blocks = SectionBlocks(section)
-    for host in hosts:
-        blocks.add(host)
-    return blocks.rows(0, len(hosts), now)
+def spans(weights: Indexes, size: StepSize) -> Iterator[tuple[int, int]]:
+    """Yield the ranges (start, stop) that divide items of these weights into steps."""
+    ends = np.cumsum(weights)
+    start = 0
+    for _, end in size.ranges(int(ends[-1]) if len(ends) else 0):
+        stop = int(np.searchsorted(ends, end, "right"))
+        if stop > start:
+            yield start, stop
+            start = stop
+
+
+def _starts(sizes: Indexes) -> Indexes:
+    found: Indexes = np.cumsum(sizes) - sizes
+    return found
+
+
+def _taken(numbers: Floats, indexes: Indexes, unknown: NDArray[np.bool_]) -> Floats:
+    """Return the numbers of these indexes, NaN where unknown."""
+    if not unknown.any():
+        return numbers[indexes]
+    found = np.full(len(indexes), np.nan)
+    known = ~unknown
+    found[known] = numbers[indexes[known]]
+    return found
+
+
+def _packed_before(section: Section, slot: Slot, place: int) -> bytes:
+    """Return the first cells of a section in the report before: all of those that rates need."""
+    if slot.previous is None or not section.rates:
+        return b""
+    start = slot.arrangement.rate_starts[place] * NUMBER_BYTES
+    first, stop = section.rates[0]
+    if len(section.rates) == 1 and not first and not section.absent:  # columns of rates come first
+        return slot.previous[start : start + stop * NUMBER_BYTES]
+    numbers = np.full(section.count, np.nan)
+    for first, stop in section.rates:
+        numbers[first:stop] = np.frombuffer(slot.previous, float, stop - first, start)
+        start += (stop - first) * NUMBER_BYTES
+    cells = np.full(len(section.columns) * section.rows, np.nan)
+    present = np.ones(len(cells), bool)
+    present[[*section.absent]] = False
+    cells[present] = numbers
+    return cells.tobytes()
+
+
+def gather(hosts: Sequence[Host], names: Collection[str], now: float) -> dict[str, MixedRows]:
+    """Return the rows of these sections of these hosts, by section.
+
+    Without what has expired at ``now`` (monotonic clock, seconds).
+    """
+    labels = [host.label_text for host in hosts]
+    found: dict[str, tuple[list[int], list[Slot], list[int]]]
+    found = {name: ([], [], []) for name in names}
+    for index, host in enumerate(hosts):
+        for slot in host.shown():
+            if slot.expires <= now:
+                continue
+            for place, section in enumerate(slot.sections):
+                if section.name in found:
+                    host_of, slots, places = found[section.name]
+                    host_of.append(index)
+                    slots.append(slot)
+                    places.append(place)
+    return {
+        name: MixedRows(labels, np.array(host_of, np.intp), slots, places)
+        for name, (host_of, slots, places) in found.items()
+    }

@@ -10,6 +10,7 @@ shorter than half of ``STEP`` and reduces it after one longer than ``STEP``.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from time import perf_counter
@@ -73,9 +74,12 @@ class StepClock:
         self._since = None
         return self._spent - before
 
-    def size(self, first: int = _FIRST) -> "StepSize":
-        """Return a size for steps of one kind; the first step has the weight ``first``."""
-        return StepSize(self, first)
+    def size(self, first: int = _FIRST, most: int = sys.maxsize) -> "StepSize":
+        """Return a size for steps of one kind.
+
+        The first step has the weight ``first``, and none has more than ``most``.
+        """
+        return StepSize(self, first, most)
 
 
 class StepSize:
@@ -85,8 +89,8 @@ class StepSize:
     the next step may have.
     """
 
-    def __init__(self, steps: StepClock, first: int) -> None:
-        self.weight = first
+    def __init__(self, steps: StepClock, first: int, most: int = sys.maxsize) -> None:
+        self.weight, self._most = first, most
         self._steps = steps
 
     def ranges(self, total: int) -> Iterator[tuple[int, int]]:
@@ -124,7 +128,7 @@ class StepSize:
         if seconds > STEP:  # aim at half of STEP, as if time were proportional to weight
             self.weight = max(1, min(self.weight, int(weight * STEP / 2 / seconds)))
         elif seconds < STEP / 2 and weight >= self.weight:
-            self.weight *= 2
+            self.weight = min(self._most, 2 * self.weight)
 
 
 def _nothing() -> None:

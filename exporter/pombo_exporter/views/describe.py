@@ -3,19 +3,22 @@
 Everything derived comes from ``derive``, so that views agree with ``/metrics``.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from math import isfinite, nan
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+import orjson
 from msgspec.structs import asdict
 
 from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.hosts.slots import Slot, cells_of
 from pombo_exporter.metrics import derive
+from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import FamilyTable
-from pombo_exporter.metrics.rows import Floats, Rows, gather
-from pombo_exporter.metrics.samples import LABEL_SETS, Capture, samples
+from pombo_exporter.metrics.rows import Floats, MixedRows, Rows, gather
+from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views.schema import (
     Core,
@@ -24,6 +27,7 @@ from pombo_exporter.views.schema import (
     FullestFilesystem,
     HostSummary,
     Network,
+    Sample,
 )
 
 _MAX_INTEGER: Final = 2**63 - 1  # of JSON readers; a leap of sequence numbers may exceed it
@@ -32,14 +36,23 @@ _LOOPBACK: Final = "lo"
 
 _WEIGHT: Final = 50  # rows that take as long as the rest of a summary
 
-_SUMMARISED: Final = ("cpu", "memory", "system", "filesystems", "networks")
+#: What a host has of its memory: one of these.
+_MEMORY: Final = ("memory", "meminfo")
+_SWAP: Final = ("swap", "meminfo")
+
+_CURVES: Final = ("cpu", *_MEMORY, "networks")
+_SUMMARISED: Final = frozenset({*_CURVES, "system", "filesystems"})
 _UNKNOWN: Final = (None,) * 8
 
 
 def weight(host: Host) -> int:
     """Return how much work the summary of a host is, in rows."""
-    found = (host.sections.get(name, {}).values() for name in _SUMMARISED)
-    return _WEIGHT + sum(len(block.labels) for blocks in found for block in blocks)
+    return _WEIGHT + sum(
+        section.rows
+        for slot in host.shown()
+        for section in slot.sections
+        if section.name in _SUMMARISED
+    )
 
 
 def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
@@ -74,13 +87,13 @@ def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
 
 def _measured(hosts: Sequence[Host], now: float) -> Iterator[tuple[Any, ...]]:
     """Yield the fields of each host's summary that come from its sections."""
-    rows = {name: gather(hosts, name, now) for name in _SUMMARISED}
-    memory = rows["memory"]
+    rows = gather(hosts, _SUMMARISED, now)
+    total, available = _memory(rows)
     return zip(
         _known(derive.cpu_average_usage(rows["cpu"])),
-        _known(_by_host(memory, memory.last("total"))),
-        _known(_by_host(memory, memory.last("available"))),
-        _known(_memory_usage(memory)),
+        _known(total),
+        _known(available),
+        _known(_memory_usage(rows)),
         _fullest(rows["filesystems"]),
         _known(_traffic(rows["networks"], "receive_bytes")),
         _known(_traffic(rows["networks"], "transmit_bytes")),
@@ -94,13 +107,13 @@ def curve_values(hosts: Sequence[Host], now: float) -> Floats:
 
     They are the fields of a summary that ``history.CURVES`` names, in that order.
     """
-    memory, networks = gather(hosts, "memory", now), gather(hosts, "networks", now)
+    rows = gather(hosts, _CURVES, now)
     return np.stack(
         (
-            derive.cpu_average_usage(gather(hosts, "cpu", now)),
-            _memory_usage(memory),
-            _traffic(networks, "receive_bytes"),
-            _traffic(networks, "transmit_bytes"),
+            derive.cpu_average_usage(rows["cpu"]),
+            _memory_usage(rows),
+            _traffic(rows["networks"], "receive_bytes"),
+            _traffic(rows["networks"], "transmit_bytes"),
         )
     )
 
@@ -115,18 +128,21 @@ def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, byte
     for name, value in asdict(summary).items():
         yield name, encode(value)
     up = [host] if summary.state is not State.DOWN else []
-    rows = {name: gather(up, name, now) for name in _DETAILED}
+    rows = gather(up, _DETAILED, now)
+    slots = [slot for each in up for slot in each.shown() if slot.expires > now]
+    swap_total, swap_used = _swap(rows)
     fields: dict[str, object] = {
         "system": host.info.system,
         "release": host.info.release,
         "machine": host.info.machine,
         **{name: _single(rows["system"], name) for name in ("load1", "load5", "load15")},
-        "swap_total_bytes": _single(rows["swap"], "total"),
-        "swap_used_bytes": _single(rows["swap"], "used"),
-        "gauges": dict(_named_values(rows["gauges"])),
+        "swap_total_bytes": _first(swap_total),
+        "swap_used_bytes": _first(swap_used),
+        "gauges": dict(_gauges(slots)),
     }
     for name, value in fields.items():
         yield name, encode(value)
+    yield "extra", _extra(slots)
     yield None
     yield "cores", (yield from _list(Core, _cores(rows["cpu"]), steps))
     found = _filesystems(rows["filesystems"])
@@ -135,7 +151,7 @@ def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, byte
     yield "networks", (yield from _list(Network, _networks(rows["networks"]), steps))
 
 
-_DETAILED: Final = ("cpu", "disks", "filesystems", "gauges", "networks", "swap", "system")
+_DETAILED: Final = ("cpu", "disks", "filesystems", "networks", *_SWAP, "system")
 
 
 def _list(
@@ -156,9 +172,14 @@ def families(table: FamilyTable, capture: Capture, steps: StepClock) -> Iterator
     family = None
     size = steps.size()
     yield b'{"families":['
-    for part in samples(table.measured, capture, LABEL_SETS):
+    for part in samples(table.measured, capture, steps):
         if part is None:
             yield None
+            continue
+        values = part.values.tolist()
+        pairs = zip(part.label_sets(), values, strict=True)
+        found = [Sample(labels, value) for labels, value in pairs if isfinite(value)]
+        if not found:
             continue
         first = part.family is not family
         if first:
@@ -166,11 +187,8 @@ def families(table: FamilyTable, capture: Capture, steps: StepClock) -> Iterator
             kind = encode(part.family.type)
             yield (b"]}," if family else b"") + head[:-1] + b',"type":' + kind + b',"samples":['
             family = part.family
-        more = dict([part.shared_label]) if part.shared_label else {}
-        for start, stop in size.ranges(len(part.values)):
-            rows = zip(part.labels[start:stop], part.values[start:stop].tolist(), strict=True)
-            found = [{"labels": more | labels, "value": value} for labels, value in rows]
-            yield (b"" if first else b",") + encode(found)[1:-1]
+        for start, stop in size.ranges(len(found)):
+            yield (b"" if first else b",") + encode(found[start:stop])[1:-1]
             first = False
     yield (b"]}" if family else b"") + b"]}"
 
@@ -179,36 +197,72 @@ def _known(values: Floats) -> list[float | None]:
     return [value if isfinite(value) else None for value in values.tolist()]
 
 
+def _first(values: Floats) -> float | None:
+    """Return the value of one host, None where the host has none."""
+    return next(iter(_known(values)), None)
+
+
 def _single(record: Rows, name: str) -> float | None:
     """Return a field of the record of one host, None where the host has none."""
-    return next(iter(_known(record.last(name))), None)
+    return _first(record.last(name))
 
 
 def _by_host(record: Rows, values: Floats) -> Floats:
     """Return the values of a record's rows by host, from shape (n,) to (h,)."""
-    found = np.full(len(record.host_labels), nan)
+    found = np.full(record.hosts, nan)
     found[record.host_of] = values
     return found
 
 
-def _memory_usage(memory: Rows) -> Floats:
+_Gathered = Mapping[str, MixedRows]
+
+
+def _memory(rows: _Gathered) -> tuple[Floats, Floats]:
+    """Return the total and the available memory of each host in bytes, both of shape (h,)."""
+    return (
+        _either(rows, ("memory", "total"), ("meminfo", "MemTotal_bytes")),
+        _either(rows, ("memory", "available"), ("meminfo", "MemAvailable_bytes")),
+    )
+
+
+def _either(rows: _Gathered, *fields: tuple[str, str]) -> Floats:
+    """Return the value of each host in one of the sections, of shape (h,)."""
+    one, other = (_by_host(rows[section], rows[section].last(name)) for section, name in fields)
+    return np.where(np.isnan(one), other, one)
+
+
+def _memory_usage(rows: _Gathered) -> Floats:
     """Return the share of each host's memory that is in use, of shape (h,)."""
-    return _by_host(memory, derive.used_ratio(memory, "total", "available"))
+    fields = {"memory": ("total", "available"), "meminfo": ("MemTotal_bytes", "MemAvailable_bytes")}
+    one, other = (
+        _by_host(rows[section], derive.used_ratio(rows[section], *names))
+        for section, names in fields.items()
+    )
+    return np.where(np.isnan(one), other, one)
 
 
-def _traffic(networks: Rows, counter: str) -> Floats:
+def _swap(rows: _Gathered) -> tuple[Floats, Floats]:
+    """Return the total and the used swap space of each host in bytes, both of shape (h,)."""
+    meminfo = rows["meminfo"]
+    total = _either(rows, ("swap", "total"), ("meminfo", "SwapTotal_bytes"))
+    of_meminfo = derive.used(meminfo, "SwapTotal_bytes", "SwapFree_bytes")
+    used = _by_host(rows["swap"], rows["swap"].last("used"))
+    return total, np.where(np.isnan(used), _by_host(meminfo, of_meminfo), used)
+
+
+def _traffic(networks: MixedRows, counter: str) -> Floats:
     """Return the rate over all interfaces of each host but the loopback, of shape (h,)."""
     counted = [device != _LOOPBACK for device in networks.texts("device")]
     values = derive.per_second(networks, counter)
     known = np.array(counted, dtype=bool) & ~np.isnan(values)
-    count = len(networks.host_labels)
+    count = networks.hosts
     of = networks.host_of[known]
     sums = np.bincount(of, values[known], count)
     return np.where(np.bincount(of, minlength=count), sums, nan)
 
 
-def _fullest(filesystems: Rows) -> list[FullestFilesystem | None]:
-    found: list[FullestFilesystem | None] = [None] * len(filesystems.host_labels)
+def _fullest(filesystems: MixedRows) -> list[FullestFilesystem | None]:
+    found: list[FullestFilesystem | None] = [None] * filesystems.hosts
     rows = zip(
         filesystems.host_of.tolist(),
         derive.filled_ratio(filesystems, "size", "free", "available").tolist(),
@@ -223,11 +277,11 @@ def _fullest(filesystems: Rows) -> list[FullestFilesystem | None]:
     return found
 
 
-def _cores(cpu: Rows) -> Sequence[Sequence[Any]]:
+def _cores(cpu: MixedRows) -> Sequence[Sequence[Any]]:
     return cpu.texts("cpu"), _known(derive.cpu_usage(cpu))
 
 
-def _filesystems(rows: Rows) -> Sequence[Sequence[Any]]:
+def _filesystems(rows: MixedRows) -> Sequence[Sequence[Any]]:
     readonly = [None if flag is None else bool(flag) for flag in _known(rows.last("readonly"))]
     return (
         *map(rows.texts, ("mountpoint", "device", "fstype")),
@@ -239,12 +293,12 @@ def _filesystems(rows: Rows) -> Sequence[Sequence[Any]]:
     )
 
 
-def _disks(rows: Rows) -> Sequence[Sequence[Any]]:
+def _disks(rows: MixedRows) -> Sequence[Sequence[Any]]:
     counters = ("read_bytes", "written_bytes")
     return rows.texts("device"), *(_known(derive.per_second(rows, name)) for name in counters)
 
 
-def _networks(rows: Rows) -> Sequence[Sequence[Any]]:
+def _networks(rows: MixedRows) -> Sequence[Sequence[Any]]:
     counters = (
         ("receive_bytes",),
         ("transmit_bytes",),
@@ -255,5 +309,21 @@ def _networks(rows: Rows) -> Sequence[Sequence[Any]]:
     return rows.texts("device"), *found
 
 
-def _named_values(rows: Rows) -> Iterator[tuple[str, float]]:
-    return zip(rows.texts("name"), rows.last("value").tolist(), strict=True)
+def _gauges(slots: Sequence[Slot]) -> Iterator[tuple[str, float]]:
+    """Yield the open families that are gauges without labels, and the value of each."""
+    for slot in slots:
+        for section, start in zip(slot.sections, slot.arrangement.starts, strict=True):
+            if section.type == "gauge" and section.columns == section.families:
+                if section.labels:
+                    continue
+                values = cells_of(section, slot.numbers, start)[:, 0].tolist()
+                pairs = zip(section.families, values, strict=True)
+                yield from ((name, value) for name, value in pairs if isfinite(value))
+
+
+def _extra(slots: Sequence[Slot]) -> bytes:
+    """Return the JSON of what the slots have besides sections: an object, or null."""
+    found = [orjson.loads(slot.extra) for slot in slots if slot.extra]
+    if not found:
+        return b"null"
+    return orjson.dumps({name: value for each in found for name, value in each.items()})

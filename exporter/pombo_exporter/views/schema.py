@@ -3,6 +3,8 @@
 The API, the status page and ``top`` show these. An unknown value is None.
 """
 
+from typing import Any
+
 from msgspec import Struct
 
 from pombo_exporter.hosts.host import State
@@ -113,7 +115,11 @@ class HostFamilies(Struct, frozen=True):
 
 
 class HostDetail(HostSummary, frozen=True):
-    """All fields of one host. Its families are an answer of their own."""
+    """All fields of one host. Its families are an answer of their own.
+
+    ``gauges`` are its gauges without labels under names of its own. ``extra`` is what its agent
+    reports besides sections, such as its processes; None without any.
+    """
 
     system: str
     release: str
@@ -128,6 +134,7 @@ class HostDetail(HostSummary, frozen=True):
     disks: list[Disk]
     networks: list[Network]
     gauges: dict[str, float]
+    extra: dict[str, Any] | None
 
 
 class HostStates(Struct, frozen=True):
@@ -139,7 +146,10 @@ class HostStates(Struct, frozen=True):
 
 
 class Limit(Struct, frozen=True):
-    """A limit and the most that is used of it; ``host`` is the host that uses the most."""
+    """A limit and the most that is used of it.
+
+    ``host`` is the host that uses the most, of a limit for each host.
+    """
 
     name: str
     limit: int

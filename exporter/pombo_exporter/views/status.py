@@ -2,13 +2,12 @@
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pombo_wire import MAX_DATAGRAM_BYTES
 
 from pombo_exporter import __version__
-from pombo_exporter.hosts.blocks import Blocks
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest.refusals import Refusal
@@ -26,16 +25,13 @@ class HostTotals:
     most_series: int = 0
     fullest: str | None = None
 
-    def count(
-        self, snapshot: Snapshot, series: Callable[[Mapping[str, Blocks]], int], steps: StepClock
-    ) -> Iterator[None]:
-        """Count the hosts of a snapshot; ``series`` returns the series of a host's sections."""
+    def count(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
+        """Count the hosts of a snapshot."""
         with snapshot:
             for host in snapshot:
                 self.states[host.state_at(snapshot.now)] += 1
-                found = series(host.sections)
-                if found > self.most_series:
-                    self.most_series, self.fullest = found, host.name
+                if host.series > self.most_series:
+                    self.most_series, self.fullest = host.series, host.name
                 if steps.step_is_over:
                     yield
 
@@ -45,16 +41,15 @@ async def read_status(counters: Counters, pacer: Pacer, moment: Moment) -> Expor
 
     Counting the hosts is long work, which the pacer divides into steps.
     """
-    stats, totals, roster = counters.read(*moment), HostTotals(), counters.roster
-    snapshot = roster.snapshot(*moment)
-    await pacer.collect(lambda steps: totals.count(snapshot, roster.series, steps))
+    stats, totals = counters.read(*moment), HostTotals()
+    snapshot = counters.roster.snapshot(*moment)
+    await pacer.collect(lambda steps: totals.count(snapshot, steps))
     return exporter_status(stats, totals)
 
 
 def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
     """Return the exporter's status, of the counters and the hosts of one moment."""
     limits = stats.limits
-    hosts, most = stats.stored_hosts, totals.most_series
     return ExporterStatus(
         version=__version__,
         python_version=platform.python_version(),
@@ -62,14 +57,10 @@ def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
         uptime_seconds=stats.now - stats.started,
         hosts=HostStates(**{str(state): totals.states[state] for state in State}),
         limits=[
-            Limit("hosts", limits.hosts, hosts, hosts / limits.hosts, None),
-            Limit(
-                "series_per_host",
-                limits.series_per_host,
-                most,
-                most / limits.series_per_host,
-                totals.fullest,
-            ),
+            _limit("hosts", limits.hosts, stats.stored_hosts),
+            _limit("series_per_host", limits.series_per_host, totals.most_series, totals.fullest),
+            _limit("bytes", limits.bytes, stats.stored_bytes),
+            _limit("families", limits.families, stats.open_families),
             Limit("datagram_bytes", MAX_DATAGRAM_BYTES, None, None, None),
         ],
         forget_after_seconds=limits.forget_after,
@@ -79,6 +70,10 @@ def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
         receive_buffer=stats.receive_buffer,
         kernel_drops=stats.kernel_drops,
     )
+
+
+def _limit(name: str, limit: int, used: int, host: str | None = None) -> Limit:
+    return Limit(name, limit, used, used / limit, host)
 
 
 def _summary(refusal: Refusal, wall: float) -> RefusalSummary:

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import FamilyTable
-from pombo_exporter.metrics.samples import Capture
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters
@@ -154,7 +154,7 @@ class Api:
         """Answer with every family of one host."""
         host = known_host(self._roster, host_name(request, _HOSTS, _FAMILIES)).copy()
         snapshot = Snapshot([host], *moment())
-        capture = Capture(self._table.measured)
+        capture = Capture(self._table.measured, self._roster.layouts.types)
 
         def work(steps: StepClock) -> Iterator[bytes | None]:
             yield from capture.read(snapshot, steps)

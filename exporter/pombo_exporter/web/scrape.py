@@ -1,6 +1,6 @@
 """What Prometheus scrapes: all hosts, one host, the exporter itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
@@ -10,11 +10,11 @@ from aiohttp import web
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.exporter import ExporterMetrics
-from pombo_exporter.metrics.exposition import render, render_host
+from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.formats import format_for
-from pombo_exporter.metrics.samples import Capture
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters
@@ -49,7 +49,7 @@ class ScrapeEndpoints:
     async def all_hosts(self, request: web.Request) -> web.StreamResponse:
         """Answer with all hosts and the exporter itself."""
         started = perf_counter()
-        response = await self._hosts_and_exporter(request, Capture(self.table))
+        response = await self._hosts_and_exporter(request, self._capture())
         self.metrics.scrape_duration.observe(perf_counter() - started)
         return response
 
@@ -59,7 +59,7 @@ class ScrapeEndpoints:
         Those hosts' own targets answer 503. Together with all other targets, this makes up
         ``/metrics``.
         """
-        return await self._hosts_and_exporter(request, Capture(self.table, _is_down))
+        return await self._hosts_and_exporter(request, self._capture(_is_down))
 
     async def _hosts_and_exporter(
         self, request: web.Request, capture: Capture
@@ -78,7 +78,11 @@ class ScrapeEndpoints:
             return await stream(request, work, wanted.content_type, vary="Accept")
 
     async def one_host(self, request: web.Request) -> web.StreamResponse:
-        """Answer with one host; 503 while it is down, 404 when there is none."""
+        """Answer with one host; 503 while it is down, 404 when there is none.
+
+        Its samples lack the label ``instance``, which a host that is a target of its own gets from
+        its target.
+        """
         host = known_host(self.roster, host_name(request, HOST_PREFIX, HOST_SUFFIX)).copy()
         wanted = format_for(request.headers.get("Accept", ""))
         now, wall = moment()
@@ -88,15 +92,21 @@ class ScrapeEndpoints:
                 f"{host.name!r} is down: silent for {silence:.1f} s, it reports every {every:g} s"
             )
             raise web.HTTPServiceUnavailable(text=f"{text}\n")
-        capture = Capture(self.table)
+        capture = self._capture(instance=False)
         snapshot = Snapshot([host], now, wall)
 
         def work(steps: StepClock) -> Iterator[bytes | None]:
             yield from capture.read(snapshot, steps)
-            yield from render_host(host, self.table, capture, steps, openmetrics=wanted.openmetrics)
+            yield from render(self.table, capture, steps, openmetrics=wanted.openmetrics)
             yield wanted.end
 
         return await stream(request, work, wanted.content_type, vary="Accept")
+
+    def _capture(
+        self, include: Callable[[Host, State], bool] = lambda *_: True, *, instance: bool = True
+    ) -> Capture:
+        types = self.roster.layouts.types
+        return Capture(self.table, types, include, instance=instance)
 
 
 def _is_down(_: Host, state: State) -> bool:

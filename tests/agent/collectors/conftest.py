@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pombo_agent.collectors import Collector, NoDataError, Sources
-from pombo_wire import Part
+from pombo_wire.section import Section
 
 
 @pytest.fixture
@@ -22,27 +22,23 @@ def write_files() -> Callable[[Path, dict[str, str]], Path]:
 
 
 @pytest.fixture
-def column_of() -> Callable[[list[Part], str, str], dict[str, float]]:
-    """Return a function that returns one column of all tables of a section, by the row's name."""
+def column_of() -> Callable[[list[Section], str, str], dict[str, float | None]]:
+    """Return a function that returns one column of a section, by the first text of each row."""
 
-    def column(parts: list[Part], section: str, name: str) -> dict[str, float]:
-        return {
-            row: value
-            for field, table in parts
-            if field == section
-            for row, value in zip(
-                getattr(table, table.__struct_fields__[0]), getattr(table, name), strict=True
-            )
-        }
+    def column(sections: list[Section], section: str, name: str) -> dict[str, float | None]:
+        (found,) = [each for each in sections if each.name == section]
+        (names, *_) = found.labels.values()
+        first = found.values.index(name) * len(names)
+        return dict(zip(names, found.cells[first : first + len(names)], strict=True))
 
     return column
 
 
 @pytest.fixture
-def collected(this_machine: Sources) -> Callable[[Collector], list[Part]]:
+def collected(this_machine: Sources) -> Callable[[Collector], list[Section]]:
     """Return a function that collects from this machine, and nothing where there is no data."""
 
-    def collect(collector: Collector) -> list[Part]:
+    def collect(collector: Collector) -> list[Section]:
         try:
             return collector(this_machine)
         except NoDataError:

@@ -5,17 +5,37 @@ from typing import Any
 
 import pytest
 from pombo_agent.collectors import COLLECTORS, Collector, psutil_fallback
-from pombo_wire import Part, Report, decode, encode, split
+from pombo_wire import MAPS, SECTIONS
+from pombo_wire.layout import read_section, split_members
+from pombo_wire.reading import read
+from pombo_wire.section import Section, check, in_order
+from pombo_wire.splitting import Form, Splitter
 
-Collected = Callable[[Collector], list[Part]]
+Collected = Callable[[Collector], list[Section]]
+
+HEADER = {"host": "pi", "session": 1, "seq": 0}
 
 
+@pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("collectors", [COLLECTORS, psutil_fallback.COLLECTORS])
 def test_every_section_of_this_machine_is_valid_on_the_wire(
-    collectors: dict[str, Any], collected: Collected
+    collectors: dict[str, Any], form: Form, collected: Collected
 ) -> None:
     for collect in collectors.values():
-        reports, left_out = split(Report("pi"), collected(collect))
-        assert left_out == []
-        for report in reports:
-            assert decode(encode(report)) == report
+        sections = in_order(collected(collect))
+        for section in sections:
+            check(section)
+        datagrams, omitted = Splitter(form).datagrams(HEADER, sections)
+        assert omitted == []
+        layouts = [
+            read_section(member)
+            for datagram in datagrams
+            for member in split_members(read(datagram).layout)
+        ]
+        assert {layout.name for layout in layouts} == {section.name for section in sections}
+        for layout in layouts:
+            if layout.name in MAPS:
+                continue
+            kind = SECTIONS[layout.name]
+            columns = [*kind.__struct_fields__[kind.label_columns :]]
+            assert [*layout.columns] == [name for name in columns if name in layout.columns]

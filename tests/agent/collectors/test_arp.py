@@ -1,6 +1,7 @@
 """The collector ``arp``."""
 
 from pombo_agent.collectors import arp
+from pombo_agent.collectors.reading import File
 
 ARP = """\
 IP address       HW type     Flags       HW address            Mask     Device
@@ -11,5 +12,5 @@ IP address       HW type     Flags       HW address            Mask     Device
 
 
 def test_entries_are_counted_by_interface() -> None:
-    assert arp.parse_arp(ARP) == {"eth0": 2, "br-1": 1}
-    assert arp.parse_arp(ARP.splitlines()[0]) == {}
+    assert arp.parse_arp(File(ARP.encode())) == {b"eth0": 2, b"br-1": 1}
+    assert arp.parse_arp(File(ARP.splitlines()[0].encode())) == {}

@@ -1,15 +1,30 @@
 """The collectors of module ``clock``: time and timex."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
-from pombo_agent.collectors import clock
+from pombo_agent.collectors import Sources, clock
+from pombo_wire.section import Section
+
+WriteFiles = Callable[[Path, dict[str, str]], Path]
 
 
-def test_current_clock_source_is_1_and_the_others_are_0() -> None:
-    assert clock.parse_clock_sources("0", "tsc hpet acpi_pm \n", "hpet\n") == [
-        {"device": "0", "clocksource": "tsc", "current": 0},
-        {"device": "0", "clocksource": "hpet", "current": 1},
-        {"device": "0", "clocksource": "acpi_pm", "current": 0},
-    ]
+def test_current_clock_source_is_1_and_the_others_are_0(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    files = {
+        "clocksource0/available_clocksource": "tsc hpet acpi_pm \n",
+        "clocksource0/current_clocksource": "hpet\n",
+    }
+    write_files(tmp_path / "devices/system/clocksource", files)
+    found = clock.collect_time(this_machine._replace(sysfs=tmp_path))[-1]
+    assert found == Section(
+        "clock_sources",
+        {"device": ("0",) * 3, "clocksource": ("tsc", "hpet", "acpi_pm")},
+        ("current",),
+        [0, 1, 0],
+    )
 
 
 ADJTIMEX = {
@@ -38,16 +53,28 @@ ADJTIMEX = {
 
 def test_timex_in_nanoseconds_becomes_seconds() -> None:
     found = clock.timex(0, ADJTIMEX)
-    assert (found.offset, found.pps_jitter) == (-0.00025, 0.000002)
-    assert found.frequency_ratio == pytest.approx(1.001)
-    assert (found.maxerror, found.estimated_error, found.tick) == (16.0, 0.0005, 0.01)
-    assert (found.pps_frequency, found.pps_stability) == (-1.0, 2.0)
-    assert (found.status, found.sync_status, found.tai_offset) == (8193, 1, 37)
-    counts = found.pps_jitter_exceeded, found.pps_calibrations, found.pps_errors
-    assert (*counts, found.pps_stability_exceeded, found.pps_shift) == (1, 2, 3, 5, 4)
+    assert found == {
+        "offset": -0.00025,
+        "frequency_ratio": pytest.approx(1.001),
+        "maxerror": 16.0,
+        "estimated_error": 0.0005,
+        "status": 8193,
+        "sync_status": 1,
+        "loop_time_constant": 7,
+        "tick": 0.01,
+        "tai_offset": 37,
+        "pps_frequency": -1.0,
+        "pps_jitter": 0.000002,
+        "pps_shift": 4,
+        "pps_stability": 2.0,
+        "pps_jitter_exceeded": 1,
+        "pps_calibrations": 2,
+        "pps_errors": 3,
+        "pps_stability_exceeded": 5,
+    }
 
 
 def test_timex_in_microseconds_becomes_seconds() -> None:
     found = clock.timex(5, ADJTIMEX | {"status": 64})
-    assert (found.offset, found.pps_jitter) == (-0.25, 0.002)
-    assert found.sync_status == 0
+    assert (found["offset"], found["pps_jitter"]) == (-0.25, 0.002)
+    assert found["sync_status"] == 0

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from pombo_agent.collectors import NoDataError, Sources, conntrack
+from pombo_agent.collectors.reading import File
+from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -19,7 +21,7 @@ entries  searched found new invalid ignore delete insert insert_failed drop earl
 def test_statistics_are_summed_over_all_cores(
     this_machine: Sources, tmp_path: Path, write_files: WriteFiles
 ) -> None:
-    assert conntrack.parse_statistics(CONNTRACK) == {
+    assert conntrack.parse_statistics(File(CONNTRACK.encode())) == {
         "stat_found": 256,
         "stat_invalid": 2,
         "stat_ignore": 3,
@@ -34,4 +36,6 @@ def test_statistics_are_summed_over_all_cores(
         conntrack.collect(sources)
     files = {"nf_conntrack_count": "12\n", "nf_conntrack_max": "262144\n"}
     write_files(tmp_path / "sys/net/netfilter", files)
-    assert conntrack.collect(sources) == [("conntrack", {"entries": 12, "entries_limit": 262144})]
+    assert conntrack.collect(sources) == [
+        Section("conntrack", {}, ("entries", "entries_limit"), (12, 262144))
+    ]

@@ -1,12 +1,19 @@
 """The collector ``cpu``."""
 
+import os
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 from pombo_agent.collectors import COLLECTORS, Sources, cpu
-from pombo_wire import Cpu, Part
+from pombo_wire.columns import SECTIONS
+from pombo_wire.section import Section
 
-ColumnOf = Callable[[list[Part], str, str], dict[str, float]]
+Report = Callable[..., list[dict[str, dict[str, Any]]]]
+ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 #: Seconds by which a value may grow between two readings on a busy machine.
 SLACK_SECONDS = 60
 
@@ -27,14 +34,40 @@ cpu0 100 200 300 400
 """
 
 
-def test_offline_core_is_absent_and_the_others_keep_their_numbers() -> None:
-    rows = cpu.parse_stat(STAT, 100)
-    assert [row["cpu"] for row in rows] == ["0", "3"]
+def rows(this_machine: Sources, procfs: Path, *texts: str) -> list[dict[str, dict[str, Any]]]:
+    """Return the rows by core of each of the reports of these contents of ``/proc/stat``."""
+    sources, reports = this_machine._replace(procfs=procfs), []
+    for text in texts:
+        (procfs / "stat").write_text(text, encoding="ascii")
+        (section,) = cpu.collect(sources)
+        columns = section.columns.items()
+        reports.append(
+            {
+                core: {mode: cells[at] for mode, cells in columns if cells[at] is not None}
+                for at, core in enumerate(section.labels["cpu"])
+            }
+        )
+    return reports
 
 
-def test_ticks_become_seconds_in_every_mode() -> None:
-    assert cpu.parse_stat(STAT, 100)[0] == {
-        "cpu": "0",
+@pytest.fixture
+def report(this_machine: Sources, tmp_path: Path) -> Report:
+    assert os.sysconf("SC_CLK_TCK") == 100
+    return partial(rows, this_machine, tmp_path)
+
+
+def test_offline_core_is_absent_and_the_others_keep_their_numbers(report: Report) -> None:
+    assert [*report(STAT)[0]] == ["0", "3"]
+
+
+def test_cores_are_in_numeric_order(report: Report) -> None:
+    numbers = [*range(11, 0, -1), 0]
+    text = "".join(f"cpu{number} 1 2 3 4\n" for number in numbers)
+    assert [*report(text)[0]] == [str(number) for number in range(12)]
+
+
+def test_ticks_become_seconds_in_every_mode(report: Report) -> None:
+    assert report(STAT)[0]["0"] == {
         "user": 13.52,
         "nice": 0.0,
         "system": 8.3,
@@ -48,21 +81,53 @@ def test_ticks_become_seconds_in_every_mode() -> None:
     }
 
 
-def test_mode_that_an_old_kernel_lacks_is_absent() -> None:
-    (row,) = cpu.parse_stat(OLD_STAT, 1000)
-    assert row == {"cpu": "0", "user": 0.1, "nice": 0.2, "system": 0.3, "idle": 0.4}
+def test_mode_that_an_old_kernel_lacks_is_absent(report: Report) -> None:
+    assert report(OLD_STAT)[0] == {"0": {"user": 1.0, "nice": 2.0, "system": 3.0, "idle": 4.0}}
 
 
-def test_mode_that_a_newer_kernel_adds_is_ignored() -> None:
-    (row,) = cpu.parse_stat("cpu0 1 2 3 4 5 6 7 8 9 10 11 12\n", 1)
-    assert row["guest_nice"] == 10
-    assert len(row) == 11
+def test_mode_that_a_newer_kernel_adds_is_ignored(report: Report) -> None:
+    row = report("cpu0 1 2 3 4 5 6 7 8 9 10 11 12\n")[0]["0"]
+    assert row["guest_nice"] == 0.1
+    assert len(row) == 10
+
+
+def test_count_that_steps_back_keeps_its_highest_value(report: Report) -> None:
+    one, two, three = report(
+        "cpu0 100 0 0 5000 700 0 0 30\ncpu1 1 1 1 1 1 1 1 1\n",
+        "cpu0 110 0 0 4990 699 0 0 29\ncpu1 2 2 2 2 2 2 2 2\n",
+        "cpu0 120 0 0 5010 701 0 0 31\ncpu1 3 3 3 3 3 3 3 3\n",
+    )
+    assert [each["0"]["idle"] for each in (one, two, three)] == [50.0, 50.0, 50.1]
+    assert [each["0"]["iowait"] for each in (one, two, three)] == [7.0, 7.0, 7.01]
+    assert [each["0"]["steal"] for each in (one, two, three)] == [0.3, 0.3, 0.31]
+    assert [each["0"]["user"] for each in (one, two, three)] == [1.0, 1.1, 1.2]
+    assert [each["1"]["idle"] for each in (one, two, three)] == [0.01, 0.02, 0.03]
+
+
+def test_counts_of_a_core_that_was_offline_restart(report: Report) -> None:
+    reports = report(
+        "cpu0 900 0 0 5000\ncpu1 900 0 0 5000\n",
+        "cpu0 910 0 0 5100\n",
+        "cpu0 920 0 0 5200\ncpu1 5 0 0 4900\n",
+    )
+    assert reports[1].keys() == {"0"}
+    assert reports[2]["1"] == {"user": 0.05, "nice": 0, "system": 0, "idle": 49.0}
+    reports = report("cpu0 900 0 0 5000 9\n", "cpu0 5 0 0 4700 0\n")
+    assert reports[1]["0"] == {"user": 0.05, "nice": 0, "system": 0, "idle": 47.0, "iowait": 0}
+
+
+def test_unreadable_count_costs_itself_alone(report: Report) -> None:
+    one, two = report("cpu0 1 2 3 4\ncpu1 1 2 3 4\n", "cpu0 1 N/A 3 5\ncpux 1\ncpu1 1 2 3 5\n")
+    assert two == {
+        "0": {"user": 0.01, "system": 0.03, "idle": 0.05},
+        "1": {**one["1"], "idle": 0.05},
+    }
 
 
 def test_cpu_times_are_those_of_psutil(this_machine: Sources, column_of: ColumnOf) -> None:
     expected = psutil.cpu_times(percpu=True)
     parts = COLLECTORS["cpu"](this_machine)
-    for mode in Cpu.__struct_fields__[1:]:
+    for mode in SECTIONS["cpu"].values:
         found = column_of(parts, "cpu", mode)
         assert list(found) == [str(number) for number in range(len(expected))]
         for core, times in zip(found.values(), expected, strict=True):

@@ -1,6 +1,7 @@
 """The collector ``diskstats``."""
 
 from pombo_agent.collectors import diskstats
+from pombo_agent.collectors.reading import File
 
 DISKSTATS = """\
    7       0 loop0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0
@@ -22,7 +23,11 @@ G:systemd
 
 
 def test_sectors_become_bytes_and_milliseconds_seconds() -> None:
-    row = next(row for row in diskstats.parse_diskstats(DISKSTATS) if row["device"] == "nvme0n1")
+    row = next(
+        row
+        for row in diskstats.parse_diskstats(File(DISKSTATS.encode()))
+        if row["device"] == "nvme0n1"
+    )
     assert row == {
         "device": "nvme0n1",
         "major": "259",
@@ -48,13 +53,15 @@ def test_sectors_become_bytes_and_milliseconds_seconds() -> None:
 
 
 def test_discards_and_flushes_that_an_old_kernel_does_not_count_are_absent() -> None:
-    row = next(row for row in diskstats.parse_diskstats(DISKSTATS) if row["device"] == "sdb")
+    row = next(
+        row for row in diskstats.parse_diskstats(File(DISKSTATS.encode())) if row["device"] == "sdb"
+    )
     assert row["io_weighted_seconds"] == 9.0
     assert not {"discards", "flushes"} & row.keys()
 
 
 def test_lines_of_every_kernel_are_read_except_partitions_before_2_6_25() -> None:
-    assert [row["device"] for row in diskstats.parse_diskstats(DISKSTATS)] == [
+    assert [row["device"] for row in diskstats.parse_diskstats(File(DISKSTATS.encode()))] == [
         "loop0",
         "nvme0n1",
         "sdb",
@@ -62,12 +69,12 @@ def test_lines_of_every_kernel_are_read_except_partitions_before_2_6_25() -> Non
 
 
 def test_disk_is_described_by_udev_with_the_serial_number_on_its_label() -> None:
-    assert diskstats.parse_udev(UDEV) == {
+    assert diskstats.parse_udev(File(UDEV.encode())) == {
         "model": "CT500MX500SSD1",
         "path": "pci-0000:00:17.0-ata-1",
         "revision": "M3CR033",
         "serial": "2117E5",
         "wwn": "",
     }
-    assert diskstats.parse_udev("E:ID_SERIAL=virtio-1\n")["serial"] == "virtio-1"
-    assert set(diskstats.parse_udev("").values()) == {""}
+    assert diskstats.parse_udev(File(b"E:ID_SERIAL=virtio-1\n"))["serial"] == "virtio-1"
+    assert set(diskstats.parse_udev(File(b"")).values()) == {""}

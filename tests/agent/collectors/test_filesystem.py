@@ -1,15 +1,18 @@
 """The collector ``filesystem``."""
 
+import errno
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pombo_agent.collectors import COLLECTORS, Sources, filesystem
-from pombo_wire import Part
+from pombo_agent.collectors.reading import File
+from pombo_agent.collectors.sources import Usages
+from pombo_wire.section import Section
 
-ColumnOf = Callable[[list[Part], str, str], dict[str, float]]
+ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 
 
 MOUNTS = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -32,7 +35,7 @@ CONTAINER_MOUNTS = """601 501 0:50 / / ro,relatime - overlay overlay rw,lowerdir
 
 
 def test_mounts_are_read_with_their_names_unescaped() -> None:
-    assert filesystem.parse_mounts(MOUNTS, Path("/"))[1:4] == [
+    assert filesystem.parse_mounts(File(MOUNTS.encode()), Path("/"))[1:4] == [
         filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False),
         filesystem.Mount("/mnt/My Disk\t\\x", "/dev/sdb1", "ntfs", readonly=True),
         filesystem.Mount("/broken", "/dev/sdb2", "ext4", readonly=True),
@@ -40,7 +43,7 @@ def test_mounts_are_read_with_their_names_unescaped() -> None:
 
 
 def test_in_a_container_only_mounts_of_the_host_are_read_with_their_own_flags() -> None:
-    assert filesystem.parse_mounts(CONTAINER_MOUNTS, Path("/host"), own=True) == [
+    assert filesystem.parse_mounts(File(CONTAINER_MOUNTS.encode()), Path("/host"), own=True) == [
         filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False),
         filesystem.Mount("/data", "/dev/sda2", "xfs", readonly=False),
         filesystem.Mount("/image", "/dev/loop1", "ext4", readonly=True),
@@ -49,12 +52,12 @@ def test_in_a_container_only_mounts_of_the_host_are_read_with_their_own_flags() 
 
 def test_mount_that_is_read_only_for_the_agent_alone_is_writable() -> None:
     own = "40 27 8:1 / / ro,nosuid - ext4 /dev/sda1 rw\n"
-    (mount,) = filesystem.parse_mounts(own, Path("/"), own=True)
+    (mount,) = filesystem.parse_mounts(File(own.encode()), Path("/"), own=True)
     assert not mount.readonly
 
 
 def test_of_mounts_at_one_point_the_topmost_is_read() -> None:
-    visible = filesystem.topmost(filesystem.parse_mounts(MOUNTS, Path("/")))
+    visible = filesystem.topmost(filesystem.parse_mounts(File(MOUNTS.encode()), Path("/")))
     assert [mount.device for mount in visible if mount.mountpoint == "/srv"] == ["nas:/export"]
 
 
@@ -71,8 +74,84 @@ def test_of_mounts_at_one_point_the_topmost_is_read() -> None:
 )
 def test_prefix_of_the_hosts_root_is_removed_from_mount_points(mountpoint: str, shown: str) -> None:
     line = f"27 1 8:1 / {mountpoint} rw - ext4 /dev/sda1 rw\n"
-    (mount,) = filesystem.parse_mounts(line, Path("/host"))
+    (mount,) = filesystem.parse_mounts(File(line.encode()), Path("/host"))
     assert mount.mountpoint == shown
+
+
+DRVFS = rb"""27 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+99 1 0:99 / /Docker/host rw shared:7 master:2 propagate_from:3 unbindable - 9p drvfs rw,path=C:\Program Files\Docker - x;msize=262144
+100 1 0:100 / /no/options ro - tmpfs tmpfs
+101 1 0:101 / /caf\303\251\777 rw - ext4 /dev/sd\040b ro
+"""  # noqa: E501  # as the kernel writes it
+
+
+def test_options_with_spaces_and_optional_fields_are_read() -> None:
+    file = File(DRVFS)
+    assert filesystem.parse_mounts(file, Path("/")) == [
+        filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False),
+        filesystem.Mount("/Docker/host", "drvfs", "9p", readonly=False),
+        filesystem.Mount("/no/options", "tmpfs", "tmpfs", readonly=True),
+        filesystem.Mount(
+            "/caf\N{LATIN SMALL LETTER E WITH ACUTE}\\777", "/dev/sd b", "ext4", readonly=True
+        ),
+    ]
+    assert file.skips.count == 0
+
+
+def test_line_that_is_no_mount_costs_itself_alone() -> None:
+    file = File(b"\n99 1 0:99 / /x rw\n27 1 8:1 / / rw - ext4 /dev/sda1 rw\n5 - ext4\n")
+    (mount,) = filesystem.parse_mounts(file, Path("/"))
+    assert mount.mountpoint == "/"
+    assert file.skips.count == 2
+
+
+def test_overfull_filesystem_has_nothing_available() -> None:
+    assert filesystem.sizes(100, 2**64 - 3, 2**64 - 5, 4096, 10, 2**64 - 1) == {
+        "size": 409600,
+        "free": 0,
+        "available": 0,
+        "files": 10,
+        "files_free": 0,
+    }
+    assert filesystem.sizes(100, 50, 101, 4096, 10, 20)["available"] is None
+    assert filesystem.sizes(100, 50, 100, 4096, 10, 20)["available"] == 409600
+
+
+def test_mount_without_sizes_is_a_row_with_an_error_and_local_ones_are_first(
+    this_machine: Sources, tmp_path: Path, column_of: ColumnOf
+) -> None:
+    (tmp_path / "1").mkdir()
+    text = (
+        "27 1 0:1 / /nfs rw - nfs4 nas:/a rw\n"
+        "28 1 8:1 / / ro - ext4 /dev/sda1 rw\n"
+        "29 1 8:2 / /denied rw - ext4 /dev/sda2 rw\n"
+        "30 1 8:3 / /data rw - xfs /dev/sda3 rw\n"
+    )
+    (tmp_path / "1/mountinfo").write_text(text, encoding="ascii")
+    called: list[str] = []
+
+    def usages(paths: Iterable[str]) -> Usages:
+        called.extend(paths)
+        faults = {
+            "/nfs": TimeoutError("statvfs has not returned"),
+            "/denied": PermissionError(errno.EACCES, "Permission denied"),
+        }
+        return Usages({"/": {"size": 5}, "/data": {"size": 7}}, faults)
+
+    sources = this_machine._replace(procfs=tmp_path, usages=usages)
+    found = COLLECTORS["filesystem"](sources)
+    assert called == ["/", "/denied", "/data", "/nfs"]
+    assert column_of(found, "filesystems", "size") == {
+        "/nfs": None,
+        "/": 5,
+        "/denied": None,
+        "/data": 7,
+    }
+    errors = {"/nfs": 1, "/": 0, "/denied": 1, "/data": 0}
+    assert column_of(found, "filesystems", "device_error") == errors
+    assert column_of(found, "filesystems", "readonly")["/"] == 1
+    assert sources.skips.count == 1, "what is denied is no fault"
+    assert len(sources.skips.examples) == 2
 
 
 def test_container_reads_the_mounts_below_its_proc_and_root_flags(
@@ -89,9 +168,9 @@ def test_container_reads_the_mounts_below_its_proc_and_root_flags(
     (procfs / "1/mountinfo").write_text(text, encoding="ascii")
     called = []
 
-    def usages(paths: Any) -> dict[str, dict[str, float | None]]:
+    def usages(paths: Any) -> Usages:
         called.extend(paths)
-        return {path: {"size": 1} for path in called}
+        return Usages({path: {"size": 1} for path in called}, {})
 
     sources = this_machine._replace(procfs=procfs, rootfs=rootfs, usages=usages)
     assert list(column_of(COLLECTORS["filesystem"](sources), "filesystems", "size")) == [

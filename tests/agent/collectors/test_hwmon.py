@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pombo_agent.collectors import NoDataError, Sources, hwmon
-from pombo_wire import Fans, SensorChips, SensorLabels, Temperatures
+from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -34,18 +34,82 @@ def test_chip_is_named_for_its_bus_and_device(
     (tmp_path / "class/hwmon/hwmon1").symlink_to(chip / "hwmon/hwmon1")
     name = "platform_coretemp_0"
     assert hwmon.collect(sources) == [
-        (
+        Section(
             "temperatures",
-            Temperatures((name,), ("temp1",), celsius=(48.5,), max=(80.0,), crit=(100.0,)),
+            {"chip": (name, name), "sensor": ("temp1", "temp2")},
+            ("celsius", "max", "crit"),
+            [48.5, -5.0, 80.0, None, 100.0, None],
         ),
-        ("temperatures", Temperatures((name,), ("temp2",), celsius=(-5.0,))),
-        ("fans", Fans((name,), ("fan1",), rpm=(1200.0,))),
-        ("sensor_chips", SensorChips((name,), ("coretemp",))),
-        ("sensor_labels", SensorLabels((name,), ("temp1",), ("Package id 0",))),
+        Section("fans", {"chip": (name,), "sensor": ("fan1",)}, ("rpm",), [1200.0]),
+        Section("sensor_chips", {"chip": (name,), "chip_name": ("coretemp",)}, (), []),
+        Section(
+            "sensor_labels",
+            {"chip": (name,), "sensor": ("temp1",), "label": ("Package id 0",)},
+            (),
+            [],
+        ),
     ]
 
 
-def test_chip_without_a_device_has_the_name_in_its_file_or_its_number() -> None:
-    nowhere = Path("/sys/devices/virtual/thermal/hwmon0/device")
-    assert hwmon.chip_name(nowhere, "acpitz\n", "hwmon0") == "acpitz"
-    assert hwmon.chip_name(nowhere, None, "hwmon0") == "hwmon0"
+@pytest.fixture
+def chips(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> Callable[..., dict[str, dict[str, float | None]]]:
+    """Return a function that takes chips, and returns the columns of their sensors by chip."""
+
+    def collect(*found: tuple[str | None, dict[str, str]]) -> dict[str, dict[str, float | None]]:
+        (tmp_path / "class/hwmon").mkdir(parents=True)
+        for number, (device, files) in enumerate(found):
+            own = tmp_path / "devices" / (device or "virtual") / f"hwmon/hwmon{number}"
+            write_files(own, files)
+            if device:
+                (own / "device").symlink_to(tmp_path / "devices" / device)
+            (tmp_path / f"class/hwmon/hwmon{number}").symlink_to(own)
+        sections = hwmon.collect(this_machine._replace(sysfs=tmp_path))
+        rows: dict[str, dict[str, float | None]] = {}
+        for section in sections:
+            for column, cells in section.columns.items():
+                texts = zip(*section.labels.values(), strict=True)
+                for (chip, sensor), cell in zip(texts, cells, strict=True):
+                    rows.setdefault(chip, {})[f"{sensor} {column}"] = cell
+        return rows
+
+    return collect
+
+
+Chips = Callable[..., dict[str, dict[str, float | None]]]
+
+
+def test_chip_without_a_device_has_the_name_in_its_file_or_its_number(chips: Chips) -> None:
+    temperature = {"temp1_input": "1000\n"}
+    found = chips((None, {"name": "acpitz\n", **temperature}), (None, temperature))
+    assert [*found] == ["acpitz", "hwmon1"]
+
+
+def test_chips_of_one_device_have_different_names(chips: Chips) -> None:
+    device, fan = "platform/asus-nb-wmi", {"fan1_input": "1200\n"}
+    found = chips(
+        (device, {"name": "asus\n", **fan}),
+        (device, {"name": "asus_custom\n", **fan}),
+        ("pci0/0000:03:00.0", {"name": "same\n", **fan}),
+        ("pci0/0000:03:00.0", {"name": "same\n", **fan}),
+        ("pci0/0000:04:00.0", {"name": "same\n", **fan}),
+        ("pci0/0000:05:00.0", fan),
+        ("pci0/0000:05:00.0", {"name": "named\n", **fan}),
+    )
+    assert [*found] == [
+        "platform_asus_nb_wmi_asus",
+        "platform_asus_nb_wmi_asus_custom",
+        "pci0_0000:03:00_0_hwmon2",
+        "pci0_0000:03:00_0_hwmon3",
+        "pci0_0000:04:00_0",
+        "pci0_0000:05:00_0_hwmon5",
+        "pci0_0000:05:00_0_named",
+    ]
+
+
+def test_sensor_that_cannot_be_read_costs_itself_alone(chips: Chips) -> None:
+    files = {"fan1_input": "", "fan2_input": "900\n", "temp1_input": "4\n", "temp1_max": "N/A\n"}
+    found = chips(("platform/a", files), ("platform/b", {"fan1_input": "7\n"}))
+    assert found["platform_a"] == {"fan2 rpm": 900, "temp1 celsius": 0.004}
+    assert found["platform_b"] == {"fan1 rpm": 7}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from pombo_agent.collectors import NoDataError, Sources, identity
-from pombo_wire import Dmi
+from pombo_agent.collectors.reading import File
+from pombo_wire.columns import SECTIONS
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -22,7 +23,7 @@ not an assignment
 
 
 def test_os_release_is_read_without_its_quotes() -> None:
-    assert identity.parse_os_release(OS_RELEASE) == {
+    assert identity.parse_os_release(File(OS_RELEASE.encode())) == {
         "name": "Debian GNU/Linux",
         "version_id": "12",
         "id": "debian",
@@ -38,8 +39,8 @@ def test_usr_lib_os_release_is_read_where_etc_has_none(
     with pytest.raises(NoDataError):
         identity.collect_os(sources)
     write_files(tmp_path, {"usr/lib/os-release": "ID=void\nHOME_URL=x\n"})
-    ((name, found),) = identity.collect_os(sources)
-    assert (name, found.id) == ("os", "void")
+    (found,) = identity.collect_os(sources)
+    assert (found.name, found.labels["id"]) == ("os", ("void",))
 
 
 def test_dmi_has_the_field_names_of_the_wire(
@@ -50,6 +51,9 @@ def test_dmi_has_the_field_names_of_the_wire(
         identity.collect_dmi(sources)
     files = {"sys_vendor": "Dell Inc.\n", "bios_date": "12/24/2024\n", "product_serial": "S1\n"}
     write_files(tmp_path / "class/dmi/id", files)
-    assert identity.collect_dmi(sources) == [
-        ("dmi", Dmi(bios_date="12/24/2024", system_vendor="Dell Inc."))
-    ]
+    (found,) = identity.collect_dmi(sources)
+    assert (found.name, found.values) == ("dmi", ())
+    assert found.labels == dict.fromkeys(SECTIONS["dmi"].labels, ("",)) | {
+        "bios_date": ("12/24/2024",),
+        "system_vendor": ("Dell Inc.",),
+    }

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from pombo_agent.collectors import Sources, netclass
 
+Interface = Callable[[dict[str, str]], dict[str, float]]
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
 
@@ -30,9 +32,18 @@ ETH0 = {
 }
 
 
-def test_speed_becomes_bytes_and_hexadecimal_flags_a_number() -> None:
-    assert netclass.interface_row("eth0", ETH0) == {
-        "device": "eth0",
+@pytest.fixture
+def interface(this_machine: Sources, tmp_path: Path, write_files: WriteFiles) -> Interface:
+    def read(files: dict[str, str]) -> dict[str, float]:
+        write_files(tmp_path / "class/net/eth0", files)
+        section, _ = netclass.collect(this_machine._replace(sysfs=tmp_path))
+        return {name: cell for name, (cell,) in section.columns.items() if cell is not None}
+
+    return read
+
+
+def test_speed_becomes_bytes_and_hexadecimal_flags_a_number(interface: Interface) -> None:
+    assert interface(ETH0) == {
         "up": 1,
         "speed": 125_000_000,
         "flags": 4099,
@@ -54,14 +65,9 @@ def test_speed_becomes_bytes_and_hexadecimal_flags_a_number() -> None:
     }
 
 
-def test_interface_that_is_down_has_neither_carrier_nor_speed() -> None:
-    row = netclass.interface_row("ifb0", {"operstate": "down", "mtu": "1500"})
-    assert {name: value for name, value in row.items() if value is not None} == {
-        "device": "ifb0",
-        "up": 0,
-        "mtu": 1500,
-    }
-    assert netclass.interface_row("eth1", ETH0 | {"speed": "-1"})["speed"] == -125_000
+def test_interface_that_is_down_has_neither_carrier_nor_speed(interface: Interface) -> None:
+    assert interface({"operstate": "down", "mtu": "1500"}) == {"up": 0, "mtu": 1500}
+    assert interface(ETH0 | {"speed": "-1"})["speed"] == -125_000
 
 
 def test_file_that_is_no_interface_is_ignored(
@@ -69,6 +75,6 @@ def test_file_that_is_no_interface_is_ignored(
 ) -> None:
     files = {"class/net/bonding_masters": "bond0\n", "class/net/bond0/mtu": "9000\n"}
     sources = this_machine._replace(sysfs=write_files(tmp_path, files))
-    parts = dict(netclass.collect(sources))
-    assert parts["interfaces"].device == ("bond0",)
-    assert parts["network_info"].operstate == ("",)
+    found = {section.name: section.labels for section in netclass.collect(sources)}
+    assert found["interfaces"]["device"] == ("bond0",)
+    assert found["network_info"]["operstate"] == ("",)

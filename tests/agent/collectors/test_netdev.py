@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from pombo_agent.collectors import COLLECTORS, Sources, netdev
+from pombo_agent.collectors.reading import File
 from pombo_agent.options import FILTERS
-from pombo_wire import Part
+from pombo_wire.section import Section
 
-ColumnOf = Callable[[list[Part], str, str], dict[str, float]]
+ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 
 
 NET_DEV = """\
@@ -19,7 +21,7 @@ eth0:134427160 3462 1 2 3 4 5 6 240278 2636 7 8 9 10 11 12
 
 
 def test_interface_is_read_even_where_no_space_follows_its_name() -> None:
-    rows = netdev.parse_net_dev(NET_DEV)
+    rows = netdev.parse_net_dev(File(NET_DEV.encode()))
     assert list(rows) == ["lo", "eth0"]
     assert rows["eth0"] == {
         "device": "eth0",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pombo_agent.collectors import Sources, netstat
+from pombo_agent.collectors.reading import File
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -29,14 +30,14 @@ UdpLite6InErrors                \t7
 
 
 def test_fields_are_those_that_node_exporter_has_by_default() -> None:
-    assert netstat.parse_snmp(SNMP) == {
+    assert netstat.parse_snmp(File(SNMP.encode())) == {
         "Ip_Forwarding": 2,
         "Tcp_CurrEstab": 8,
         "Tcp_InErrs": 5,
         "Tcp_RetransSegs": 4,
         "UdpLite_InErrors": 6,
     }
-    assert netstat.parse_snmp6(SNMP6) == {
+    assert netstat.parse_snmp6(File(SNMP6.encode())) == {
         "Ip6_InOctets": 41234,
         "Icmp6_InMsgs": 3,
         "Icmp6_InErrors": 1,
@@ -49,5 +50,7 @@ def test_host_without_ipv6_has_no_counts_of_it(
     this_machine: Sources, tmp_path: Path, write_files: WriteFiles
 ) -> None:
     procfs = write_files(tmp_path, {"1/net/snmp": SNMP, "1/net/netstat": ""})
-    ((_, counts),) = netstat.collect(this_machine._replace(procfs=procfs))
-    assert counts == netstat.parse_snmp(SNMP)
+    (section,) = netstat.collect(this_machine._replace(procfs=procfs))
+    assert dict(zip(section.values, section.cells, strict=True)) == netstat.parse_snmp(
+        File(SNMP.encode())
+    )

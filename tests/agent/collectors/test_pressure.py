@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pombo_agent.collectors import NoDataError, Sources, pressure
-from pombo_wire import Pressure
+from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -19,9 +19,10 @@ full avg10=0.00 avg60=0.00 avg300=0.00 total=250000
 def test_microseconds_become_seconds_and_full_of_cpu_is_ignored(
     this_machine: Sources, tmp_path: Path, write_files: WriteFiles
 ) -> None:
-    assert pressure.parse_pressure("io", PRESSURE) == {"io_waiting": 40.294, "io_stalled": 0.25}
     sources = this_machine._replace(procfs=tmp_path)
     with pytest.raises(NoDataError):
         pressure.collect(sources)
-    write_files(tmp_path, {"pressure/cpu": PRESSURE})
-    assert pressure.collect(sources) == [("pressure", Pressure(cpu_waiting=40.294))]
+    write_files(tmp_path, {"pressure/cpu": PRESSURE, "pressure/io": PRESSURE})
+    names = ("cpu_waiting", "io_waiting", "io_stalled")
+    assert pressure.collect(sources) == [Section("pressure", {}, names, [40.294, 40.294, 0.25])]
+    assert sources.skips.count == 0

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pombo_agent.collectors import COLLECTORS, Sources, psutil_fallback
-from pombo_wire import Part
+from pombo_wire.section import Section
 
-ColumnOf = Callable[[list[Part], str, str], dict[str, float]]
+ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 
 
 def test_names_are_among_those_of_linux() -> None:
@@ -22,16 +23,17 @@ def test_counters_on_linux_are_those_of_psutil(
     before = psutil_fallback.COLLECTORS[name](this_machine)
     parts = COLLECTORS[name](this_machine)
     after = psutil_fallback.COLLECTORS[name](this_machine)
-    field, table = after[0]
-    columns = [name for name in table.__struct_fields__[1:] if getattr(table, name) is not None]
-    assert len(columns) >= 8
-    for column in columns:
-        least, found, most = (column_of(each, field, column) for each in (before, parts, after))
+    (section,) = after
+    assert len(section.values) >= 8
+    for column in section.values:
+        least, found, most = (
+            column_of(each, section.name, column) for each in (before, parts, after)
+        )
         assert found.keys() == least.keys() == most.keys()
         assert all(least[device] <= found[device] <= most[device] for device in found), column
 
 
 def test_psutil_is_not_imported_on_linux() -> None:
-    program = "import sys, pombo_agent.__main__; print('psutil' in sys.modules)"
+    program = "import sys, pombo_agent.start; print('psutil' in sys.modules)"
     command = [sys.executable, "-c", program]
     assert subprocess.run(command, check=True, capture_output=True).stdout == b"False\n"

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pombo_agent.collectors import Sources, sockstat
+from pombo_agent.collectors.reading import File
+from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
 
 def test_memory_of_sockets_is_in_pages_and_in_bytes() -> None:
     text = "sockets: used 16\nTCP: inuse 1 orphan 0 tw 304 alloc 1 mem 2\nFRAG: inuse 0 memory 5\n"
-    assert sockstat.parse_sockstat(text, 65536) == {
+    assert sockstat.parse_sockstat(File(text.encode()), 65536) == {
         "sockets_used": 16,
         "TCP_inuse": 1,
         "TCP_orphan": 0,
@@ -31,7 +33,7 @@ UDP = """\
 
 
 def test_queues_of_udp_are_summed_over_all_sockets() -> None:
-    assert sockstat.parse_udp(UDP) == (0x11, 0x200)
+    assert sockstat.parse_udp(File(UDP.encode())) == (0x11, 0x200)
 
 
 def test_host_without_ipv6_has_no_counts_of_it(
@@ -39,5 +41,5 @@ def test_host_without_ipv6_has_no_counts_of_it(
 ) -> None:
     procfs = write_files(tmp_path, {"1/net/sockstat": "sockets: used 16\n"})
     sources = this_machine._replace(procfs=procfs)
-    assert sockstat.collect_sockstat(sources) == [("sockstat", {"sockets_used": 16})]
+    assert sockstat.collect_sockstat(sources) == [Section("sockstat", {}, ("sockets_used",), (16,))]
     assert sockstat.collect_udp_queues(sources) == []

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pombo_agent.collectors import COLLECTORS, Sources
-from pombo_wire import Part
+from pombo_wire.section import Section
 
-ColumnOf = Callable[[list[Part], str, str], dict[str, float]]
+ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 
 
 def test_self_is_read_where_the_first_process_is_forbidden(

@@ -7,10 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 from pombo_agent.collectors import COLLECTORS, Collector, Sources, system
-from pombo_wire import Part, System
+from pombo_agent.collectors.reading import File
+from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
-Collected = Callable[[Collector], list[Part]]
+Collected = Callable[[Collector], list[Section]]
 
 #: Seconds by which a value may grow between two readings on a busy machine.
 SLACK_SECONDS = 60
@@ -36,12 +37,12 @@ cpu0 100 200 300 400
 
 
 def test_boot_time_is_read_where_there_is_one() -> None:
-    assert system.parse_stat(STAT)["boot_time"] == 1795490033
-    assert system.parse_stat(OLD_STAT) == {}
+    assert system.parse_stat(File(STAT.encode()))["boot_time"] == 1795490033
+    assert system.parse_stat(File(OLD_STAT.encode())) == {}
 
 
 def test_single_numbers_of_stat_and_the_sum_of_interrupts_are_read() -> None:
-    assert system.parse_stat(STAT) == {
+    assert system.parse_stat(File(STAT.encode())) == {
         "boot_time": 1795490033,
         "context_switches": 291018,
         "forks": 2911,
@@ -52,7 +53,7 @@ def test_single_numbers_of_stat_and_the_sum_of_interrupts_are_read() -> None:
 
 
 def test_load_is_the_first_three_numbers() -> None:
-    loads = system.parse_loadavg("0.20 1.18 12.05 1/80 11206\n")
+    loads = system.parse_loadavg(File(b"0.20 1.18 12.05 1/80 11206\n"))
     assert loads == {"load1": 0.2, "load5": 1.18, "load15": 12.05}
 
 
@@ -65,9 +66,9 @@ def test_files_and_entropy_are_read_where_the_kernel_has_them(
     )
     sources = this_machine._replace(procfs=procfs, sysfs=tmp_path)
     assert system.collect_filefd(sources) == [
-        ("system", System(file_handles=857, file_handles_max=2466170))
+        Section("system", {}, ("file_handles", "file_handles_max"), [857, 2466170])
     ]
-    assert system.collect_entropy(sources) == [("system", System(entropy_available=256))]
+    assert system.collect_entropy(sources) == [Section("system", {}, ("entropy_available",), [256])]
 
 
 @pytest.mark.parametrize(("files", "enabled"), [({}, 0), ({"fs/selinux/enforce": "0"}, 1)])
@@ -79,16 +80,23 @@ def test_selinux_is_enabled_where_its_filesystem_exists(
     write_files: WriteFiles,
 ) -> None:
     sources = this_machine._replace(sysfs=write_files(tmp_path, files))
-    assert system.collect_selinux(sources) == [("system", System(selinux_enabled=enabled))]
+    assert system.collect_selinux(sources) == [
+        Section("system", {}, ("selinux_enabled",), [enabled])
+    ]
 
 
 def test_system_has_the_values_of_this_kernel(collected: Collected) -> None:
-    parts = [part for collect in COLLECTORS.values() for part in collected(collect)]
+    sections = [section for collect in COLLECTORS.values() for section in collected(collect)]
 
     def value_of(name: str) -> float:
-        values = [getattr(record, name) for field, record in parts if field == "system"]
-        (known,) = [value for value in values if value is not None]
-        return float(known)
+        (known,) = [
+            cell
+            for section in sections
+            for value, cell in zip(section.values, section.cells, strict=False)
+            if (section.name, value) == ("system", name)
+        ]
+        assert known is not None
+        return known
 
     assert value_of("boot_time") == psutil.boot_time()
     assert value_of("load15") == pytest.approx(os.getloadavg()[2], abs=1)

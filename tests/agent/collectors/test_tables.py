@@ -1,82 +1,140 @@
-"""Rows to tables, and texts to records."""
+"""Rows and values to sections."""
 
-from pombo_agent.collectors.tables import Row, record, tables
-from pombo_wire import (
-    Cpu,
-    DiskInfo,
-    Disks,
-    Filesystems,
-    Report,
-    Uname,
-    decode,
-    encode,
-)
+import pytest
+from pombo_agent.collectors.tables import Cell, Row, families, family, numbers, record, table
+from pombo_wire.forms import packed
+from pombo_wire.layout import read_section, split_members
+from pombo_wire.reading import read
+from pombo_wire.section import Section, check
 
 
-def test_rows_with_the_same_columns_make_one_table() -> None:
+def disks(devices: tuple[str, ...], values: tuple[str, ...], *cells: float | None) -> list[Section]:
+    return [Section("disks", {"device": devices}, values, [*cells])]
+
+
+def test_rows_are_one_table() -> None:
     rows: list[Row] = [{"cpu": "0", "user": 1.0}, {"cpu": "1", "user": 2.0}]
-    assert tables(Cpu, rows) == [("cpu", Cpu(("0", "1"), user=(1.0, 2.0)))]
+    assert table("cpu", rows) == [Section("cpu", {"cpu": ("0", "1")}, ("user",), [1.0, 2.0])]
 
 
-def test_row_with_other_columns_makes_a_table_of_its_own() -> None:
+def test_row_without_a_value_that_another_has_lacks_a_number() -> None:
     rows: list[Row] = [
         {"device": "sda", "reads": 1, "io_seconds": 5},
-        {"device": "sdb", "reads": 2, "io_seconds": None},
-        {"device": "sdc", "reads": 3, "io_seconds": 7},
+        {"device": "sdb", "reads": 2, "io_seconds": None, "discards": None},
+        {"device": "sdc", "io_seconds": 7},
     ]
-    assert tables(Disks, rows) == [
-        ("disks", Disks(("sda", "sdc"), reads=(1, 3), io_seconds=(5, 7))),
-        ("disks", Disks(("sdb",), reads=(2,))),
-    ]
+    expected = disks(("sda", "sdb", "sdc"), ("reads", "io_seconds"), 1, 2, None, 5, None, 7)
+    assert table("disks", rows) == expected
+
+
+def test_columns_are_in_the_order_of_the_schema() -> None:
+    (section,) = table("disks", [{"device": "sda", "writes": 1, "reads": 2, "read_bytes": 3}])
+    assert section.values == ("read_bytes", "reads", "writes")
 
 
 def test_zero_is_a_value() -> None:
-    assert tables(Disks, [{"device": "sda", "reads": 0}]) == [
-        ("disks", Disks(("sda",), reads=(0,)))
-    ]
+    assert table("disks", [{"device": "sda", "reads": 0}]) == disks(("sda",), ("reads",), 0)
 
 
 def test_no_rows_make_no_table() -> None:
-    assert tables(Disks, []) == []
-
-
-def test_of_rows_with_the_same_keys_the_first_is_used() -> None:
-    row: dict[str, str | float | None] = {
-        "mountpoint": "/",
-        "device": "a",
-        "fstype": "ext4",
-        "size": 1,
-    }
-    found = tables(Filesystems, [row, {**row, "size": 2}, {**row, "device": "b"}])
-    assert found == [
-        ("filesystems", Filesystems(("/", "/"), ("a", "b"), ("ext4", "ext4"), size=(1, 1)))
-    ]
+    assert table("disks", []) == []
 
 
 def test_text_that_the_wire_forbids_is_made_valid() -> None:
-    rows: list[Row] = [{"device": "caf\udce9", "reads": 1}, {"device": "x" * 300, "reads": 2}]
-    ((_, table),) = tables(Disks, rows)
-    assert table == Disks(("caf\N{REPLACEMENT CHARACTER}", "x" * 255), reads=(1, 2))
-    assert decode(encode(Report("pi", disks=table))).disks == table
+    rows: list[Row] = [{"device": "caf\udce9\0", "reads": 1}, {"device": "x" * 300, "reads": 2}]
+    (section,) = table("disks", rows)
+    texts = ("caf\N{REPLACEMENT CHARACTER}", "x" * 255)
+    assert [section] == disks(texts, ("reads",), 1, 2)
+    (member,) = split_members(read(packed({"host": "pi"}, [section])).layout)
+    assert read_section(member).texts == (texts,)
 
 
-def test_rows_beyond_the_maximum_of_a_table_make_another() -> None:
-    found = tables(Disks, [{"device": str(number), "reads": number} for number in range(2500)])
-    assert [len(table.device) for _, table in found] == [1024, 1024, 452]
+def test_record_has_its_texts_made_valid_and_no_others() -> None:
+    (found,) = record("uname", {"nodename": "pi\0", "release": "x" * 300, "colour": "blue"})
+    assert (found.values, [*found.cells]) == ((), [])
+    assert found.labels == {
+        "sysname": ("",),
+        "release": ("x" * 255,),
+        "version": ("",),
+        "machine": ("",),
+        "nodename": ("pi",),
+        "domainname": ("",),
+    }
 
 
-def test_row_is_identified_by_its_keys_and_not_by_its_other_texts() -> None:
-    rows = [
-        {"device": "sda", "major": "8", "minor": "0", "model": "A"},
-        {"device": "sda", "major": "9", "minor": "0", "model": "B"},
+def test_record_has_the_values_that_are_known() -> None:
+    found = record("system", {"load5": None, "uptime": 0, "load1": 0.5, "colour": 3})
+    assert found == [Section("system", {}, ("uptime", "load1"), [0, 0.5])]
+    assert record("system", {"load1": None}) == []
+
+
+def test_numbers_keep_their_names_and_order() -> None:
+    assert numbers("vmstat", {"b": 1, "a": 2}) == [Section("vmstat", {}, ("b", "a"), (1, 2))]
+    assert numbers("vmstat", {}) == []
+
+
+def test_rows_of_families_have_their_columns_and_helps() -> None:
+    helps = {"reads": "Reads.", "writes": "Writes.", "errors": "Errors."}
+    rows: list[Row] = [
+        {"device": "a", "writes": 1, "colour": 3},
+        {"device": b"b", "writes": 2, "reads": -3},
     ]
-    found = tables(DiskInfo, rows)
-    empty = ("",)
-    assert found == [
-        ("disk_info", DiskInfo(("sda",), ("8",), ("0",), ("A",), empty, empty, empty, empty))
+    (found,) = families("node_x_*_total", "counter", helps, ("device",), rows)
+    assert found == Section(
+        "node_x_*_total",
+        {"device": ("a", "b")},
+        ("reads", "writes"),
+        [None, -3, 1, 2],
+        type="counter",
+        help=("Reads.", "Writes."),
+    )
+    assert families("node_x_*_total", "counter", helps, ("device",), []) == []
+    assert families("node_x_*_total", "counter", helps, ("device",), [{"device": "a"}]) == []
+
+
+def test_family_has_the_rows_with_a_value() -> None:
+    rows: list[tuple[Cell, ...]] = [("0", b"DMA", 1), ("0", "Normal", None), ("1", "Normal", -2)]
+    assert family("node_x", "gauge", "Text.", ("node", "zone"), rows) == [
+        Section(
+            "node_x",
+            {"node": ("0", "1"), "zone": ("DMA", "Normal")},
+            (),
+            (1, -2),
+            type="gauge",
+            help="Text.",
+        )
     ]
+    assert family("node_x", "gauge", "Text.", (), [(5,)])[0].cells == (5,)
+    assert family("node_x", "gauge", "Text.", ("node",), [("0", None)]) == []
 
 
-def test_record_has_the_texts_of_its_fields_made_valid() -> None:
-    texts = {"nodename": "pi\0", "release": "x" * 300, "colour": "blue"}
-    assert record(Uname, texts) == ("uname", Uname(nodename="pi", release="x" * 255))
+@pytest.mark.parametrize(
+    "section",
+    [
+        Section("disks", {"device": ("x" * 256,)}, ("reads",), [1]),
+        Section("disks", {"device": ("\udcff",)}, ("reads",), [1]),
+        Section("disks", {"device": ("a", "b")}, ("reads",), [1]),
+        Section("disks", {"device": ("a", "a")}, ("reads",), [1, 2]),
+        Section("disks", {"device": ("a",)}, ("reads",), [-1]),
+        Section("vmstat", {}, ("pgpgin",), [-1]),
+        Section("vmstat", {}, ("pg pgin",), [1]),
+        Section("vmstat", {}, ("x" * 65,), [1]),
+        Section("disks", {"device": ("a",)}, ("reads",), ["1"]),  # type: ignore[list-item]
+        Section("disks", {"device": ("a",)}, ("reads",), [True]),
+        Section("node_a_*", {"b": ("c", "c")}, ("d",), [1, 2], type="gauge"),
+        Section("node_a_*", {"b": ("c",)}, ("d", "e"), [1], type="gauge"),
+        Section("node_a_*", {"b": ("c",)}, ("d e",), [1], type="gauge"),
+        Section("node_a", {"b": ("c", "d")}, (), [1], type="gauge"),
+    ],
+)
+def test_section_that_the_exporter_would_refuse_is_an_error(section: Section) -> None:
+    with pytest.raises(ValueError):
+        check(section)
+
+
+def test_section_of_valid_texts_and_numbers_is_none() -> None:
+    check(Section("disks", {"device": ("x" * 255, "")}, ("reads",), [1, None]))
+    check(Section("interfaces", {"device": ("eth0",)}, ("mtu", "speed"), [1500, -125_000]))
+    check(Section("vmstat", {}, ("oom_kill",), [float("nan")]))
+    check(Section("node_a_*", {"b": ("c",)}, ("d",), [-1], type="gauge"))
+    check(Section("node_a", {"b": ("c", "d")}, (), [-1, None], type="gauge"))

@@ -1,8 +1,9 @@
 """The roster: states of hosts, sessions, conflicts, limits, and what is forgotten."""
 
 from pombo_exporter.hosts.host import State
-from pombo_exporter.hosts.roster import HostEvent, Limits, RefusalReason, Roster
-from pombo_wire import Info, Memory, Report
+from pombo_exporter.hosts.limits import Limits, RefusalReason
+from pombo_exporter.hosts.roster import HostEvent
+from pombo_wire import Info, Memory, Report, Swap
 from support.builders import ADDRESS, OTHER_ADDRESS, SESSION, Agent, Exporter, disks, restarted
 
 # --- live, late, down, forgotten ---
@@ -89,11 +90,11 @@ def test_forgotten_hosts_leave_no_memory_behind() -> None:
     exporter = Exporter(Limits(forget_after=10))
     for number in range(50):
         Agent(exporter, f"host-{number}").send(disks=disks(sda=number))
-    sections = [host.sections for host in exporter.roster.hosts.values()]
+    hosts = [*exporter.roster.hosts.values()]
     exporter.wait(14.9)
-    assert all(sections)
+    assert all(host.shown() for host in hosts)
     exporter.wait(0.1)
-    assert not any(sections)
+    assert not any(host.shown() for host in hosts)
     exporter.wait(10)
     assert exporter.roster.hosts == {}
 
@@ -118,7 +119,7 @@ def test_late_datagram_after_bye_does_not_bring_the_host_back() -> None:
     agent.send(bye=True)
     agent.exporter.take(late)
     assert agent.exporter.exposition() == ""
-    assert agent.exporter.host().sections == {}
+    assert agent.exporter.host().shown() == []
     agent.exporter.wait(15)
     assert agent.exporter.roster.hosts == {}
 
@@ -437,18 +438,17 @@ def test_exposition_never_has_more_series_than_the_limit_counts() -> None:
     assert limited.exporter.refuses(report) == RefusalReason.SERIES_LIMIT
 
 
-def test_section_that_no_family_reads_is_not_stored() -> None:
-    exporter = Exporter()
-    exporter.roster = Roster(Limits(), {"gauges": 1}, lambda *_: None, 0.0)
-    exporter.take(Report("pi", gauges={"x": 1.0}, memory=Memory(total=8), vmstat={"y": 1.0}))
-    assert {*exporter.host().sections} == {"gauges"}
+def test_section_that_no_family_reads_has_no_series() -> None:
+    exporter = Exporter(Limits(series_per_host=1))
+    exporter.take(Report("pi", gauges={"x": 1.0}, swap=Swap(swapped_in=1.0)))
+    assert exporter.host().series == 1
 
 
 def test_device_that_is_no_longer_reported_expires_without_a_scrape() -> None:
     agent = Agent()
     agent.send(disks=disks(sda=1), gauges={"x": 1.0})
     agent.run(14.9, memory=Memory(total=8))
-    assert {*agent.exporter.host().sections} == {"memory"}
+    assert {*agent.exporter.host().loose} == {"memory"}
 
 
 def test_session_may_start_after_the_rounded_time_of_its_first_report() -> None:

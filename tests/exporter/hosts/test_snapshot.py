@@ -23,10 +23,10 @@ def fleet() -> tuple[Exporter, list[Agent]]:
 
 def state(host: Host) -> dict[str, Any]:
     """Return all fields of a host that answers are rendered from, by value."""
-    sections = {
-        name: {key: (block.last, block.stamp) for key, block in blocks.items()}
-        for name, blocks in host.sections.items()
-    }
+    slots = [
+        ([section.raw for section in slot.sections], slot.numbers, slot.previous, slot.stamp)
+        for slot in host.shown()
+    ]
     counters = host.sequence
     return {
         "name": host.name,
@@ -37,7 +37,7 @@ def state(host: Host) -> dict[str, Any]:
             *(counters.received, counters.lost, counters.duplicate, counters.reordered),
             host.conflicts,
         ),
-        "sections": sections,
+        "slots": slots,
     }
 
 
@@ -79,7 +79,11 @@ def add(exporter: Exporter, _: Agent) -> None:
     Agent(exporter, f"new-{exporter.now}").send(memory=Memory(total=1.0))
 
 
-CHANGES = [report, lose, rearrange, restart, stop, forget, fall_silent, add]
+def send_part(_: Exporter, agent: Agent) -> None:
+    agent.send(part=1, parts=2, plan=1, memory=Memory(total=5.0))
+
+
+CHANGES = [send_part, report, lose, rearrange, restart, stop, forget, fall_silent, add]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)

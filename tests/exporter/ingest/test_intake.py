@@ -2,34 +2,70 @@
 
 import json
 import logging
+import zlib
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pombo_exporter.hosts.roster import Limits
+from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.ingest.intake import REASONS, Intake
 from pombo_wire import Report, encode
+from pombo_wire.packing import pack
+from pombo_wire.reading import dictionary
 from support.builders import ADDRESS, SESSION, Exporter
+
+PACKED = pack(Report("pi", gauges={"x": 1.0}))
+
+
+def gauges(count: int) -> bytes:
+    """Return a packed datagram with so many gauges, each in a section of its own."""
+    numbered = range(count)
+    layout = ",".join(f'"g{number}":{{"type":"gauge"}}' for number in numbered)
+    return deflated(f'{{"host":"pi"}}\n{{{layout}}}\n{[*numbered]}')
+
+
+def deflated(lines: str) -> bytes:
+    stream = zlib.compressobj(wbits=-15, zdict=dictionary(1) or b"")
+    return b"\xb0\x01" + stream.compress(lines.encode()) + stream.flush()
+
 
 REFUSED = {
     "too_large": b'{"host":"pi"}' + b" " * 1200,
-    "not_json": b"PING",
+    "unknown_form": b"PING",
+    "unknown_dictionary": b"\xb0\xff" + PACKED[2:],
+    "not_deflate": PACKED[:-1],
+    "not_json": b"{",
     "invalid_field": b'{"host":"pi","time":-1}',
     "unequal_columns": b'{"host":"pi","disks":{"device":["a","b"],"reads":[1]}}',
+    "unequal_numbers": deflated('{"host":"pi"}\n{"x":{"type":"gauge"}}\n[1,2]'),
     "repeated_row": b'{"host":"pi","disks":{"device":["a","a"],"reads":[1,2]}}',
     "reserved_name": b'{"host":"pi","gauges":{"up":1}}',
     "host_limit": b'{"host":"third"}',
-    "series_limit": b'{"host":"pi","gauges":{"a":1,"b":2,"c":3}}',
+    "series_limit": gauges(3),
+    "section_limit": gauges(3),
+    "bytes_limit": gauges(3),
+    "family_limit": gauges(3),
+    "layout_limit": gauges(3),
     "conflict": encode(Report("agent", session=SESSION - 10**9, seq=0, time=2e9)),
 }
 
 
-class IntakeUnderTest:
-    """An intake with limits of two hosts and two series; both hosts have reported."""
+#: The limits with which a datagram is refused.
+LIMITS = {
+    "series_limit": {"series_per_host": 2},
+    "section_limit": {"sections_per_host": 2},
+    "bytes_limit": {"bytes": 5000},
+    "family_limit": {"families": 2},
+    "layout_limit": {"layouts": 2},
+}
 
-    def __init__(self) -> None:
-        self.exporter = Exporter(Limits(hosts=2, series_per_host=2))
+
+class IntakeUnderTest:
+    """An intake with a limit of two hosts, both of which have reported."""
+
+    def __init__(self, **limits: int) -> None:
+        self.exporter = Exporter(Limits(hosts=2, **limits))
         self.intake = Intake(self.exporter.roster, lambda: self.exporter.now)
         self.take(b'{"host":"pi","gauges":{"x":1}}')
         self.take(encode(Report("agent", session=SESSION, seq=0)))
@@ -47,7 +83,7 @@ def test_every_reason_has_a_datagram_here() -> None:
 
 @pytest.mark.parametrize("reason", REFUSED)
 def test_refused_datagram_is_counted_by_its_reason_and_changes_no_value(reason: str) -> None:
-    under_test = IntakeUnderTest()
+    under_test = IntakeUnderTest(**LIMITS.get(reason, {}))
     before = under_test.exporter.value("x")
     for _ in range(3):
         under_test.take(REFUSED[reason])
@@ -68,11 +104,11 @@ def test_log_has_a_line_a_minute_for_each_reason_and_names_the_remedy(
     under_test = IntakeUnderTest()
     with caplog.at_level(logging.WARNING):
         for _ in range(1000):
-            under_test.take(b"\xff\n" * 100)
+            under_test.take(b"{\xff\n" * 100)
             under_test.take(REFUSED["reserved_name"])
         assert len(caplog.records) == 2
         under_test.exporter.now += 60
-        under_test.take(b"PING")
+        under_test.take(b"{")
     first, second, third = (vars(record)["fields"] for record in caplog.records)
     assert first["reason"] == "not_json"
     assert "suppressed" not in first
@@ -83,7 +119,7 @@ def test_log_has_a_line_a_minute_for_each_reason_and_names_the_remedy(
 
 
 def test_one_malformed_sender_does_not_disturb_the_others() -> None:
-    under_test = IntakeUnderTest()
+    under_test = IntakeUnderTest(series_per_host=2)
     for datagram in REFUSED.values():
         under_test.take(datagram)
         under_test.take(b'{"host":"pi","gauges":{"x":2}}')

@@ -1,33 +1,44 @@
 """Rates and ratios from two reports: NaN where they are not known, never a wrong number."""
 
-from math import inf, isnan
+from itertools import product
+from math import isnan
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import astuple, replace
-from pombo_exporter.hosts.blocks import Block, Stamp, pack
+from msgspec.structs import replace
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.metrics.derive import cpu_average_usage, cpu_usage, difference, per_second
 from pombo_exporter.metrics.rows import Floats, Rows, gather
-from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Table
-from support.builders import ADDRESS
+from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Networks, Report, Table
+from support.builders import ADDRESS, SESSION, Exporter
+
+Pair = tuple[Table, Table | None]
 
 
-def rows(*reports: tuple[Table, Table | None], seconds: float = 5.0) -> Rows:
-    """Return the rows of one host; each block has a last table and the one before, or None."""
-    stamp = Stamp(None, 0, None)
-    blocks = []
-    for last, before in reports:
-        texts = astuple(last)[: last.label_columns]
-        labels = (b"",) * len(texts[0])
-        packed, elapsed = (pack(before), seconds) if before else (None, 0.0)
-        blocks.append(Block(texts, labels, pack(last), packed, elapsed, stamp, inf))
-    kind = type(reports[0][0]) if reports else Cpu
-    section = next(name for name, each in SECTIONS.items() if each is kind)
-    host = Host("pi", ADDRESS, sections={section: dict(enumerate(blocks))})
-    return gather([host], section, now=0.0)
+def gathered(*hosts: tuple[Pair, ...], seconds: float = 5.0) -> Rows:
+    """Return the rows of hosts, of tables in datagrams of their own, each with the one before."""
+    exporter = Exporter()
+    kind = type(hosts[0][0][0])
+    name = next(name for name, each in SECTIONS.items() if each is kind)
+    for number, pairs in enumerate(hosts):
+        for moment, part in product((0, 1), range(len(pairs))):
+            table = pairs[part][1 - moment]
+            if table is not None:
+                seq = moment * len(pairs) + part
+                header = Report(
+                    f"host-{number}", session=SESSION, seq=seq, part=part, parts=len(pairs)
+                )
+                fields: dict[str, Any] = {"monotonic": 1 + moment * seconds, name: table}
+                exporter.take(replace(header, **fields))
+    return gather(exporter.roster.listed(), [name], exporter.now)[name]
+
+
+def rows(*pairs: Pair, seconds: float = 5.0) -> Rows:
+    """Return the rows of one host."""
+    return gathered(pairs, seconds=seconds)
 
 
 def as_list(values: Floats) -> list[float | None]:
@@ -49,13 +60,15 @@ def cores(**modes: tuple[float, ...]) -> Cpu:
 
 
 def test_rows_with_different_columns_are_read_together() -> None:
-    both = Disks(("sda",), reads=(10.0,), writes=(10.0,))
-    more = Disks(("sda",), reads=(20.0,), writes=(30.0,))
-    less = Disks(("sdb",), reads=(20.0,))
-    known = rows((more, both), (both, None), (less, replace(less, reads=(5.0,))))
-    assert as_list(per_second(known, "reads", "writes")) == [6, None, 3]
-    assert as_list(per_second(known, "writes")) == [4, None, None]
-    assert as_list(known.last("writes")) == [30, 10, None]
+    both = Disks(("sda",), read_bytes=(10.0,), written_bytes=(10.0,))
+    more = Disks(("sda",), read_bytes=(20.0,), written_bytes=(30.0,))
+    less = Disks(("sdb",), read_bytes=(20.0,))
+    before = replace(less, read_bytes=(5.0,))
+    known = gathered(((more, both),), ((both, None),), ((less, before),))
+    assert as_list(per_second(known, "read_bytes", "written_bytes")) == [6, None, 3]
+    assert as_list(per_second(known, "written_bytes")) == [4, None, None]
+    assert as_list(known.last("written_bytes")) == [30, 10, None]
+    assert known.host_of.tolist() == [0, 1, 2]
 
 
 def test_first_report_has_no_rate() -> None:
@@ -73,19 +86,21 @@ def test_counter_that_fell_has_no_rate_and_the_others_keep_theirs() -> None:
 
 
 def test_rate_of_a_sum_takes_the_columns_that_both_reports_have() -> None:
-    device = ("sda",)
-    before = Disks(device, reads=(10.0,), writes=(10.0,), read_bytes=(0.0,))
-    now = Disks(device, reads=(15.0,), writes=(30.0,))
-    assert as_list(per_second(block(now, before), "reads", "writes")) == [5]
-    assert as_list(per_second(block(now, before), "reads", "read_bytes")) == [1]
-    assert as_list(per_second(block(now, before), "read_bytes", "io_seconds")) == [None]
+    device = ("lo",)
+    before = Networks(device, receive_errors=(10.0,), receive_drops=(10.0,), receive_bytes=(0.0,))
+    now = Networks(device, receive_errors=(15.0,), receive_drops=(30.0,))
+    both = block(now, before)
+    assert as_list(per_second(both, "receive_errors", "receive_drops")) == [5]
+    assert as_list(per_second(both, "receive_errors", "receive_bytes")) == [1]
+    assert as_list(per_second(both, "receive_bytes", "transmit_bytes")) == [None]
 
 
 def test_sum_has_no_rate_if_one_of_its_counters_fell() -> None:
-    before = Disks(("sda", "sdb"), reads=(10.0, 10.0), writes=(10.0, 10.0))
-    now = Disks(("sda", "sdb"), reads=(15.0, 15.0), writes=(9.0, 15.0))
-    assert as_list(per_second(block(now, before), "reads", "writes")) == [None, 2]
-    assert as_list(per_second(block(now, before), "writes", "reads")) == [None, 2]
+    devices = ("sda", "sdb")
+    before = Disks(devices, read_bytes=(10.0, 10.0), written_bytes=(10.0, 10.0))
+    now = Disks(devices, read_bytes=(15.0, 15.0), written_bytes=(9.0, 15.0))
+    assert as_list(per_second(block(now, before), "read_bytes", "written_bytes")) == [None, 2]
+    assert as_list(per_second(block(now, before), "written_bytes", "read_bytes")) == [None, 2]
 
 
 def test_space_in_use_is_the_size_less_what_is_free() -> None:
@@ -136,11 +151,14 @@ def test_core_whose_counters_were_reset_has_no_ratio_and_is_not_in_the_average()
     assert as_list(cpu_average_usage(block(now, before))) == [0.25]
 
 
-def test_average_is_over_all_blocks() -> None:
-    before = cores(user=(0.0,), idle=(0.0,))
-    parts = [(cores(user=(busy,), idle=(4.0 - busy,)), before) for busy in (1.0, 2.0, 3.0)]
+def test_average_is_over_all_parts_of_a_divided_table() -> None:
+    parts = []
+    for number, busy in enumerate((1.0, 2.0, 3.0)):
+        now = replace(cores(user=(busy,), idle=(4.0 - busy,)), cpu=(str(number),))
+        parts.append((now, replace(now, user=(0.0,), idle=(0.0,))))
     assert as_list(cpu_average_usage(rows(*parts))) == [0.5]
-    assert as_list(cpu_average_usage(rows())) == [None]
+    nothing = gather([Host("pi", ADDRESS)], ["cpu"], 0.0)["cpu"]
+    assert as_list(cpu_average_usage(nothing)) == [None]
 
 
 SECONDS = st.floats(0, allow_infinity=False)

@@ -165,3 +165,8 @@ def test_no_items_make_no_step() -> None:
 
 def test_rest_keeps_the_duty_cycle() -> None:
     assert 0.3 / (0.3 + rest_after(0.3)) == pytest.approx(MAX_DUTY_CYCLE)
+
+
+def test_no_step_is_heavier_than_its_size_allows() -> None:
+    size = StepClock().size(8, 16)
+    assert [stop - start for start, stop in size.ranges(60)] == [8, 16, 16, 16, 4]

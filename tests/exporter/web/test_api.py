@@ -14,7 +14,7 @@ from aiohttp import ClientResponse
 from jsonschema import Draft202012Validator
 from pombo_cli.flags import Address
 from pombo_exporter import __version__
-from pombo_exporter.hosts.roster import Limits
+from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.runtime import listen
@@ -234,21 +234,26 @@ def test_status_has_limits_buffers_and_recent_refusals_newest_first() -> None:
     status = msgspec.convert(found, schema.ExporterStatus)
     assert status.version == __version__
     assert status.hosts == schema.HostStates(live=1, late=1, down=1)
-    hosts, series, datagram = status.limits
+    hosts, series, stored, families, datagram = status.limits
     assert hosts == schema.Limit("hosts", 4, 4, 1.0, None)
     assert (series.name, series.limit, series.host) == ("series_per_host", 10_000, "live")
-    assert series.used == served.exporter.roster.series(served.exporter.host("live").sections) > 5
+    assert series.used == served.exporter.host("live").series > 5
     assert series.used_ratio == series.used / 10_000
+    limits, roster = served.exporter.limits, served.exporter.roster
+    assert stored == schema.Limit(
+        "bytes", limits.bytes, roster.booked_bytes, roster.booked_bytes / limits.bytes, None
+    )
+    assert families == schema.Limit("families", limits.families, 1, 1 / limits.families, None)
     assert (datagram.name, datagram.limit) == ("datagram_bytes", 1200)
     assert status.forget_after_seconds == 3600
     assert status.datagrams_received == 8
     assert {*status.datagrams_refused} == {str(reason) for reason in REASONS}
     assert {reason for reason, count in status.datagrams_refused.items() if count} == {
         "host_limit",
-        "not_json",
+        "unknown_form",
     }
     garbage, limit = status.recent_refusals
-    assert (garbage.reason, garbage.address, garbage.count) == ("not_json", ADDRESS[0], 1)
+    assert (garbage.reason, garbage.address, garbage.count) == ("unknown_form", ADDRESS[0], 1)
     assert garbage.datagram_start == "\\xff\\x00garbage<script>"
     assert garbage.last_timestamp_seconds == served.exporter.wall
     assert limit.reason == "host_limit"

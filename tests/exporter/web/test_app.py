@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ServerDisconnectedError, web
 from aiohttp.typedefs import Handler
 from pombo_cli.flags import Address
-from pombo_exporter.hosts.roster import Limits
+from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.runtime import listen
@@ -53,7 +53,7 @@ def test_exposition_is_plain_text_unless_openmetrics_is_accepted(accept: str) ->
     assert response.status == 200
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert b"# EOF" not in body
-    assert 'x{instance="pi"} 1.0\n' in body.decode()
+    assert 'x{instance="pi"} 1\n' in body.decode()
     assert len({family.name for family in text(body.decode())}) > 10
 
 
@@ -123,7 +123,7 @@ def test_exporters_own_metrics_have_its_counters_states_and_limits() -> None:
     assert {reason for ((_, reason),) in refused} == {str(reason) for reason in REASONS}
     assert {reason for ((_, reason),), count in refused.items() if count} == {
         "host_limit",
-        "not_json",
+        "unknown_form",
     }
     assert own(exposition, "pombo_exporter_kernel_drops_total") == {(): 7}
     assert own(exposition, "pombo_exporter_receive_buffer_bytes") == {
@@ -135,6 +135,19 @@ def test_exporters_own_metrics_have_its_counters_states_and_limits() -> None:
     limits = own(exposition, "pombo_exporter_limits")
     assert limits[("limit", "hosts"),] == 2
     assert limits[("limit", "datagram_bytes"),] == MAX_DATAGRAM_BYTES
+    assert limits[("limit", "bytes"),] == served.exporter.limits.bytes
+    assert limits[("limit", "families"),] == served.exporter.limits.families
+
+
+def test_exporters_own_metrics_have_what_is_stored() -> None:
+    served = Served()
+    for name in "ab":
+        served.take(Report(name, gauges={"x": 1.0}, vmstat={"y": 1.0, "z": 1.0}))
+    exposition = get(served, "/metrics")[1].decode()
+    roster = served.exporter.roster
+    assert own(exposition, "pombo_exporter_stored_bytes") == {(): roster.booked_bytes}
+    assert own(exposition, "pombo_exporter_section_layouts") == {(): 2}
+    assert own(exposition, "pombo_exporter_open_families") == {(): 3}
 
 
 def test_scrapes_are_timed() -> None:
@@ -170,7 +183,7 @@ def test_slow_client_blocks_neither_admission_nor_other_clients_and_gets_its_exp
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 sender.sendto(encode(Report("late", gauges={"x": 2.0})), udp.getsockname())
             exposition, others = "", 0
-            while 'x{instance="late"} 2.0' not in exposition:
+            while 'x{instance="late"} 2' not in exposition:
                 response = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
                 exposition = (await response.read()).decode()
                 others += 1

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.metrics.exposition import render_host
-from pombo_exporter.metrics.samples import Capture
+from pombo_exporter.metrics.capture import Capture
+from pombo_exporter.metrics.exposition import render
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_wire import Cpu, Filesystems, Info, Memory, Report
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -54,10 +54,9 @@ def busy(host: str) -> Agent:
             info=Info("pombo-agent 9", "Linux", "6.1", "x"),
             labels={"rack": 'a"b\\c'},
             cpu=Cpu(("0", "1"), user=(moment,) * 2, idle=(moment,) * 2, guest=(moment,) * 2),
-            memory=Memory(total=4.0, available=1.0),
             filesystems=Filesystems(("/",), ("d",), ("ext4",), size=(1.0,), free=(1.0,)),
             disks=disks(sda=moment),
-            meminfo={"Dirty_bytes": 1.0},
+            meminfo={"MemTotal_bytes": 4.0, "MemAvailable_bytes": 1.0, "Dirty_bytes": 1.0},
             gauges={"x": 1.0},
         )
         agent.exporter.wait(1)
@@ -66,9 +65,9 @@ def busy(host: str) -> Agent:
 
 def exposition_of(host: Host, agent: Agent, *, openmetrics: bool = False) -> str:
     """Return the exposition of one host as a target of its own."""
-    capture, steps = Capture(TABLE), StepClock()
+    capture, steps = Capture(TABLE, {}, instance=False), StepClock()
     reading = capture.read(Snapshot([host], agent.exporter.now, 0.0), steps)
-    rendering = render_host(host, TABLE, capture, steps, openmetrics=openmetrics)
+    rendering = render(TABLE, capture, steps, openmetrics=openmetrics)
     return b"".join(filter(None, chain(reading, rendering))).decode()
 
 
@@ -88,11 +87,11 @@ def test_sample_without_labels_has_no_braces() -> None:
     agent = busy("pi")
     exposition = exposition_of(agent.exporter.host(), agent)
     lines = exposition.splitlines()
-    assert "pombo_host_up 1.0" in lines
-    assert "x 1.0" in lines
-    assert "node_memory_Dirty_bytes 1.0" in lines
-    assert 'host_disk_read_bytes_per_second{device="sda"} 1.0' in lines
-    assert 'node_cpu_seconds_total{mode="user",cpu="0"} 2.0' in lines
+    assert "pombo_host_up 1" in lines
+    assert "x 1" in lines
+    assert "node_memory_Dirty_bytes 1" in lines
+    assert 'host_disk_read_bytes_per_second{device="sda"} 1' in lines
+    assert 'node_cpu_seconds_total{mode="user",cpu="0"} 2' in lines
     assert "{}" not in exposition
 
 
@@ -159,7 +158,7 @@ def test_path_of_a_target_is_of_its_host_with_or_without_encoded_slashes(host: s
 
     for status, body in visit(served, use):
         assert status == 200
-        assert f"which {float(HOSTILE.index(host))}" in body.decode().splitlines()
+        assert f"which {HOSTILE.index(host)}" in body.decode().splitlines()
 
 
 def test_exposition_of_a_host_has_both_formats_and_is_compressed() -> None:

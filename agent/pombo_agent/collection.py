@@ -1,0 +1,143 @@
+"""Runs the collectors, each with a deadline, and logs what is faulty."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from pombo_cli.logs import LimitedLogger
+from pombo_wire.section import Section
+
+from pombo_agent.collectors import Collector, NoDataError, Sources
+from pombo_agent.collectors.reading import Skips
+from pombo_agent.collectors.repair import valid
+from pombo_agent.collectors.sources import Usage, Usages
+from pombo_agent.collectors.tables import Row, table
+from pombo_agent.deadlines import Caller, Deadlines
+
+#: Seconds until a collector without data is run again.
+NO_DATA_SECONDS = 60.0
+
+_LONGEST_SECONDS = 2.0
+_SHORTEST_SECONDS = 0.1
+_FEWEST_CALL_SECONDS = 0.05
+
+
+class Run(NamedTuple):
+    """What one run of a collector came to; ``sections`` is None where the host lacks the data."""
+
+    sections: list[Section] | None
+    skips: Skips
+    seconds: float
+    error: str = ""
+
+
+def collection_deadlines(interval: float) -> Deadlines:
+    """Return the deadlines of a collector and of all of them, for reports every ``interval``."""
+    whole = min(max(interval / 2, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+    return Deadlines(max(whole / 5, _FEWEST_CALL_SECONDS), whole)
+
+
+def mount_deadlines(interval: float) -> Deadlines:
+    """Return the deadlines of statvfs for one mount and for all, within that of the collector."""
+    whole = collection_deadlines(interval).round / 2
+    return Deadlines(max(whole / 10, _FEWEST_CALL_SECONDS), whole)
+
+
+def usages_by(
+    caller: Caller[Usage], usage: Callable[[str], Usage]
+) -> Callable[[Iterable[str]], Usages]:
+    """Return a function that calls ``usage`` for each of the mount points that it is given."""
+
+    def usages(paths: Iterable[str]) -> Usages:
+        outcome = caller({path: partial(usage, path) for path in paths})
+        late = {path: TimeoutError("statvfs has not returned") for path in outcome.hanging}
+        skipped = {path: TimeoutError("no time left for statvfs") for path in outcome.skipped}
+        return Usages(outcome.results, {**outcome.errors, **late, **skipped})
+
+    return usages
+
+
+class Collection:
+    """Runs the collectors. A failure of one, or one that hangs, costs its own sections alone.
+
+    The collectors run in the threads of ``caller``; each has what it keeps for itself. A
+    collector that has not returned by its deadline is run again when it has.
+    """
+
+    def __init__(
+        self,
+        collectors: Mapping[str, Collector],
+        sources: Sources,
+        caller: Caller[Run],
+        log: LimitedLogger,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._caller, self._log, self._clock = caller, log, clock
+        self._runs = {
+            name: partial(_run, collect, sources._replace(kept={}))
+            for name, collect in collectors.items()
+        }
+        self._skipped = dict.fromkeys(collectors, 0)
+        self._absent_until: dict[str, float] = {}
+
+    def sections(self) -> list[Section]:
+        """Return the sections of all collectors, then the section ``collectors`` about them.
+
+        Return none where the waiter of ``caller`` has ended the round.
+        """
+        now = self._clock()
+        due = {
+            name: run for name, run in self._runs.items() if self._absent_until.get(name, 0) <= now
+        }
+        outcome = self._caller(due)
+        if outcome.stopped:
+            return []
+        found: list[Section] = []
+        rows: list[Row] = []
+        for name in self._runs:
+            run = outcome.results.get(name)
+            if name not in due:
+                rows.append({"collector": name, "seconds": 0, "success": 0})
+            elif run is None:
+                self._log_missing(name, hangs=name in outcome.hanging)
+                rows.append({"collector": name, "success": 0})
+            else:
+                self._log_faults(name, run)
+                if run.sections is None:
+                    self._absent_until[name] = now + NO_DATA_SECONDS
+                found += run.sections or ()
+                success = int(run.sections is not None and not run.error)
+                rows.append({"collector": name, "seconds": run.seconds, "success": success})
+        if any(self._skipped.values()):
+            rows = [{**row, "skipped": self._skipped[str(row["collector"])]} for row in rows]
+        return found + table("collectors", rows)
+
+    def _log_missing(self, name: str, *, hangs: bool) -> None:
+        message = "collector has not returned" if hangs else "no time or thread left for collector"
+        self._log.warning(message, key=f"{message} {name}", collector=name)
+
+    def _log_faults(self, name: str, run: Run) -> None:
+        if run.error:
+            key = f"collector {name}"
+            self._log.warning("collector failed", key=key, collector=name, error=run.error)
+        self._skipped[name] += run.skips.count
+        for kind, (item, path) in run.skips.examples.items():
+            fields = {"collector": name, "kind": kind, "item": item, "file": path}
+            self._log.warning("collector skipped an item", key=f"collector {name} {kind}", **fields)
+
+
+def _run(collect: Collector, sources: Sources) -> Run:
+    """Run a collector. It may be abandoned at any place."""
+    start = time.perf_counter()
+    skips = Skips()
+    error = ""
+    sections: list[Section] | None = []
+    try:
+        # The exporter would refuse a whole datagram for one invalid section.
+        sections = [valid(found, skips) for found in collect(sources._replace(skips=skips))]
+    except (NoDataError, FileNotFoundError, NotADirectoryError):
+        sections = None
+    except Exception as raised:  # noqa: BLE001  # the other collectors still report
+        error = f"{type(raised).__name__}: {raised}"
+    return Run(sections, skips, round(time.perf_counter() - start, 4), error)

@@ -1,0 +1,117 @@
+"""The agent as it runs: collect, send, until a signal."""
+
+import logging
+import signal
+import socket
+import time
+from typing import Any
+
+from pombo_cli import logs
+from pombo_cli.logs import LimitedLogger
+from pombo_wire.splitting import Form, Splitter
+
+from pombo_agent import __version__
+from pombo_agent.collection import (
+    Collection,
+    Run,
+    collection_deadlines,
+    mount_deadlines,
+    usages_by,
+)
+from pombo_agent.collectors import COLLECTORS, Sources, usage
+from pombo_agent.collectors.reading import Skips
+from pombo_agent.collectors.sources import Usage
+from pombo_agent.deadlines import Caller
+from pombo_agent.report import Reporter, constant_sections
+from pombo_agent.schedule import ticks
+from pombo_agent.settings import Options, is_valid_name
+from pombo_agent.transport import Sender
+from pombo_agent.wakeup import EventWaiter, SignalWaiter, Waiter
+
+_BYE_INTERVAL_SECONDS = 0.005
+_WARNING_INTERVAL_SECONDS = 600.0  # between two warnings of one key
+_FAULT_INTERVAL_SECONDS = 3600.0  # the same, about what is read
+
+_log = logging.getLogger("pombo_agent")
+
+
+def header(options: Options) -> dict[str, Any]:
+    """Return the header of the first datagram of a new session; each report sets the times."""
+    return {
+        "host": options.name,
+        "session": time.time_ns(),
+        "seq": 0,
+        "time": 0.0,
+        "monotonic": 0.0,
+        "interval": options.interval,
+    }
+
+
+def collection(options: Options, waiter: Waiter) -> Collection:
+    """Return what runs the collectors, in threads that wake ``waiter``."""
+    mounts: Caller[Usage] = Caller(EventWaiter(), mount_deadlines(options.interval), inline=True)
+    paths = options.procfs, options.sysfs, options.rootfs
+    sources = Sources(*paths, options.filters, usages_by(mounts, usage), Skips(), {})
+    collectors = {name: COLLECTORS[name] for name in options.collectors}
+    caller: Caller[Run] = Caller(waiter, collection_deadlines(options.interval))
+    log = LimitedLogger(_log, _FAULT_INTERVAL_SECONDS)
+    return Collection(collectors, sources, caller, log)
+
+
+def reporter(options: Options, collected: Collection, log: LimitedLogger) -> Reporter:
+    """Return what makes the reports of a new session."""
+    splitter = Splitter(Form(options.wire))
+    constant = constant_sections(options.labels)
+    return Reporter(header(options), constant, collected, splitter, log)
+
+
+def limited_logger(options: Options) -> LimitedLogger:
+    """Set up the logs, and return the logger of warnings that may repeat."""
+    logs.set_up(options.log_level, options.log_format)
+    return LimitedLogger(_log, _WARNING_INTERVAL_SECONDS)
+
+
+def run(options: Options) -> None:
+    """Send reports until SIGTERM or SIGINT, and then end the session."""
+    limited = limited_logger(options)
+    waiter = SignalWaiter()
+    waiter.watch(signal.SIGTERM, signal.SIGINT)
+    collected = collection(options, waiter)
+    reports = reporter(options, collected, limited)
+    senders = [Sender(server, limited, waiter, time.monotonic) for server in options.servers]
+    servers = " ".join(map(str, options.servers))
+    fields = {"version": __version__, "name": options.name, "servers": servers}
+    _log.info("agent started", extra={"fields": fields})
+
+    for _ in ticks(options.interval, time.monotonic, waiter.wait):
+        name = _followed_name(options)
+        if name != options.name:
+            _log.info("hostname changed", extra={"fields": {"from": options.name, "to": name}})
+            _send_byes(reports, senders)
+            options = options._replace(name=name)
+            reports = reporter(options, collected, limited)
+        datagrams = reports.next_report()
+        if waiter.stopped:  # while it was collected, so the report is not complete
+            break
+        for sender in senders:
+            sender.send(datagrams)
+
+    _send_byes(reports, senders)
+    for sender in senders:
+        sender.close()
+    _log.info("agent stopped")
+
+
+def _followed_name(options: Options) -> str:
+    """Return the name of the host: the hostname of now, unless a name was given."""
+    if not options.follow_hostname:
+        return options.name
+    name = socket.gethostname()
+    return name if is_valid_name(name) else options.name
+
+
+def _send_byes(reports: Reporter, senders: list[Sender]) -> None:
+    for bye in reports.byes():
+        for sender in senders:
+            sender.send_known([bye])
+        time.sleep(_BYE_INTERVAL_SECONDS)

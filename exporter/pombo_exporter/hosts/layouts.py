@@ -1,0 +1,311 @@
+"""Sections: the texts of reports, each stored once for all hosts that send the same.
+
+A section is known by its bytes. It is read and checked when they first arrive, and lives as long as
+a host uses it. Most sections of a host, such as the names of its cores, are the same on many hosts;
+others, such as its addresses, are its own.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from msgspec import Struct
+from numpy.typing import NDArray
+from pombo_wire import MAPS, SECTIONS, DecodeError, Reason, Table
+from pombo_wire.layout import OWN_LABELS, SectionLayout, read_own_labels, read_section
+from pombo_wire.schema import unsigned_columns
+
+#: Ranges of numbers: where each begins and ends.
+Ranges = tuple[tuple[int, int], ...]
+
+_SHARDS: Final = 256  # a dict of 200,000 entries stops the event loop for 7 ms when it grows
+
+#: What a section is booked with besides its bytes: its fields, and its place in a dict.
+_SECTION_BYTES: Final = 400
+_ROW_BYTES: Final = 120  # the label texts of a row, where they are kept
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What the table of families says about sections.
+
+    ``rate_columns`` are the columns of which rates are derived, by section. ``series`` returns how
+    many series a row with these columns has at most. ``maps`` has what precedes the names of a
+    map's families, and their type. ``reserved`` are the names of families that cannot be sent as
+    open ones.
+    """
+
+    rate_columns: Mapping[str, Collection[str]]
+    series: Callable[[str, Collection[str]], int]
+    maps: Mapping[str, tuple[str, str]]
+    reserved: Collection[str]
+
+
+_NONE: Final = array("i")
+
+
+class Section(Struct, gc=False, eq=False):
+    """The texts of one section, shared by all hosts that send these bytes.
+
+    Cells and ``absent`` are as in ``SectionLayout``. ``families`` are the names of open families,
+    one for each column, and ``type`` is their type; both are empty for sections of the schema.
+    ``rates`` are the ranges of numbers of which rates are derived, ``unsigned`` those that are
+    never negative. ``series`` is how many series the section has at most. ``users`` is how many
+    slots have it. ``label_texts`` and ``key_hashes`` are those of its rows, once they were made.
+    """
+
+    raw: bytes
+    name: str
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    families: tuple[str, ...]
+    type: str
+    rows: int
+    absent: "array[int]"
+    count: int
+    rates: Ranges
+    unsigned: Ranges
+    series: int
+    items: int
+    label_bytes: int
+    users: int = 0
+    label_texts: Any = None
+    key_hashes: "NDArray[np.int64] | None" = None
+
+    @property
+    def booked_bytes(self) -> int:
+        """What is booked for the section, in bytes."""
+        return len(self.raw) + _SECTION_BYTES + self.rows * _ROW_BYTES
+
+    @property
+    def is_table(self) -> bool:
+        """Whether this is a table of the schema, whose rows may be in several datagrams."""
+        kind = SECTIONS.get(self.name)
+        return kind is not None and issubclass(kind, Table)
+
+    def texts(self) -> tuple[tuple[str, ...], ...]:
+        """Return the label texts, of shape (labels, rows)."""
+        if not self.labels:
+            return ()
+        return tuple(map(tuple, self._member().get("labels", {}).values()))
+
+    def helps(self) -> Sequence[str]:
+        """Return the HELP text of each family, or none at all."""
+        found = self._member().get("help", "")
+        return ([found] if found else []) if isinstance(found, str) else found
+
+    def own_labels(self) -> dict[str, str]:
+        """Return the owner's labels, if this is the section that has them."""
+        return self._member() if self.name == OWN_LABELS else {}
+
+    def hashes(self) -> NDArray[np.int64]:
+        """Return a hash of what identifies each row, of shape (rows,); they are kept.
+
+        The hashes of Python's texts are keyed, so nobody can choose texts whose hashes are equal.
+        """
+        if self.key_hashes is None:
+            self.key_hashes = np.fromiter(map(hash, self.keys()), np.int64, self.rows)
+        return self.key_hashes
+
+    def keys(self) -> Collection[Any]:
+        """Return what identifies each row, of shape (rows,)."""
+        texts = self.texts()
+        kind = SECTIONS.get(self.name)
+        if kind is not None:
+            texts = texts[: kind.key_columns] if issubclass(kind, Table) else ()
+        if not texts:
+            return [()]
+        return texts[0] if len(texts) == 1 else [*zip(*texts, strict=True)]
+
+    def place(self, cell: int) -> int:
+        """Return the index of a cell's number, or where it would be if the cell is absent."""
+        return cell - bisect_left(self.absent, cell) if self.absent else cell
+
+    def cell(self, place: int) -> int:
+        """Return the cell of the number of this index."""
+        for absent in self.absent:
+            if absent > place:
+                break
+            place += 1
+        return place
+
+    def rate_columns(self) -> dict[str, int]:
+        """Return the columns of which rates are derived, and the index of each."""
+        found = {}
+        for start, stop in self.rates:
+            column = self.cell(start) // self.rows
+            while column < len(self.columns) and self.place(column * self.rows) < stop:
+                found[self.columns[column]] = column
+                column += 1
+        return found
+
+    def _member(self) -> dict[str, Any]:
+        [found] = orjson.loads(b"{%b}" % self.raw).values()
+        return found  # type: ignore[no-any-return]
+
+
+class _Names(Struct, gc=False, eq=False):
+    """Labels, columns and families that several sections have in common."""
+
+    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    users: int = 1
+
+
+class Layouts:
+    """All sections that hosts use, by their bytes.
+
+    ``booked_bytes`` is what is booked for them, ``count`` their number. ``types`` has how many
+    sections have each type of each open family.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._reserved = frozenset(catalog.reserved)
+        self._shards: tuple[dict[bytes, Section], ...] = tuple({} for _ in range(_SHARDS))
+        self._names: tuple[dict[Any, _Names], ...] = tuple({} for _ in range(_SHARDS))
+        self.booked_bytes = 0
+        self.count = 0
+        self.types: dict[str, dict[str, int]] = {}
+
+    def find(self, raw: bytes) -> Section:
+        """Return the section of these bytes: a stored one, or else one that is read now.
+
+        Raises:
+            DecodeError: when the bytes describe no valid section.
+        """
+        stored = self._shards[hash(raw) % _SHARDS].get(raw)
+        return stored or self._read(raw)
+
+    def use(self, sections: Iterable[Section]) -> None:
+        """Count one more user of each section, and store those that are new."""
+        for section in sections:
+            if not section.users:
+                self._store(section)
+            section.users += 1
+
+    def release(self, sections: Iterable[Section]) -> None:
+        """Count one user less of each section, and drop those without any."""
+        for section in sections:
+            section.users -= 1
+            if not section.users:
+                self._drop(section)
+
+    def new_families(self, sections: Iterable[Section]) -> int:
+        """Return how many families of these sections no stored section has."""
+        found: set[str] = set()
+        for section in sections:
+            if not section.users:
+                found.update(section.families)
+        return len(found - self.types.keys())
+
+    def _store(self, section: Section) -> None:
+        self._shards[hash(section.raw) % _SHARDS][section.raw] = section
+        self.booked_bytes += section.booked_bytes
+        self.count += 1
+        self._share_names(section)
+        types, kind = self.types, section.type
+        for name in section.families:
+            counts = types.get(name)
+            if counts is None:
+                types[name] = {kind: 1}
+            else:
+                counts[kind] = counts.get(kind, 0) + 1
+
+    def _drop(self, section: Section) -> None:
+        del self._shards[hash(section.raw) % _SHARDS][section.raw]
+        self.booked_bytes -= section.booked_bytes
+        self.count -= 1
+        names = section.labels, section.columns, section.families
+        shard = self._names[hash(section.columns) % _SHARDS]
+        shared = shard[names]
+        shared.users -= 1
+        if not shared.users:
+            del shard[names]
+        types, kind = self.types, section.type
+        for name in section.families:
+            counts = types[name]
+            if counts[kind] > 1:
+                counts[kind] -= 1
+            elif len(counts) > 1:
+                del counts[kind]
+            else:
+                del types[name]
+
+    def _share_names(self, section: Section) -> None:
+        """Replace the names of a section by equal ones that other sections use too."""
+        names = section.labels, section.columns, section.families
+        shard = self._names[hash(section.columns) % _SHARDS]
+        shared = shard.get(names)
+        if shared is None:
+            shard[names] = _Names(names)
+        else:
+            shared.users += 1
+            section.labels, section.columns, section.families = shared.names
+
+    def _read(self, raw: bytes) -> Section:
+        if raw.startswith(b'"labels":'):
+            labels = read_own_labels(raw)
+            size = sum(len(name) + len(text.encode()) for name, text in labels.items())
+            return Section(raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, 1, size)
+        found = read_section(raw)
+        families, kind = self._families(found)
+        if not self._reserved.isdisjoint(families):
+            name = next(name for name in families if name in self._reserved)
+            detail = f"`{name}` is a family of a section: send the section instead"
+            raise DecodeError(Reason.RESERVED_NAME, detail)
+        series, rates = len(families), None
+        if found.type is None:
+            rates = self._catalog.rate_columns.get(found.name)
+            series += self._catalog.series(found.name, {*found.columns})
+        return Section(
+            raw,
+            found.name,
+            found.labels,
+            found.columns,
+            families,
+            kind,
+            found.rows,
+            array("i", found.absent) if found.absent else _NONE,
+            found.count,
+            _ranges(found, rates) if rates else (),
+            _unsigned(found, kind),
+            found.rows * series,
+            found.items,
+            found.label_bytes,
+        )
+
+    def _families(self, found: SectionLayout) -> tuple[tuple[str, ...], str]:
+        if found.type is not None:
+            return found.columns, found.type
+        if found.name in self._catalog.maps:
+            prefix, kind = self._catalog.maps[found.name]
+            return tuple(prefix + name for name in found.columns), kind
+        return (), ""
+
+
+def _unsigned(found: SectionLayout, kind: str) -> Ranges:
+    if kind == "counter" or found.name in MAPS:
+        return ((0, found.count),) if found.count else ()
+    return () if kind else _ranges(found, unsigned_columns(found.name))
+
+
+def _ranges(found: SectionLayout, columns: Collection[str]) -> Ranges:
+    """Return the ranges of numbers that these columns have, those that adjoin as one."""
+    ranges: list[tuple[int, int]] = []
+    rows, absent = found.rows, found.absent
+    for index, name in enumerate(found.columns):
+        if name not in columns:
+            continue
+        start, stop = index * rows, (index + 1) * rows
+        if absent:
+            start -= bisect_left(absent, start)
+            stop -= bisect_left(absent, stop)
+        if ranges and ranges[-1][1] == start:
+            ranges[-1] = ranges[-1][0], stop
+        elif start < stop:
+            ranges.append((start, stop))
+    return tuple(ranges)

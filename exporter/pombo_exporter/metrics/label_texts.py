@@ -1,0 +1,68 @@
+"""The label texts of rows, made when an exposition needs them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pombo_exporter.hosts.labels import row_texts
+from pombo_exporter.hosts.layouts import Section
+
+_KEEP_FROM: Final = 2  # users: the texts of one host would take more memory than its section
+
+
+def row_texts_of(section: Section) -> Sequence[bytes]:
+    """Return the labels of each row, each with a comma after it; kept with the section."""
+    found: list[bytes] | None = section.label_texts
+    if found is None:
+        found = row_texts(section.labels, section.texts(), section.rows)
+        section.label_texts = found
+    return found
+
+
+def label_texts(sections: Sequence[Section], hosts: Sequence[bytes]) -> list[bytes]:
+    """Return the label texts of all rows of these sections.
+
+    ``hosts`` has the label text of each section's host, which stands at the end.
+    """
+    found: list[bytes] = []
+    waiting: list[tuple[Section, bytes]] = []  # with the same labels, each of a single host
+    for section, host in zip(sections, hosts, strict=True):
+        labels = section.labels
+        # What labels escape, JSON escapes too, with a backslash.
+        if labels and section.users < _KEEP_FROM and b"\\" not in section.raw:
+            if waiting and waiting[-1][0].labels != labels:
+                found += _joined(waiting)
+                waiting = []
+            waiting.append((section, host))
+            continue
+        if waiting:
+            found += _joined(waiting)
+            waiting = []
+        if labels:
+            found += [text + host for text in row_texts_of(section)]
+        else:
+            found.append(host)
+    return found + _joined(waiting) if found else _joined(waiting)
+
+
+def _joined(pairs: Sequence[tuple[Section, bytes]]) -> list[bytes]:
+    """Return the label texts of sections with the same labels, without any backslash.
+
+    All are joined and then split, which takes less time than to make each.
+    """
+    if not pairs:
+        return []
+    names = pairs[0][0].labels
+    columns: list[list[str]] = [[] for _ in names]
+    ends: list[str] = []
+    for section, host in pairs:
+        for column, texts in zip(columns, section.texts(), strict=True):
+            column.extend(texts)
+        ends += ['",' + host.decode() + "\n"] * section.rows
+    width = 2 * len(names) + 1
+    parts = [""] * (width * len(ends))
+    for place, (name, column) in enumerate(zip(names, columns, strict=True)):
+        begin = f'",{name}="' if place else f'{name}="'
+        parts[2 * place :: width] = [begin] * len(ends)
+        parts[2 * place + 1 :: width] = column
+    parts[width - 1 :: width] = ends
+    return "".join(parts)[:-1].encode().split(b"\n")  # no label has a line feed

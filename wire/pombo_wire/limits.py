@@ -1,0 +1,36 @@
+"""The bounds of a datagram. No bound depends on the exporter's flags."""
+
+from typing import Final
+
+#: The longest datagram that is sent or accepted, in bytes of UDP payload. It fits into one
+#: Ethernet frame, also in a tunnel, so that no report depends on IP fragmentation.
+MAX_DATAGRAM_BYTES: Final = 1200
+
+#: The most bytes of a packed datagram after it was inflated.
+MAX_INFLATED_BYTES: Final = 16 * 1024
+
+#: The most bytes of the header of a packed datagram.
+MAX_HEADER_BYTES: Final = 512
+
+#: The most datagrams of one report.
+MAX_PARTS: Final = 256
+
+#: The most sections of a datagram.
+MAX_SECTIONS: Final = 128
+
+#: The most sections, rows and columns of a datagram, counted together. Each of them costs the
+#: exporter about the same when it reads a layout for the first time.
+MAX_LAYOUT_ITEMS: Final = 1024
+
+#: The most label columns of a section.
+MAX_LABEL_COLUMNS: Final = 16
+
+#: The most characters of a text, and of the name of a label, a column and a family.
+MAX_TEXT: Final = 255
+MAX_LABEL_NAME: Final = 64
+MAX_COLUMN_NAME: Final = 64
+MAX_FAMILY_NAME: Final = 200
+
+#: The most bytes of label texts that one exposition of a datagram has: in each section the bytes
+#: of its texts, once for each of its columns.
+MAX_LABEL_BYTES: Final = 2**20

@@ -1,0 +1,191 @@
+"""A section as it is sent: its texts, and its numbers column after column."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pombo_wire.columns import ORDER, SECTIONS
+from pombo_wire.limits import MAX_COLUMN_NAME, MAX_TEXT
+
+_PLACES = {name: place for place, name in enumerate(ORDER)}
+_NAME = re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_]{{0,{MAX_COLUMN_NAME - 1}}}")
+_NUMBERS = frozenset({int, float, type(None)})
+
+#: Returns JSON without white space. Raises ValueError for NaN and infinite numbers.
+compact = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+).encode
+
+
+class Section(NamedTuple):
+    """A section of a report, or some of its rows.
+
+    ``labels`` has the texts of each row by column. ``values`` are the names of the columns of
+    numbers. Row ``r`` of column ``c`` is cell ``c * rows + r``; a number that is unknown is
+    ``None``. ``absent`` are the cells that have no number at all, ascending. Open families have a
+    ``type`` and may have a ``help``; one without ``values`` has one column.
+    """
+
+    name: str
+    labels: Mapping[str, tuple[str, ...]]
+    values: tuple[str, ...]
+    cells: Sequence[float | None]
+    absent: tuple[int, ...] = ()
+    type: str = ""
+    help: str | tuple[str, ...] = ""
+
+    @property
+    def rows(self) -> int:
+        """How many rows the section has; without labels it has one."""
+        return len(next(iter(self.labels.values()), " "))
+
+    @property
+    def columns(self) -> dict[str, Sequence[float | None]]:
+        """The cells of each of the ``values``."""
+        rows = self.rows
+        return {
+            name: self.cells[column * rows : (column + 1) * rows]
+            for column, name in enumerate(self.values)
+        }
+
+    @property
+    def is_record(self) -> bool:
+        """Whether the section is known and has one row at all times."""
+        return self.name in SECTIONS and not SECTIONS[self.name].keys
+
+    @property
+    def items(self) -> int:
+        """What the section counts in the budget of a datagram."""
+        return 1 + self.rows + max(1, len(self.values))
+
+    @property
+    def label_bytes(self) -> int:
+        """The bytes of label texts in an exposition of the section."""
+        texts = sum(len(text.encode()) for column in self.labels.values() for text in column)
+        return (texts + self.rows * sum(map(len, self.labels))) * max(1, len(self.values))
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """The numbers of the cells that are not absent."""
+        if not self.absent:
+            return list(self.cells)
+        absent = {*self.absent}
+        return [cell for at, cell in enumerate(self.cells) if at not in absent]
+
+    @property
+    def layout(self) -> str:
+        """The member of a layout that has the texts of the section, as JSON."""
+        body: dict[str, object]
+        if self.name == "labels":
+            body = {name: text for name, (text,) in self.labels.items()}
+        else:
+            found = {
+                "type": self.type,
+                "help": self.help,
+                "labels": self.labels,
+                "values": self.values,
+                "absent": self.absent,
+            }
+            body = {name: value for name, value in found.items() if value}
+        return compact({self.name: body})[1:-1]
+
+    def rows_between(self, start: int, stop: int) -> "Section":
+        """Return the section with some of its rows."""
+        rows = self.rows
+        width = stop - start
+        cells = [
+            cell
+            for at in range(0, len(self.cells), rows)
+            for cell in self.cells[at + start : at + stop]
+        ]
+        absent = tuple(
+            at // rows * width + at % rows - start
+            for at in self.absent
+            if start <= at % rows < stop
+        )
+        labels = {name: texts[start:stop] for name, texts in self.labels.items()}
+        return self._replace(labels=labels, cells=cells, absent=absent)
+
+    def columns_between(self, start: int, stop: int) -> "Section":
+        """Return the section with some of its columns."""
+        rows = self.rows
+        first, end = start * rows, stop * rows
+        return self._replace(
+            values=self.values[start:stop],
+            cells=self.cells[first:end],
+            absent=tuple(at - first for at in self.absent if first <= at < end),
+            help=self.help if isinstance(self.help, str) else self.help[start:stop],
+        )
+
+
+def in_order(sections: Iterable[Section]) -> list[Section]:
+    """Return sections in the order of the wire, those of one name as one.
+
+    Of several tables the rows follow each other; of other sections, columns are added, and a later
+    value replaces an earlier one. No cell may be absent.
+    """
+    found: dict[str, Section] = {}
+    for section in sections:
+        known = found.get(section.name)
+        found[section.name] = section if known is None else _joined(known, section)
+    last = len(ORDER)
+    return sorted(found.values(), key=lambda each: (_PLACES.get(each.name, last), each.name))
+
+
+def _joined(one: Section, other: Section) -> Section:
+    columns, others = one.columns, other.columns
+    labels = one.labels
+    if labels and not one.is_record:
+        labels = {name: texts + other.labels[name] for name, texts in labels.items()}
+        nothing, none = (None,) * one.rows, (None,) * other.rows
+        names = dict.fromkeys((*columns, *others))
+        columns = {n: (*columns.get(n, nothing), *others.get(n, none)) for n in names}
+    else:
+        columns |= others
+    if one.name in SECTIONS:
+        columns = {name: columns[name] for name in SECTIONS[one.name].values if name in columns}
+    cells = [cell for column in columns.values() for cell in column]
+    return one._replace(labels=labels, values=tuple(columns), cells=cells)
+
+
+def is_column_name(name: str) -> bool:
+    """Return whether a column whose name the sender chooses may have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def check(section: Section) -> None:
+    """Check that the exporter accepts the rows and numbers of a section.
+
+    Raises:
+        ValueError: when a text is too long or no UTF-8, a name invalid, a column too short, a
+            number negative where it must not be, or no number; or when two rows have the same
+            keys.
+    """
+    rows = section.rows
+    _check_texts(section, rows)
+    known = SECTIONS.get(section.name)
+    if not known and not all(map(_NAME.fullmatch, section.values)):
+        raise ValueError(f"{section.name}: a name is invalid")
+    columns = len(section.values) or (1 if section.type else 0)
+    if len(section.cells) != columns * rows:
+        raise ValueError(f"{section.name}: columns differ in length")
+    if not _NUMBERS.issuperset(map(type, section.cells)):
+        raise ValueError(f"{section.name}: a value is no number")
+    if section.type:  # the numbers of an open family may be negative
+        return
+    signed = known.signed if known else ()
+    for at, cell in enumerate(section.cells):
+        if cell is not None and cell < 0 and section.values[at // rows] not in signed:
+            raise ValueError(f"{section.name}: {section.values[at // rows]} is negative")
+
+
+def _check_texts(section: Section, rows: int) -> None:
+    for name, texts in section.labels.items():
+        if len(texts) != rows or any(len(text) > MAX_TEXT for text in texts):
+            raise ValueError(f"{section.name}: {name} has a text that is too long, or too few")
+        "".join(texts).encode()
+    known = SECTIONS.get(section.name)
+    keys = [*section.labels.values()][: known.keys if known else None]
+    if keys and len({*zip(*keys, strict=True)} if len(keys) > 1 else {*keys[0]}) < rows:
+        raise ValueError(f"{section.name}: a row is named twice")
