@@ -133,7 +133,7 @@ def test_page_has_the_bounds_of_the_wire() -> None:
     ]
     assert bounds.MAX_LABEL_NAME == bounds.MAX_COLUMN_NAME
     assert bounds.MAX_LABEL_BYTES == 2**20
-    assert f"{Limits().sections_per_host:,} sections" in text
+    assert f"{Limits().items_per_host:,} together" in text
     assert f"**{bounds.MAX_DATAGRAM_BYTES:,} bytes**" in PAGE
     assert f"**{bounds.MAX_INFLATED_BYTES:,} bytes**" in PAGE
 

@@ -5,7 +5,8 @@ reader recognises a section by its bytes and reads it once. Source: docs/wire.md
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from operator import lt
 from typing import Annotated, Any, Final, Literal
 
@@ -21,6 +22,7 @@ from pombo_wire.limits import (
     MAX_LAYOUT_ITEMS,
     MAX_SECTIONS,
     MAX_TEXT,
+    SECTION_ITEMS,
 )
 from pombo_wire.reasons import DecodeError, Reason
 from pombo_wire.schema import (
@@ -83,15 +85,23 @@ class SectionLayout(Struct, frozen=True, gc=False):
     @property
     def items(self) -> int:
         """What the section counts in the budget of a datagram."""
-        return 1 + self.rows + len(self.columns)
+        return SECTION_ITEMS + self.rows + len(self.columns)
 
     @property
     def label_bytes(self) -> int:
         """The bytes of label texts in an exposition of the section."""
-        if not self.labels:
-            return 0
-        texts = sum(len("".join(column).encode()) for column in self.texts)
-        return (texts + self.rows * sum(map(len, self.labels))) * max(1, len(self.columns))
+        return label_bytes(self.labels, self.texts, self.columns)
+
+
+def label_bytes(
+    labels: Sequence[str], texts: Sequence[Sequence[str]], columns: Sequence[str]
+) -> int:
+    """Return the bytes of label texts in an exposition of rows with these labels and columns."""
+    size = sum(
+        len("".join(column).encode()) + len(column) * len(name)
+        for name, column in zip(labels, texts, strict=True)
+    )
+    return size * max(1, len(columns))
 
 
 class _Member(Struct, frozen=True, gc=False):
@@ -100,6 +110,9 @@ class _Member(Struct, frozen=True, gc=False):
     absent: tuple[int, ...] = ()
     type: Literal["gauge", "counter"] | None = None
     help: str | tuple[str, ...] = ""
+
+
+_convert_all = partial(msgspec.convert, type=dict[str, _Member])
 
 
 def split_members(line: bytes) -> list[bytes]:
@@ -124,7 +137,7 @@ def split_members(line: bytes) -> list[bytes]:
     return members
 
 
-def join_members(members: list[bytes]) -> bytes:
+def join_members(members: Iterable[bytes]) -> bytes:
     """Return the layout line that has these members."""
     return b"{" + b",".join(members) + b"}"
 
@@ -161,12 +174,30 @@ def read_section(member: bytes) -> SectionLayout:
     """
     name, value = _load(member)
     try:
-        found = msgspec.convert(value, _Member)
+        return _section(name, msgspec.convert(value, _Member))
     except msgspec.ValidationError as error:
         raise DecodeError(Reason.INVALID_FIELD, f"section `{name}`: {error}") from None
+
+
+def read_sections(members: Sequence[bytes]) -> Iterator[SectionLayout]:
+    """Yield the section that each of several members describes, in less time than one by one.
+
+    Raises:
+        DecodeError: when ``read_section`` does.
+    """
+    try:
+        found = _convert_all(orjson.loads(join_members(members)))
+    except (orjson.JSONDecodeError, msgspec.ValidationError):
+        yield from map(read_section, members)  # one of them is refused with its name
+    else:
+        for name, each in found.items():
+            yield _section(name, each)
+
+
+def _section(name: str, found: _Member) -> SectionLayout:
     labels, texts = tuple(found.labels), tuple(found.labels.values())
     rows = len(texts[0]) if texts else 1
-    if rows + len(found.values) >= MAX_LAYOUT_ITEMS:
+    if SECTION_ITEMS + rows + len(found.values) > MAX_LAYOUT_ITEMS:
         detail = f"section `{name}`: {rows} rows and {len(found.values)} columns: split the report"
         raise DecodeError(Reason.TOO_LARGE, detail)
     if found.type is None:
@@ -271,44 +302,39 @@ def _all_match(pattern: re.Pattern[str], joined: str, count: int) -> bool:
 def _check_rows(
     name: str, labels: tuple[str, ...], texts: tuple[tuple[str, ...], ...], rows: int
 ) -> None:
-    keys = _check_labels(name, labels)
-    if len({*map(len, texts)}) > 1:
+    kind = SECTIONS.get(name)
+    if kind is None:
+        _check_labels(name, labels)
+        keys = len(labels)
+    else:
+        if labels != kind.__struct_fields__[: kind.label_columns]:
+            expected = kind.__struct_fields__[: kind.label_columns]
+            detail = f"section `{name}`: its labels are {', '.join(expected) or 'none'}"
+            raise DecodeError(Reason.INVALID_FIELD, detail)
+        keys = kind.key_columns if issubclass(kind, Table) else 0
+    if len(labels) > 1 and len({*map(len, texts)}) > 1:
         detail = f"section `{name}`: label columns differ in length: give each {rows} texts"
         raise DecodeError(Reason.UNEQUAL_COLUMNS, detail)
-    if keys:
-        unique = len({*zip(*texts[:keys], strict=True)} if keys > 1 else {*texts[0]}) == rows
-    else:
-        unique = rows == 1
-    if not unique:
+    if rows > 1 and not (
+        keys and len({*zip(*texts[:keys], strict=True)} if keys > 1 else {*texts[0]}) == rows
+    ):
         once = labels[0] if labels else name
         detail = f"section `{name}`: a row is named twice: send each {once} once"
         raise DecodeError(Reason.REPEATED_ROW, detail)
 
 
-def _check_labels(name: str, labels: tuple[str, ...]) -> int:
-    """Check the names of label columns; return how many of them identify a row."""
-    if kind := SECTIONS.get(name):
-        expected = kind.__struct_fields__[: kind.label_columns]
-        if labels != expected:
-            detail = f"section `{name}`: its labels are {', '.join(expected) or 'none'}"
-            raise DecodeError(Reason.INVALID_FIELD, detail)
-        return kind.key_columns if issubclass(kind, Table) else 0
+def _check_labels(name: str, labels: tuple[str, ...]) -> None:
+    """Check the names of label columns of an open family, a map or an unknown section."""
     if name in MAPS and labels:
         raise DecodeError(Reason.INVALID_FIELD, f"section `{name}` has no labels")
     if len(labels) > MAX_LABEL_COLUMNS:
         detail = f"section `{name}`: a section has {MAX_LABEL_COLUMNS} label columns at most"
         raise DecodeError(Reason.TOO_LARGE, detail)
-    if labels:
-        _check_label_names(name, labels)
-    return len(labels)
-
-
-def _check_label_names(section: str, labels: Sequence[str]) -> None:
-    if not _all_match(_LABELS, "\n".join(labels), len(labels)):
+    if labels and not _all_match(_LABELS, "\n".join(labels), len(labels)):
         label = next(label for label in labels if not _LABEL.fullmatch(label))
-        detail = f"section `{section}`: a label has the invalid name {label!r}"
+        detail = f"section `{name}`: a label has the invalid name {label!r}"
         raise DecodeError(Reason.INVALID_FIELD, detail)
     if not RESERVED_FAMILY_LABELS.isdisjoint(labels):
         label = next(label for label in labels if label in RESERVED_FAMILY_LABELS)
-        detail = f"section `{section}`: label `{label}` is set by Pombo or by Prometheus"
+        detail = f"section `{name}`: label `{label}` is set by Pombo or by Prometheus"
         raise DecodeError(Reason.RESERVED_NAME, detail)

@@ -18,9 +18,10 @@ MAX_PARTS: Final = 256
 #: The most sections of a datagram.
 MAX_SECTIONS: Final = 128
 
-#: The most sections, rows and columns of a datagram, counted together. Each of them costs the
-#: exporter about the same when it reads a layout for the first time.
+#: The most sections, rows and columns of a datagram, counted together. A section counts as several,
+#: for it costs the exporter as much as these when it reads a layout for the first time.
 MAX_LAYOUT_ITEMS: Final = 1024
+SECTION_ITEMS: Final = 8
 
 #: The most label columns of a section.
 MAX_LABEL_COLUMNS: Final = 16

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pombo_wire.columns import ORDER, SECTIONS
-from pombo_wire.limits import MAX_COLUMN_NAME, MAX_TEXT
+from pombo_wire.limits import MAX_COLUMN_NAME, MAX_TEXT, SECTION_ITEMS
 
 _PLACES = {name: place for place, name in enumerate(ORDER)}
 _NAME = re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_]{{0,{MAX_COLUMN_NAME - 1}}}")
@@ -57,7 +57,7 @@ class Section(NamedTuple):
     @property
     def items(self) -> int:
         """What the section counts in the budget of a datagram."""
-        return 1 + self.rows + max(1, len(self.values))
+        return SECTION_ITEMS + self.rows + max(1, len(self.values))
 
     @property
     def label_bytes(self) -> int:

@@ -7,7 +7,7 @@ others, such as its addresses, are its own.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,14 @@ import orjson
 from msgspec import Struct
 from numpy.typing import NDArray
 from pombo_wire import MAPS, SECTIONS, DecodeError, Reason, Table
-from pombo_wire.layout import OWN_LABELS, SectionLayout, read_own_labels, read_section
+from pombo_wire.layout import (
+    OWN_LABELS,
+    SectionLayout,
+    label_bytes,
+    read_own_labels,
+    read_sections,
+)
+from pombo_wire.limits import MAX_LABEL_NAME, SECTION_ITEMS
 from pombo_wire.schema import unsigned_columns
 
 #: Ranges of numbers: where each begins and ends.
@@ -46,16 +53,20 @@ class Catalog:
 
 
 _NONE: Final = array("i")
+_KNOWN: Final = frozenset({*SECTIONS, *MAPS})
+_OWN_LABELS: Final = b'"%b":' % OWN_LABELS.encode()
 
 
 class Section(Struct, gc=False, eq=False):
     """The texts of one section, shared by all hosts that send these bytes.
 
-    Cells and ``absent`` are as in ``SectionLayout``. ``families`` are the names of open families,
-    one for each column, and ``type`` is their type; both are empty for sections of the schema.
+    Cells, ``absent`` and ``items`` are as in ``SectionLayout``. ``families`` are the names of open
+    families, one for each column, and ``type`` is their type; both are empty for sections of the
+    schema.
     ``rates`` are the ranges of numbers of which rates are derived, ``unsigned`` those that are
-    never negative. ``series`` is how many series the section has at most. ``users`` is how many
-    slots have it. ``label_texts`` and ``key_hashes`` are those of its rows, once they were made.
+    never negative. ``series`` is how many series the section has at most. ``booked_bytes`` is what
+    is booked for it. ``users`` is how many slots have it. ``label_texts`` and ``key_hashes`` are
+    those of its rows, once they were made.
     """
 
     raw: bytes
@@ -71,15 +82,10 @@ class Section(Struct, gc=False, eq=False):
     unsigned: Ranges
     series: int
     items: int
-    label_bytes: int
+    booked_bytes: int
     users: int = 0
     label_texts: Any = None
     key_hashes: "NDArray[np.int64] | None" = None
-
-    @property
-    def booked_bytes(self) -> int:
-        """What is booked for the section, in bytes."""
-        return len(self.raw) + _SECTION_BYTES + self.rows * _ROW_BYTES
 
     @property
     def is_table(self) -> bool:
@@ -97,6 +103,21 @@ class Section(Struct, gc=False, eq=False):
         """Return the HELP text of each family, or none at all."""
         found = self._member().get("help", "")
         return ([found] if found else []) if isinstance(found, str) else found
+
+    @property
+    def most_label_bytes(self) -> int:
+        """A bound of ``label_bytes`` that needs no texts: in JSON none is shorter."""
+        if not self.labels:
+            return len(self.raw)
+        names = self.rows * len(self.labels) * MAX_LABEL_NAME
+        return (len(self.raw) + names) * max(1, len(self.columns))
+
+    @property
+    def label_bytes(self) -> int:
+        """The bytes of label texts in an exposition of the section."""
+        if own := self.own_labels():
+            return label_bytes([*own], [(text,) for text in own.values()], ())
+        return label_bytes(self.labels, self.texts(), self.columns)
 
     def own_labels(self) -> dict[str, str]:
         """Return the owner's labels, if this is the section that has them."""
@@ -177,8 +198,30 @@ class Layouts:
         Raises:
             DecodeError: when the bytes describe no valid section.
         """
-        stored = self._shards[hash(raw) % _SHARDS].get(raw)
-        return stored or self._read(raw)
+        [section] = self.find_all([raw])
+        return section
+
+    def find_all(self, members: Sequence[bytes]) -> Iterator[Section]:
+        """Yield the sections of these bytes: stored ones, and others that are read now.
+
+        Raises:
+            DecodeError: when the bytes describe no valid section.
+        """
+        shards = self._shards
+        stored = [shards[hash(raw) % _SHARDS].get(raw) for raw in members]
+        unknown = [
+            raw
+            for raw, section in zip(members, stored, strict=True)
+            if section is None and not raw.startswith(_OWN_LABELS)
+        ]
+        read = read_sections(unknown)
+        for raw, section in zip(members, stored, strict=True):
+            if section is not None:
+                yield section
+            elif raw.startswith(_OWN_LABELS):
+                yield _own_labels(raw)
+            else:
+                yield self._section(raw, next(read))
 
     def use(self, sections: Iterable[Section]) -> None:
         """Count one more user of each section, and store those that are new."""
@@ -246,55 +289,60 @@ class Layouts:
             shared.users += 1
             section.labels, section.columns, section.families = shared.names
 
-    def _read(self, raw: bytes) -> Section:
-        if raw.startswith(b'"labels":'):
-            labels = read_own_labels(raw)
-            size = sum(len(name) + len(text.encode()) for name, text in labels.items())
-            return Section(raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, 1, size)
-        found = read_section(raw)
-        families, kind = self._families(found)
-        if not self._reserved.isdisjoint(families):
-            name = next(name for name in families if name in self._reserved)
-            detail = f"`{name}` is a family of a section: send the section instead"
-            raise DecodeError(Reason.RESERVED_NAME, detail)
-        series, rates = len(families), None
-        if found.type is None:
-            rates = self._catalog.rate_columns.get(found.name)
-            series += self._catalog.series(found.name, {*found.columns})
+    def _section(self, raw: bytes, found: SectionLayout) -> Section:
+        """Return a section that was not stored."""
+        name, columns, rows, absent = found.name, found.columns, found.rows, found.absent
+        count = len(columns) * rows - len(absent)
+        rates: Ranges = ()
+        unsigned: Ranges = ()
+        if found.type is not None:
+            families, kind = columns, found.type
+        elif name in self._catalog.maps:
+            prefix, kind = self._catalog.maps[name]
+            families = tuple([prefix + each for each in columns])
+        else:
+            families, kind = (), ""
+        series = len(families)
+        if name in _KNOWN:
+            series += self._catalog.series(name, {*columns})
+        if name in SECTIONS:
+            rates = _ranges(found, self._catalog.rate_columns.get(name, ()))
+            unsigned = _ranges(found, unsigned_columns(name))
+        elif kind:
+            if count and (kind == "counter" or name in MAPS):
+                unsigned = ((0, count),)
+            if not self._reserved.isdisjoint(families):
+                family = next(each for each in families if each in self._reserved)
+                detail = f"`{family}` is a family of a section: send the section instead"
+                raise DecodeError(Reason.RESERVED_NAME, detail)
         return Section(
             raw,
-            found.name,
+            name,
             found.labels,
-            found.columns,
+            columns,
             families,
             kind,
-            found.rows,
-            array("i", found.absent) if found.absent else _NONE,
-            found.count,
-            _ranges(found, rates) if rates else (),
-            _unsigned(found, kind),
-            found.rows * series,
+            rows,
+            array("i", absent) if absent else _NONE,
+            count,
+            rates,
+            unsigned,
+            rows * series,
             found.items,
-            found.label_bytes,
+            len(raw) + _SECTION_BYTES + rows * _ROW_BYTES,
         )
 
-    def _families(self, found: SectionLayout) -> tuple[tuple[str, ...], str]:
-        if found.type is not None:
-            return found.columns, found.type
-        if found.name in self._catalog.maps:
-            prefix, kind = self._catalog.maps[found.name]
-            return tuple(prefix + name for name in found.columns), kind
-        return (), ""
 
-
-def _unsigned(found: SectionLayout, kind: str) -> Ranges:
-    if kind == "counter" or found.name in MAPS:
-        return ((0, found.count),) if found.count else ()
-    return () if kind else _ranges(found, unsigned_columns(found.name))
+def _own_labels(raw: bytes) -> Section:
+    read_own_labels(raw)
+    booked = len(raw) + _SECTION_BYTES
+    return Section(raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, SECTION_ITEMS, booked)
 
 
 def _ranges(found: SectionLayout, columns: Collection[str]) -> Ranges:
     """Return the ranges of numbers that these columns have, those that adjoin as one."""
+    if not columns:
+        return ()
     ranges: list[tuple[int, int]] = []
     rows, absent = found.rows, found.absent
     for index, name in enumerate(found.columns):

@@ -30,7 +30,7 @@ class Limits:
 
     ``bytes`` is for all hosts, as booked; ``families`` is the number of different open families,
     and ``layouts`` that of different section layouts. A datagram with another layout is compared
-    with all sections of its host, so the number of these is bounded too.
+    with all sections of its host, so the items of these are bounded too.
     """
 
     hosts: int = 10_000
@@ -39,4 +39,4 @@ class Limits:
     bytes: int = 2**30
     families: int = 10_000
     layouts: int = 1_000_000
-    sections_per_host: int = 1024
+    items_per_host: int = 12_288

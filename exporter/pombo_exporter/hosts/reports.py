@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, DecodeError, Header, Info, Reason
 from pombo_wire.layout import OWN_LABELS, split_members
-from pombo_wire.limits import MAX_LABEL_BYTES, MAX_LAYOUT_ITEMS
+from pombo_wire.limits import MAX_LABEL_BYTES, MAX_LAYOUT_ITEMS, SECTION_ITEMS
 from pombo_wire.reading import Datagram
 
 from pombo_exporter.hosts.host import DOWN_AFTER, Host, Slots
@@ -116,21 +116,23 @@ class Reports:
 
     def _read(self, layout: bytes) -> tuple[Section, ...]:
         sections = []
-        items = size = 0
-        for member in split_members(layout):
-            section = self.layouts.find(member)
+        items = most_label_bytes = 0
+        for section in self.layouts.find_all(split_members(layout)):
             sections.append(section)
             items += section.items
-            size += section.label_bytes
+            most_label_bytes += section.most_label_bytes
             if items > MAX_LAYOUT_ITEMS:  # each further section costs more
-                detail = f"layout: {items} sections, rows and columns, over {MAX_LAYOUT_ITEMS}"
-                raise DecodeError(Reason.TOO_LARGE, f"{detail}: split the report")
-        if size > MAX_LABEL_BYTES:
-            detail = f"layout: {size} bytes of labels in an exposition, over {MAX_LABEL_BYTES}"
-            raise DecodeError(Reason.TOO_LARGE, f"{detail}: send fewer columns or shorter texts")
-        found = tuple(sections)
-        check_alone(found)
-        return found
+                detail = f"layout: {items} sections (each as {SECTION_ITEMS}), rows and columns"
+                remedy = f"split the report, a datagram has {MAX_LAYOUT_ITEMS} at most"
+                raise DecodeError(Reason.TOO_LARGE, f"{detail}: {remedy}")
+        if most_label_bytes > MAX_LABEL_BYTES:
+            size = sum(section.label_bytes for section in sections)
+            if size > MAX_LABEL_BYTES:
+                detail = f"layout: {size} bytes of labels in an exposition, over {MAX_LABEL_BYTES}"
+                remedy = "send fewer columns or shorter texts"
+                raise DecodeError(Reason.TOO_LARGE, f"{detail}: {remedy}")
+        check_alone(sections)
+        return tuple(sections)
 
     def _arranged(self, sections: tuple[Section, ...]) -> Arrangement:
         """Return the arrangement of sections, of which hosts of one kind share one."""
@@ -163,18 +165,10 @@ class Reports:
     def _store_part(self, host: Host, contents: Contents, stamp: Stamp, expires: float) -> None:
         datagram, sections, _ = contents
         part, plan = datagram.header.part, _plan(datagram.header)
-        replaced: list[Slot] = []
-        if not host.slots or plan == (host.plan, len(host.slots)):
-            slots = host.slots or (None,) * plan[1]
-            is_shown = True
-        elif plan == (host.pending_plan, len(host.pending)):
-            slots, is_shown = host.pending, False
-        elif all(stamp.is_newer(slot.stamp) for slot in _slots(host.slots, host.pending)):
-            slots, is_shown = (None,) * plan[1], False
-            replaced = _slots(host.pending)
-        else:
-            return  # a late datagram of an earlier plan
-        stored = slots[part]
+        found = _slots_of(host, plan, stamp)
+        if found is None:
+            return
+        slots, stored = found.slots, found.slots[part]
         if stored is not None and not stamp.is_newer(stored.stamp):
             return
         if stored is not None and stored.sections is sections:
@@ -189,13 +183,13 @@ class Reports:
             loose = _loose_with(host, sections)
             kept = (each for name, each in host.loose.items() if name not in loose)
             self._check_host(host, [*others, slot, *kept])
-            replaced += [*_slots((stored,)), *loose.values()]
+            replaced = [*_slots(found.replaced, (stored,)), *loose.values()]
             self._rebook(host, replaced, [slot])
             for name in loose:
                 del host.loose[name]
             _describe(host, sections)
         slots = (*slots[:part], slot, *slots[part + 1 :])
-        if is_shown:
+        if found.is_shown:
             host.slots, host.plan = slots, plan[0]
             return
         host.pending, host.pending_plan = slots, plan[0]
@@ -230,7 +224,7 @@ class Reports:
             else:
                 stored[section.name] = old
                 slot = _single(section, numbers, stamp, expires)
-                added[section.name] = with_rates(slot, [old])
+                added[section.name] = with_rates(slot, [old]) if section.rates else slot
         if added:
             rest = [slot for name, slot in host.loose.items() if name not in added]
             new = [*_sections(added.values())]
@@ -270,7 +264,12 @@ class Reports:
         if host.pending and not host.slots:
             _show_pending(host)
 
-    def _rebook(self, host: Host, before: Collection[Slot], after: Collection[Slot]) -> None:
+    def _rebook(
+        self,
+        host: Host,
+        before: Collection[Slot],
+        after: Collection[Slot],
+    ) -> None:
         """Book slots that a host gets, and free those that it had before.
 
         Raises:
@@ -290,11 +289,11 @@ class Reports:
 
     def _check_host(self, host: Host, slots: Sequence[Slot]) -> None:
         """Check the limits of a host that would show these slots."""
-        sections, most = sum(len(slot.sections) for slot in slots), self._limits.sections_per_host
-        if sections > most:
-            detail = f"{host.name!r} would have {sections} sections: a host has {most} at most"
+        items, most = sum(slot.arrangement.items for slot in slots), self._limits.items_per_host
+        if items > most:
+            detail = f"{host.name!r} would have {items} sections, rows and columns, over {most}"
             raise AdmissionError(RefusalReason.SECTION_LIMIT, detail)
-        series = sum(slot.series for slot in slots)
+        series = sum(slot.arrangement.series for slot in slots)
         if series > self._limits.series_per_host:
             limit = f"--limit.series-per-host={self._limits.series_per_host}"
             detail = f"{host.name!r} would have {series} series, over {limit}"
@@ -322,6 +321,25 @@ class Reports:
 def _plan(header: Header) -> tuple[int, int]:
     assert header.parts is not None
     return header.plan, header.parts
+
+
+class _PlanSlots(NamedTuple):
+    """The slots of one plan, and those of another one that it replaces from its first datagram."""
+
+    slots: Slots
+    replaced: Slots = ()
+    is_shown: bool = False
+
+
+def _slots_of(host: Host, plan: tuple[int, int], stamp: Stamp) -> _PlanSlots | None:
+    """Return the slots of a plan, None for a late datagram of an earlier plan."""
+    if not host.slots or plan == (host.plan, len(host.slots)):
+        return _PlanSlots(host.slots or (None,) * plan[1], is_shown=True)
+    if plan == (host.pending_plan, len(host.pending)):
+        return _PlanSlots(host.pending)
+    if all(stamp.is_newer(slot.stamp) for slot in _slots(host.slots, host.pending)):
+        return _PlanSlots((None,) * plan[1], host.pending)
+    return None
 
 
 def _slot_of(host: Host, header: Header) -> Slot | None:

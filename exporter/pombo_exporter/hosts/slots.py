@@ -58,7 +58,7 @@ class Arrangement(Struct, frozen=True, gc=False):
     ``rates`` are the ranges of bytes of which rates are derived; ``rate_starts`` are the indexes of
     each section's first number among those, ``rate_size`` is the number of those. ``unsigned`` are
     the starts and stops of ranges of numbers that are never negative, ascending. ``series`` is how
-    many series there are at most.
+    many series the sections have at most, ``items`` how many items.
     """
 
     starts: "array[int]"
@@ -68,22 +68,22 @@ class Arrangement(Struct, frozen=True, gc=False):
     rate_size: int
     unsigned: "array[int]"
     series: int
+    items: int
 
     @property
     def key(self) -> bytes:
         """What is equal in equal arrangements only."""
         ranges = array("i", chain.from_iterable(self.rates))
         arrays = (self.starts, self.rate_starts, ranges, self.unsigned)
-        counts = len(self.starts), self.size, len(ranges), self.rate_size, self.series
-        sizes = array("q", counts)
-        return sizes.tobytes() + b"".join([each.tobytes() for each in arrays])
+        counts = (len(self.starts), self.size, len(ranges), self.rate_size, self.series, self.items)
+        return array("q", counts).tobytes() + b"".join([each.tobytes() for each in arrays])
 
 
 def arrange(sections: Sequence[Section]) -> Arrangement:
     """Return where the numbers of these sections are."""
     starts, rate_starts, unsigned = array("i"), array("i"), array("i")
     rates: list[tuple[int, int]] = []
-    size = rate_size = 0
+    size = rate_size = series = items = 0
     for section in sections:
         starts.append(size)
         rate_starts.append(rate_size)
@@ -100,8 +100,9 @@ def arrange(sections: Sequence[Section]) -> Arrangement:
             else:
                 unsigned.extend((size + start, size + stop))
         size += section.count
-    series = sum(section.series for section in sections)
-    return Arrangement(starts, size, tuple(rates), rate_starts, rate_size, unsigned, series)
+        series += section.series
+        items += section.items
+    return Arrangement(starts, size, tuple(rates), rate_starts, rate_size, unsigned, series, items)
 
 
 class Slot(Struct, frozen=True, gc=False, eq=False):
