@@ -10,7 +10,7 @@ from enum import Enum, StrEnum, auto
 from itertools import chain
 from math import inf
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
@@ -47,6 +47,14 @@ _EXPIRES = attrgetter("expires")
 Slots = tuple[Slot | None, ...]
 
 
+class Description(NamedTuple):
+    """A host's software, its owner's labels, and the label text of both."""
+
+    info: Info
+    labels: dict[str, str]
+    text: bytes
+
+
 class Verdict(Enum):
     """What to do with a datagram, by its session and sequence number."""
 
@@ -74,7 +82,7 @@ class Host(Struct, gc=False, eq=False):
     ``slots`` are those of its last complete report, which was split by ``plan``. While the slots of
     the next plan are incomplete, they are in ``pending``. ``loose`` are the slots of datagrams
     without ``parts``, one for each section, by its name. ``booked_bytes`` is what is booked for the
-    host and its slots.
+    host and its slots, and ``text_bytes`` what of this is for its own texts.
 
     After a bye, ``said_bye`` is True and the host is kept for a while to recognise late datagrams.
     ``state`` is the state that was last logged; ``state_at`` computes the present one. Until
@@ -98,6 +106,7 @@ class Host(Struct, gc=False, eq=False):
     pending_plan: int = 0
     loose: dict[str, Slot] = {}
     booked_bytes: int = 0
+    text_bytes: int = 0
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
     session: int | None = None
     said_bye: bool = False
@@ -112,7 +121,7 @@ class Host(Struct, gc=False, eq=False):
         """Set the label texts."""
         if not self.label_text:
             self.label_text = label_text(("instance", self.name))
-            self.info_text = self._info_text()
+            self.info_text = self._info_text(self.info, self.labels)
 
     def copy(self) -> "Host":
         """Return the host as it is now; later changes of either do not show in the other."""
@@ -134,6 +143,11 @@ class Host(Struct, gc=False, eq=False):
     def stored(self) -> Iterator[Slot]:
         """Yield all slots, also those that are not shown yet."""
         return (slot for slot in chain(self.slots, self.pending, self.loose.values()) if slot)
+
+    @property
+    def own_bytes(self) -> int:
+        """How many bytes the host's own texts take."""
+        return self.name.__sizeof__() + len(self.label_text) + len(self.info_text)
 
     def state_at(self, now: float) -> State:
         """Return the state at ``now``."""
@@ -205,13 +219,17 @@ class Host(Struct, gc=False, eq=False):
         if header.time is not None:
             self.clock_offset = header.time - wall
 
-    def describe(self, info: Info | None, labels: dict[str, str] | None) -> None:
-        """Store the host's software and its owner's labels; None leaves them unchanged."""
+    def describe(self, description: Description) -> None:
+        """Store the host's software and its owner's labels."""
+        self.info, self.labels, self.info_text = description
+
+    def described(self, info: Info | None, labels: dict[str, str] | None) -> Description:
+        """Return the host's software and its owner's labels; None leaves them unchanged."""
         info = self.info if info is None else info
         labels = self.labels if labels is None else labels
-        if info != self.info or labels != self.labels:
-            self.info, self.labels = info, labels
-            self.info_text = self._info_text()
+        if info == self.info and labels == self.labels:
+            return Description(info, labels, self.info_text)
+        return Description(info, labels, self._info_text(info, labels))
 
     def _may_take_over(self, session: int, now: float) -> bool:
         if self.session is None or session > self.session or self.said_bye:
@@ -230,7 +248,7 @@ class Host(Struct, gc=False, eq=False):
         self.session = session
         self.said_bye = False
         self.labels = {}
-        self.info_text = self._info_text()
+        self.info_text = self._info_text(self.info, self.labels)
         self._session_since = now
         self._unconfirmed = 0
 
@@ -239,9 +257,9 @@ class Host(Struct, gc=False, eq=False):
         ended = (header.time or 0.0) < self.session / 1e9
         return ended and now - self._session_since < LATE_AFTER * self.interval
 
-    def _info_text(self) -> bytes:
-        info = zip(INFO_LABELS, astuple(self.info), strict=True)
-        return label_text(("instance", self.name), *info, *self.labels.items())
+    def _info_text(self, info: Info, labels: dict[str, str]) -> bytes:
+        pairs = zip(INFO_LABELS, astuple(info), strict=True)
+        return label_text(("instance", self.name), *pairs, *labels.items())
 
     def _confirm_conflicts(self) -> None:
         """Count the refused datagrams of another session, now that this one proves to be alive."""

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from msgspec import Struct
 from numpy.typing import NDArray
-from pombo_wire import MAPS, SECTIONS, DecodeError, Reason, Table
+from pombo_wire import MAPS, SECTIONS, DecodeError, Info, Reason, Table
 from pombo_wire.layout import (
     OWN_LABELS,
     SectionLayout,
@@ -31,9 +31,16 @@ Ranges = tuple[tuple[int, int], ...]
 
 _SHARDS: Final = 256  # a dict of 200,000 entries stops the event loop for 7 ms when it grows
 
-#: What a section is booked with besides its bytes: its fields, and its place in a dict.
-_SECTION_BYTES: Final = 400
-_ROW_BYTES: Final = 120  # the label texts of a row, where they are kept
+# What things take in memory, in bytes, with what Python's allocator and dicts add. Measured by
+# tests/exporter/hosts/test_memory.py.
+_SECTION_BYTES: Final = 400  # a section besides its bytes: its fields, and its place in a dict
+_ROW_BYTES: Final = 8  # the hash of its keys
+_TEXT_BYTES: Final = 48  # a text of bytes, besides its length
+_NAME_BYTES: Final = 72  # a name, besides its length
+_TUPLE_BYTES: Final = 64  # a tuple of names or numbers, besides these
+_RANGE_BYTES: Final = 144
+_NAMES_BYTES: Final = 300  # the tuples of names of a section, besides the names
+FAMILY_BYTES: Final = 360  # an open family in the dict of all
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,8 @@ class Section(Struct, gc=False, eq=False):
     schema.
     ``rates`` are the ranges of numbers of which rates are derived, ``unsigned`` those that are
     never negative. ``series`` is how many series the section has at most. ``booked_bytes`` is what
-    is booked for it. ``users`` is how many slots have it. ``label_texts`` and ``key_hashes`` are
-    those of its rows, once they were made.
+    is booked for it alone. ``users`` is how many slots have it. ``label_texts`` and ``key_hashes``
+    are those of its rows, once they were made; ``described`` is what it says of the host itself.
     """
 
     raw: bytes
@@ -85,7 +92,21 @@ class Section(Struct, gc=False, eq=False):
     booked_bytes: int
     users: int = 0
     label_texts: Any = None
-    key_hashes: "NDArray[np.int64] | None" = None
+    key_hashes: bytes | None = None
+    described: Any = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several slots have the section."""
+        return self.users > 1
+
+    @property
+    def text_bytes(self) -> int:
+        """What is booked for its label texts while they may be kept, in bytes."""
+        if not self.labels:
+            return 0
+        row = _TEXT_BYTES + sum(map(len, self.labels)) + len('="",') * len(self.labels)
+        return self.rows * row + len(self.raw)  # in JSON no text is shorter
 
     @property
     def is_table(self) -> bool:
@@ -121,7 +142,17 @@ class Section(Struct, gc=False, eq=False):
 
     def own_labels(self) -> dict[str, str]:
         """Return the owner's labels, if this is the section that has them."""
-        return self._member() if self.name == OWN_LABELS else {}
+        if self.name != OWN_LABELS:
+            return {}
+        if self.described is None:
+            self.described = self._member()
+        return self.described  # type: ignore[no-any-return]
+
+    def info(self) -> Info:
+        """Return the host's software, of the section that has it."""
+        if self.described is None:
+            self.described = Info(*(text for [text] in self.texts()))
+        return self.described  # type: ignore[no-any-return]
 
     def hashes(self) -> NDArray[np.int64]:
         """Return a hash of what identifies each row, of shape (rows,); they are kept.
@@ -129,8 +160,8 @@ class Section(Struct, gc=False, eq=False):
         The hashes of Python's texts are keyed, so nobody can choose texts whose hashes are equal.
         """
         if self.key_hashes is None:
-            self.key_hashes = np.fromiter(map(hash, self.keys()), np.int64, self.rows)
-        return self.key_hashes
+            self.key_hashes = np.fromiter(map(hash, self.keys()), np.int64, self.rows).tobytes()
+        return np.frombuffer(self.key_hashes, np.int64)
 
     def keys(self) -> Collection[Any]:
         """Return what identifies each row, of shape (rows,)."""
@@ -169,18 +200,29 @@ class Section(Struct, gc=False, eq=False):
         return found  # type: ignore[no-any-return]
 
 
+#: The labels, columns and families of a section.
+_Tuples = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
 class _Names(Struct, gc=False, eq=False):
     """Labels, columns and families that several sections have in common."""
 
-    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    names: _Tuples
     users: int = 1
+
+
+def _name_bytes(names: _Tuples) -> int:
+    """Return what is booked for labels, columns and families."""
+    labels, columns, families = names
+    several = [labels, columns] if families is columns else names
+    length = sum(sum(map(len, each)) for each in several)
+    return _NAMES_BYTES + length + _NAME_BYTES * sum(map(len, several))
 
 
 class Layouts:
     """All sections that hosts use, by their bytes.
 
-    ``booked_bytes`` is what is booked for them, ``count`` their number. ``types`` has how many
-    sections have each type of each open family.
+    ``count`` is their number. ``types`` has how many sections have each type of each open family.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -188,9 +230,14 @@ class Layouts:
         self._reserved = frozenset(catalog.reserved)
         self._shards: tuple[dict[bytes, Section], ...] = tuple({} for _ in range(_SHARDS))
         self._names: tuple[dict[Any, _Names], ...] = tuple({} for _ in range(_SHARDS))
-        self.booked_bytes = 0
+        self._booked_bytes = 0
         self.count = 0
         self.types: dict[str, dict[str, int]] = {}
+
+    @property
+    def booked_bytes(self) -> int:
+        """What is booked for all sections and their families, in bytes."""
+        return self._booked_bytes + FAMILY_BYTES * len(self.types)
 
     def find(self, raw: bytes) -> Section:
         """Return the section of these bytes: a stored one, or else one that is read now.
@@ -228,6 +275,8 @@ class Layouts:
         for section in sections:
             if not section.users:
                 self._store(section)
+            elif section.users == 1:
+                self._booked_bytes += section.text_bytes
             section.users += 1
 
     def release(self, sections: Iterable[Section]) -> None:
@@ -236,18 +285,27 @@ class Layouts:
             section.users -= 1
             if not section.users:
                 self._drop(section)
+            elif section.users == 1:
+                self._booked_bytes -= section.text_bytes
+                section.label_texts = None
+
+    def bytes_of_use(self, section: Section) -> int:
+        """Return what would be booked for one more user of a section, at most; without families."""
+        if not section.users:
+            names = section.labels, section.columns, section.families
+            return section.booked_bytes + _name_bytes(names)
+        return section.text_bytes if section.users == 1 else 0
 
     def new_families(self, sections: Iterable[Section]) -> int:
         """Return how many families of these sections no stored section has."""
         found: set[str] = set()
         for section in sections:
-            if not section.users:
-                found.update(section.families)
+            found.update(section.families)
         return len(found - self.types.keys())
 
     def _store(self, section: Section) -> None:
         self._shards[hash(section.raw) % _SHARDS][section.raw] = section
-        self.booked_bytes += section.booked_bytes
+        self._booked_bytes += section.booked_bytes
         self.count += 1
         self._share_names(section)
         types, kind = self.types, section.type
@@ -260,7 +318,7 @@ class Layouts:
 
     def _drop(self, section: Section) -> None:
         del self._shards[hash(section.raw) % _SHARDS][section.raw]
-        self.booked_bytes -= section.booked_bytes
+        self._booked_bytes -= section.booked_bytes
         self.count -= 1
         names = section.labels, section.columns, section.families
         shard = self._names[hash(section.columns) % _SHARDS]
@@ -268,6 +326,7 @@ class Layouts:
         shared.users -= 1
         if not shared.users:
             del shard[names]
+            self._booked_bytes -= _name_bytes(names)
         types, kind = self.types, section.type
         for name in section.families:
             counts = types[name]
@@ -285,6 +344,7 @@ class Layouts:
         shared = shard.get(names)
         if shared is None:
             shard[names] = _Names(names)
+            self._booked_bytes += _name_bytes(names)
         else:
             shared.users += 1
             section.labels, section.columns, section.families = shared.names
@@ -329,14 +389,24 @@ class Layouts:
             unsigned,
             rows * series,
             found.items,
-            len(raw) + _SECTION_BYTES + rows * _ROW_BYTES,
+            len(raw)
+            + _SECTION_BYTES
+            + rows * _ROW_BYTES
+            + (array("i").itemsize * len(absent) + _TUPLE_BYTES if absent else 0)
+            + (len(rates) + len(unsigned)) * _RANGE_BYTES
+            + (sum(text.__sizeof__() for [text] in found.texts) if name == "info" else 0),
         )
 
 
 def _own_labels(raw: bytes) -> Section:
-    read_own_labels(raw)
-    booked = len(raw) + _SECTION_BYTES
-    return Section(raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, SECTION_ITEMS, booked)
+    labels = read_own_labels(raw)
+    texts = sum(name.__sizeof__() + text.__sizeof__() for name, text in labels.items())
+    booked = len(raw) + _SECTION_BYTES + labels.__sizeof__() + texts
+    section = Section(
+        raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, SECTION_ITEMS, booked
+    )
+    section.described = labels
+    return section
 
 
 def _ranges(found: SectionLayout, columns: Collection[str]) -> Ranges:

@@ -6,13 +6,13 @@ A datagram is stored whole or not at all: everything is checked before anything 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from pombo_wire import DEFAULT_INTERVAL_SECONDS, DecodeError, Header, Info, Reason
+from pombo_wire import DEFAULT_INTERVAL_SECONDS, DecodeError, Header, Reason
 from pombo_wire.layout import OWN_LABELS, split_members
 from pombo_wire.limits import MAX_LABEL_BYTES, MAX_LAYOUT_ITEMS, SECTION_ITEMS
 from pombo_wire.reading import Datagram
 
-from pombo_exporter.hosts.host import DOWN_AFTER, Host, Slots
-from pombo_exporter.hosts.layouts import Catalog, Layouts, Section
+from pombo_exporter.hosts.host import DOWN_AFTER, Description, Host, Slots
+from pombo_exporter.hosts.layouts import FAMILY_BYTES, Catalog, Layouts, Section
 from pombo_exporter.hosts.limits import (
     AdmissionError,
     Limits,
@@ -29,8 +29,11 @@ from pombo_exporter.hosts.slots import (
 )
 from pombo_exporter.hosts.uniqueness import check_alone, check_unique, names_in_conflict
 
-#: What a host is booked with besides its slots: its fields, its labels, its place in a dict.
-_HOST_BYTES: Final = 1024
+_INFO: Final = "info"
+
+#: What a host is booked with besides its texts and slots: its fields, its gaps, its curves
+#: on the status page, and its place in dicts. See layouts.
+_HOST_BYTES: Final = 3584
 
 #: The most arrangements that hosts share, which are not booked, and the most bytes of each.
 _MAX_SHARED: Final = 1024
@@ -82,10 +85,10 @@ class Reports:
         Raises:
             AdmissionError: when there is no room for it.
         """
-        more = _HOST_BYTES + 2 * len(host.name.encode())
-        self._check_bytes(host, more)
-        host.booked_bytes = more
-        self._host_bytes += more
+        self._check_bytes(host, _HOST_BYTES + host.own_bytes)
+        host.booked_bytes = _HOST_BYTES
+        self._host_bytes += _HOST_BYTES
+        self._book_texts(host)
 
     def remove(self, host: Host) -> None:
         """Drop all that a host reported, and the host's own bytes."""
@@ -184,10 +187,9 @@ class Reports:
             kept = (each for name, each in host.loose.items() if name not in loose)
             self._check_host(host, [*others, slot, *kept])
             replaced = [*_slots(found.replaced, (stored,)), *loose.values()]
-            self._rebook(host, replaced, [slot])
+            self._rebook(host, replaced, [slot], _described(host, sections))
             for name in loose:
                 del host.loose[name]
-            _describe(host, sections)
         slots = (*slots[:part], slot, *slots[part + 1 :])
         if found.is_shown:
             host.slots, host.plan = slots, plan[0]
@@ -231,8 +233,7 @@ class Reports:
             check_unique(new, [*_sections([*reported, *rest])])
             for slots in (host.slots, host.pending):
                 self._check_host(host, [*_slots(slots), *rest, *added.values()])
-            self._rebook(host, stored.values(), added.values())
-            _describe(host, new)
+            self._rebook(host, stored.values(), added.values(), _described(host, new))
         host.loose |= added | updated
 
     def drop_sessions(self, host: Host) -> None:
@@ -246,6 +247,7 @@ class Reports:
         for name in loose:
             del host.loose[name]
         self._rebook(host, dropped, [])
+        self._book_texts(host)  # a session begins without labels
 
     def drop(self, host: Host) -> None:
         """Drop all that a host reported."""
@@ -269,6 +271,7 @@ class Reports:
         host: Host,
         before: Collection[Slot],
         after: Collection[Slot],
+        description: Description | None = None,
     ) -> None:
         """Book slots that a host gets, and free those that it had before.
 
@@ -277,15 +280,37 @@ class Reports:
         """
         more = sum(slot.booked_bytes for slot in after) - sum(slot.booked_bytes for slot in before)
         if after:
-            new = {section for section in _sections(after) if not section.users}
-            self._check_bytes(host, more + sum(section.booked_bytes for section in new))
-            self._check_layouts(new)
+            texts = len(description.text) - len(host.info_text) if description else 0
+            stored = {*_sections(before)}
+            used = [each for each in _sections(after) if each.users < 2 and each not in stored]
+            self._check_stored(host, more + texts, used)
         for slot in after:
             self.layouts.use(slot.sections)
         for slot in before:
             self.layouts.release(slot.sections)
         host.booked_bytes += more
         self._host_bytes += more
+        if description:
+            host.describe(description)
+            self._book_texts(host)
+
+    def _book_texts(self, host: Host) -> None:
+        more = host.own_bytes - host.text_bytes
+        host.text_bytes += more
+        host.booked_bytes += more
+        self._host_bytes += more
+
+    def _check_stored(self, host: Host, more: int, used: Iterable[Section]) -> None:
+        """Check the limits of all hosts if these sections get one more user, with more bytes."""
+        new = []
+        for section in used:
+            more += self.layouts.bytes_of_use(section)
+            if not section.users:
+                new.append(section)
+        families = self.layouts.new_families(new)
+        self._check_bytes(host, more + families * FAMILY_BYTES)
+        self._check_layouts(len(new))
+        self._check_families(families)
 
     def _check_host(self, host: Host, slots: Sequence[Slot]) -> None:
         """Check the limits of a host that would show these slots."""
@@ -306,12 +331,13 @@ class Reports:
             detail = f"with {host.name!r}, {booked} bytes would be stored, over {limit}"
             raise AdmissionError(RefusalReason.BYTES_LIMIT, detail)
 
-    def _check_layouts(self, new: Collection[Section]) -> None:
-        layouts = self.layouts.count + len(new)
-        if new and layouts > self._limits.layouts:
+    def _check_layouts(self, more: int) -> None:
+        layouts = self.layouts.count + more
+        if more and layouts > self._limits.layouts:
             detail = f"{layouts} section layouts, over --limit.layouts={self._limits.layouts}"
             raise AdmissionError(RefusalReason.LAYOUT_LIMIT, detail)
-        more = self.layouts.new_families(new)
+
+    def _check_families(self, more: int) -> None:
         families = len(self.layouts.types) + more
         if more and families > self._limits.families:
             detail = f"{families} open families, over --limit.families={self._limits.families}"
@@ -379,13 +405,15 @@ def _loose_with(host: Host, sections: Sequence[Section]) -> dict[str, Slot]:
     }
 
 
-def _describe(host: Host, sections: Iterable[Section]) -> None:
-    """Store what sections say of the host itself."""
+def _described(host: Host, sections: Iterable[Section]) -> Description | None:
+    """Return what sections say of the host itself, None if they say nothing."""
+    info = labels = None
     for section in sections:
-        if section.name == "info":
-            host.describe(Info(*(text for [text] in section.texts())), None)
+        if section.name == _INFO:
+            info = section.info()
         elif section.name == OWN_LABELS:
-            host.describe(None, section.own_labels())
+            labels = section.own_labels()
+    return None if info is None and labels is None else host.described(info, labels)
 
 
 def _show_pending(host: Host) -> None:

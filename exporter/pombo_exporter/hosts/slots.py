@@ -27,8 +27,10 @@ _MAX_SOURCES: Final = 8
 
 _FEW: Final = 16  # numbers for which a loop is faster than numpy
 
-#: What a slot is booked with besides its numbers: its fields, and what refers to it.
-_SLOT_BYTES: Final = 320
+# What things take in memory, in bytes; see layouts.
+_SLOT_BYTES: Final = 640  # a slot and its arrangement: their fields, and what refers to the slot
+_PLACE_BYTES: Final = 16  # the reference to a section, and where its numbers begin
+_RANGE_BYTES: Final = 144
 
 
 class Stamp(Struct, frozen=True, gc=False):
@@ -69,6 +71,13 @@ class Arrangement(Struct, frozen=True, gc=False):
     unsigned: "array[int]"
     series: int
     items: int
+
+    @property
+    def booked_bytes(self) -> int:
+        """What is booked for a slot with this arrangement, which it may share, in bytes."""
+        numbers = NUMBER_BYTES * (self.size + self.rate_size)
+        ranges = self.unsigned.itemsize * len(self.unsigned) + _RANGE_BYTES * len(self.rates)
+        return _SLOT_BYTES + numbers + ranges + _PLACE_BYTES * len(self.starts)
 
     @property
     def key(self) -> bytes:
@@ -126,8 +135,7 @@ class Slot(Struct, frozen=True, gc=False, eq=False):
     @property
     def booked_bytes(self) -> int:
         """What is booked for the slot, in bytes; rates are booked before there are any."""
-        numbers = self.arrangement.size + self.arrangement.rate_size + len(self.sections)
-        return _SLOT_BYTES + NUMBER_BYTES * numbers + len(self.extra)
+        return self.arrangement.booked_bytes + len(self.extra)
 
     @property
     def series(self) -> int:

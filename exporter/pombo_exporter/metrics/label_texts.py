@@ -1,20 +1,21 @@
 """The label texts of rows, made when an exposition needs them."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from pombo_exporter.hosts.labels import row_texts
 from pombo_exporter.hosts.layouts import Section
 
-_KEEP_FROM: Final = 2  # users: the texts of one host would take more memory than its section
-
 
 def row_texts_of(section: Section) -> Sequence[bytes]:
-    """Return the labels of each row, each with a comma after it; kept with the section."""
+    """Return the labels of each row, each with a comma after it.
+
+    They are kept with a section that several hosts use; only then are they booked.
+    """
     found: list[bytes] | None = section.label_texts
     if found is None:
         found = row_texts(section.labels, section.texts(), section.rows)
-        section.label_texts = found
+        if section.is_shared:
+            section.label_texts = found
     return found
 
 
@@ -28,7 +29,7 @@ def label_texts(sections: Sequence[Section], hosts: Sequence[bytes]) -> list[byt
     for section, host in zip(sections, hosts, strict=True):
         labels = section.labels
         # What labels escape, JSON escapes too, with a backslash.
-        if labels and section.users < _KEEP_FROM and b"\\" not in section.raw:
+        if labels and not section.is_shared and b"\\" not in section.raw:
             if waiting and waiting[-1][0].labels != labels:
                 found += _joined(waiting)
                 waiting = []

@@ -416,7 +416,7 @@ def test_limit_of_layouts_counts_different_sections() -> None:
 
 
 def test_limit_of_bytes_refuses_what_would_exceed_it_and_nothing_else() -> None:
-    exporter = exporter_with(bytes=20_000)
+    exporter = exporter_with(bytes=50_000)
 
     def report(number: int, value: float) -> Report:
         name = f"g{number}"
@@ -426,7 +426,7 @@ def test_limit_of_bytes_refuses_what_would_exceed_it_and_nothing_else() -> None:
     while exporter.refuses(report(fitting, 1.0)) is None:
         fitting += 1
     assert exporter.refuses(report(fitting, 1.0)) == "bytes_limit"
-    assert exporter.roster.booked_bytes <= 20_000
+    assert exporter.roster.booked_bytes <= 50_000
     assert fitting > 3
     exporter.take(report(0, 5.0))
     assert values(exporter.host("host-0"), "g0", "g0") == {(): 5}

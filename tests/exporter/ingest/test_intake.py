@@ -55,7 +55,7 @@ REFUSED = {
 LIMITS = {
     "series_limit": {"series_per_host": 2},
     "section_limit": {"items_per_host": 20},
-    "bytes_limit": {"bytes": 5000},
+    "bytes_limit": {"bytes": 10_500},
     "family_limit": {"families": 2},
     "layout_limit": {"layouts": 2},
 }
