@@ -156,5 +156,8 @@ def _mounts(sources: Sources) -> list[Mount]:
     """Return the mounts of the first process, or of this one where that is forbidden."""
     try:
         return parse_mounts(sources.proc("1/mountinfo"), sources.rootfs)
-    except OSError:
-        return parse_mounts(sources.proc("self/mountinfo"), sources.rootfs, own=True)
+    except OSError as error:
+        try:
+            return parse_mounts(sources.proc("self/mountinfo"), sources.rootfs, own=True)
+        except FileNotFoundError:
+            raise error from None

@@ -44,11 +44,15 @@ def collect(sources: Sources) -> list[Section]:
         names.append({"chip": label, "chip_name": chip.name})
         rows += _sensors(sources, chip.path, label)
     return [
-        *table("temperatures", (row for row in rows if row.get("celsius") is not None)),
-        *table("fans", (row for row in rows if row.get("rpm") is not None)),
+        *table("temperatures", (row for row in rows if _has_one(row, "celsius", "max", "crit"))),
+        *table("fans", (row for row in rows if _has_one(row, "rpm"))),
         *table("sensor_chips", (row for row in names if row["chip_name"])),
         *table("sensor_labels", (row for row in rows if "label" in row)),
     ]
+
+
+def _has_one(row: Row, *columns: str) -> bool:
+    return any(row.get(column) is not None for column in columns)
 
 
 def _sensors(sources: Sources, path: str, chip: str) -> list[Row]:

@@ -65,11 +65,11 @@ def parse_snmp(file: File) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     names: dict[bytes, list[bytes]] = {}
     for line in file.lines():
-        protocol, colon, rest = line.partition(b": ")
+        protocol, _, rest = line.partition(b": ")
         words = rest.split()
         if words and all(word[:1].isalpha() for word in words):
             names[protocol] = words
-        elif not colon or len(words) != len(names.get(protocol, ())):
+        elif not words or len(words) != len(names.get(protocol, ())):
             file.skip("line", line)
         else:
             known = decoded(protocol)

@@ -188,7 +188,10 @@ def read_bytes(path: PathLike, read: Callable[[int, int], bytes] = os.read) -> t
         OSError: when the file cannot be opened, has no line that can be read, or is too large.
     """
     # A report reads some two hundred files, and open() would take twice as long for each.
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except ValueError as error:  # a NUL in the path
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
     chunks: list[bytes] = []
     size, whole = 0, True
     try:

@@ -58,6 +58,8 @@ class Sources(NamedTuple):
     skips: Skips
     #: What the collector keeps from one run to the next; nothing else uses it.
     kept: dict[str, Any]
+    #: Returns the content of a file, and whether that is all of it.
+    read: Callable[[PathLike], tuple[bytes, bool]] = read_bytes
 
     def proc(self, name: str) -> File:
         """Return a file below ``/proc``.
@@ -78,8 +80,11 @@ class Sources(NamedTuple):
         """
         try:
             return self.proc(f"1/{name}")
-        except OSError:
-            return self.proc(f"self/{name}")
+        except OSError as error:
+            try:
+                return self.proc(f"self/{name}")
+            except FileNotFoundError:
+                raise error from None
 
     def file(self, path: PathLike) -> File:
         """Return a file, or the lines before the place where reading it failed.
@@ -87,7 +92,7 @@ class Sources(NamedTuple):
         Raises:
             OSError: when it does not exist or cannot be read.
         """
-        data, whole = read_bytes(path)
+        data, whole = self.read(path)
         if not whole:
             self.skips.add("file", "reading failed half-way", path)
         return File(data, path, self.skips)
