@@ -137,7 +137,7 @@ class Sender:
         try:
             self._lookup.start(self._resolve)
         except RuntimeError as error:  # too many threads, for now
-            self._resolving = False
+            self._resolving, self._failed = False, True
             self._warn("lookup failed", error)
             return
         end = time.monotonic() + self._lookup.timeout
@@ -152,8 +152,9 @@ class Sender:
             self._answer = self._lookup.resolver(*self._server)
         except (OSError, UnicodeError) as error:  # UnicodeError: not a valid name
             self._answer = error
-        self._resolving = False
-        self._waiter.wake()
+        finally:
+            self._resolving = False
+            self._waiter.wake()
 
     def _use(self, destinations: list[Destination]) -> None:
         """Keep the address in use if it is among ``destinations``, else use the first."""

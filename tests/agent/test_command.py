@@ -17,6 +17,7 @@ from pombo_agent.options import FILTERS, command
 from pombo_agent.settings import Options, from_text, to_text
 from pombo_cli.addresses import Address
 from pombo_wire.reading import Datagram, read
+from pombo_wire.schema import Header
 from pombo_wire.section import Section
 from support.datagrams import sections_in
 
@@ -42,6 +43,9 @@ def test_only_the_server_is_required() -> None:
     options = parsed("--server", "exporter")
     assert options.servers == (Address("exporter", 5005),)
     assert options.name == socket.gethostname()
+    assert options.follow_hostname
+    assert not parsed("--server=a", "--name=pi").follow_hostname
+    assert not parsed("--server=a", POMBO_NAME="pi").follow_hostname
     assert options.interval == 5
     assert options.labels == {}
     assert {"cpu", "meminfo", "filesystem", "diskstats", "netdev"} <= {*options.collectors}
@@ -216,8 +220,9 @@ Start = Callable[..., subprocess.Popen[bytes]]
 def start() -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start_agent(*arguments: str) -> subprocess.Popen[bytes]:
-        started.append(subprocess.Popen([*PROGRAM, *arguments], stderr=subprocess.PIPE))
+    def start_agent(*arguments: str, within: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+        command = [*within, *PROGRAM, *arguments]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE))
         return started[-1]
 
     yield start_agent
@@ -337,6 +342,74 @@ def test_every_server_receives_every_datagram_although_one_is_down(
     refusals = [line for line in lines if "Connection refused" in line]
     assert len(refusals) == 1
     assert unreachable.removeprefix("--server=") in refusals[0]
+
+
+def outcomes(report: list[Datagram]) -> dict[str, float | None]:
+    """Return whether each collector of a report has succeeded."""
+    rows = [
+        row
+        for each in report
+        for section in sections_in(each)
+        if section.name == "collectors"
+        for row in zip(section.labels["collector"], section.columns["success"], strict=True)
+    ]
+    return dict(rows)
+
+
+@pytest.mark.integration
+def test_read_that_never_returns_costs_its_collector_alone(
+    start: Start, exporter: Callable[[], socket.socket], tmp_path: Path
+) -> None:
+    listening = exporter()
+    (tmp_path / "class/hwmon/hwmon0").mkdir(parents=True)
+    os.mkfifo(tmp_path / "class/hwmon/hwmon0/temp1_input")
+    flags = ("--name=pi", "--interval=200ms", f"--path.sysfs={tmp_path}")
+    agent = start(server(listening), *flags)
+    for _ in range(3):
+        report = [read(listening.recv(2000))]
+        assert report[0].header.parts is not None
+        report += [read(listening.recv(2000)) for _ in range(report[0].header.parts - 1)]
+        found = outcomes(report)
+        assert found["hwmon"] == 0
+        assert {found[name] for name in ("cpu", "meminfo", "netdev", "filesystem")} == {1}
+        assert {"cpu", "meminfo", "networks", "filesystems"} <= by_name(report).keys()
+    agent.terminate()
+    assert agent.wait(timeout=3) == 0
+    assert agent.stderr
+    lines = [line for line in agent.stderr.read().decode().splitlines() if "hwmon" in line]
+    assert len(lines) == 1
+    assert "has not returned" in lines[0]
+
+
+@pytest.mark.integration
+def test_session_ends_and_another_begins_when_the_hostname_changes(
+    start: Start, exporter: Callable[[], socket.socket]
+) -> None:
+    listening = exporter()
+    namespace = ("unshare", "--user", "--map-root-user", "--uts", "--")
+    rename = ("sh", "-c", 'hostname localhost && exec "$@"', "sh")
+    flags = (server(listening), "--interval=100ms")
+    agent = start(*flags, within=(*namespace, *rename))
+    named = start(*flags, "--name=pi", within=(*namespace, *rename))
+    headers = [read(listening.recv(2000)).header]
+    while {header.host for header in headers} != {"localhost", "pi"}:
+        headers.append(read(listening.recv(2000)).header)
+    for each in (agent, named):
+        enter = ("nsenter", f"--target={each.pid}", "--user", "--uts", "--preserve-credentials")
+        subprocess.run([*enter, "hostname", "web-42"], check=True)
+    after: list[Header] = []
+    while len([header for header in after if header.host == "web-42"]) < 5:
+        after.append(read(listening.recv(2000)).header)
+        assert len(after) < 1000, "waited for the other name among 1000 datagrams"
+    byes = [header for header in after if header.bye]
+    assert [header.host for header in byes] == ["localhost"] * 3
+    first = next(header for header in after if header.host == "web-42")
+    assert (first.seq, first.part) == (0, 0)
+    assert first.session is not None
+    assert byes[0].session is not None
+    assert first.session > byes[0].session
+    last = after.index(byes[-1])
+    assert {header.host for header in after[last + 1 :]} == {"pi", "web-42"}
 
 
 @pytest.mark.integration

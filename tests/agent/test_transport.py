@@ -231,6 +231,42 @@ def test_hanging_lookup_is_not_repeated_and_sending_continues(
     assert [message for message, _ in warnings] == ["lookup timed out"]
 
 
+def test_address_is_kept_while_no_thread_can_be_started(
+    server: Open, sender: Make, warnings: Warnings
+) -> None:
+    exporter, clock = server(), Clock()
+
+    def start(work: Callable[[], None]) -> None:
+        if 1 <= len(calls) < 3:
+            calls.append("refused")
+            raise RuntimeError("can't start new thread")
+        calls.append("started")
+        start_thread(work)
+
+    calls: list[str] = []
+    sending = sender(Names(destination(exporter)), clock, start=start)
+    for number, seconds in enumerate(
+        (0, RESOLVE_INTERVAL_SECONDS, RETRY_INTERVAL_SECONDS, RETRY_INTERVAL_SECONDS)
+    ):
+        clock.now += seconds
+        sending.send([b"%d" % number])
+    assert received(exporter) == [b"0", b"1", b"2", b"3"]
+    assert calls == ["started", "refused", "refused", "started"]
+    assert [message for message, _ in warnings] == ["lookup failed"] * 2
+
+
+def test_last_datagrams_wait_for_no_lookup(server: Open, sender: Make) -> None:
+    exporter, clock = server(), Clock()
+    names = Names(destination(exporter))
+    sending = sender(names, clock)
+    sending.send_known([b"lost"])
+    sending.send([b"a"])
+    clock.now += RESOLVE_INTERVAL_SECONDS
+    sending.send_known([b"bye"])
+    assert received(exporter) == [b"a", b"bye"]
+    assert names.calls == 1
+
+
 def test_next_address_is_used_where_no_exporter_listens_at_the_first(
     server: Open, sender: Make
 ) -> None:
