@@ -1,11 +1,12 @@
 """Runs the collectors, each with a deadline, and logs what is faulty."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from pombo_cli.logs import LimitedLogger
+from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section
 
 from pombo_agent.collectors import Collector, NoDataError, Sources
@@ -78,6 +79,7 @@ class Collection:
             name: partial(_run, collect, sources._replace(kept={}))
             for name, collect in collectors.items()
         }
+        self._owners: dict[str, str] = {}  # the collector of each table and open family
         self._skipped = dict.fromkeys(collectors, 0)
         self._absent_until: dict[str, float] = {}
 
@@ -106,12 +108,29 @@ class Collection:
                 self._log_faults(name, run)
                 if run.sections is None:
                     self._absent_until[name] = now + NO_DATA_SECONDS
-                found += run.sections or ()
+                found += self._own_sections(name, run)
                 success = int(run.sections is not None and not run.error)
                 rows.append({"collector": name, "seconds": run.seconds, "success": success})
         if any(self._skipped.values()):
             rows = [{**row, "skipped": self._skipped[str(row["collector"])]} for row in rows]
         return found + table("collectors", rows)
+
+    def _own_sections(self, name: str, run: Run) -> Iterator[Section]:
+        """Yield the sections of a run without tables and families of another collector.
+
+        Their rows would be joined, and perhaps be named twice.
+        """
+        for section in run.sections or ():
+            owner = name
+            if is_table(section):
+                owner = self._owners.setdefault(section.name, name)
+            if owner == name:
+                yield section
+            else:
+                error = f"{section.name} belongs to the collector {owner}"
+                self._log.warning(
+                    "collector failed", key=f"collector {name}", collector=name, error=error
+                )
 
     def _log_missing(self, name: str, *, hangs: bool) -> None:
         message = "collector has not returned" if hangs else "no time or thread left for collector"
@@ -127,6 +146,12 @@ class Collection:
             self._log.warning("collector skipped an item", key=f"collector {name} {kind}", **fields)
 
 
+def is_table(section: Section) -> bool:
+    """Return whether a section has rows of its own: it is a table or an open family."""
+    known = SECTIONS.get(section.name)
+    return known.keys > 0 if known else bool(section.type)
+
+
 def _run(collect: Collector, sources: Sources) -> Run:
     """Run a collector. It may be abandoned at any place."""
     start = time.perf_counter()
@@ -136,6 +161,9 @@ def _run(collect: Collector, sources: Sources) -> Run:
     try:
         # The exporter would refuse a whole datagram for one invalid section.
         sections = [valid(found, skips) for found in collect(sources._replace(skips=skips))]
+        tables = [section.name for section in sections if is_table(section)]
+        if len({*tables}) < len(tables):
+            error, sections = "ValueError: a table or family is returned twice", []
     except (NoDataError, FileNotFoundError, NotADirectoryError):
         sections = None
     except Exception as raised:  # noqa: BLE001  # the other collectors still report

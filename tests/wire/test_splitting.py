@@ -25,7 +25,7 @@ from pombo_wire.forms import packed, plain
 from pombo_wire.limits import MAX_LAYOUT_ITEMS, MAX_PARTS, MAX_SECTIONS
 from pombo_wire.packing import pack
 from pombo_wire.reading import Datagram, read
-from pombo_wire.section import Section
+from pombo_wire.section import Section, in_order
 from pombo_wire.splitting import TARGET_BYTES, Form, Splitter
 from support.datagrams import sections_in
 
@@ -497,3 +497,18 @@ def test_reports_without_a_session_have_no_parts() -> None:
     assert len(reports) > 1
     assert {(report.part, report.parts, report.plan) for report in reports} == {(0, None, 0)}
     received(map(encode, reports))
+
+
+def test_long_sections_follow_all_others() -> None:
+    cores = tuple(map(str, range(129)))
+    sections = [
+        Section("cpu", {"cpu": cores}, ("user",), [1] * 129),
+        Section("node_x", {"y": (*cores, "129")}, (), [1] * 130, type="gauge"),
+        Section("softnet", {"cpu": cores}, ("processed",), [1] * 129),
+        Section("disks", {"device": cores[:128]}, ("reads",), [1] * 128),
+        Section("node_a", {}, (), [1], type="gauge"),
+        Section("vmstat", {}, tuple(f"a{number}" for number in range(200)), [1] * 200),
+        Section("system", {}, ("load1",), [1]),
+    ]
+    names = [section.name for section in in_order(sections)]
+    assert names == ["disks", "system", "vmstat", "node_a", "cpu", "softnet", "node_x"]

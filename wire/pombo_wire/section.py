@@ -10,6 +10,7 @@ from pombo_wire.limits import MAX_COLUMN_NAME, MAX_TEXT, SECTION_ITEMS
 
 _PLACES = {name: place for place, name in enumerate(ORDER)}
 _NAME = re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_]{{0,{MAX_COLUMN_NAME - 1}}}")
+_MANY_ROWS = 128
 _NUMBERS = frozenset({int, float, type(None)})
 
 #: Returns JSON without white space. Raises ValueError for NaN and infinite numbers.
@@ -124,13 +125,22 @@ def in_order(sections: Iterable[Section]) -> list[Section]:
 
     Of several tables the rows follow each other; of other sections, columns are added, and a later
     value replaces an earlier one. No cell may be absent.
+
+    Sections of more than 128 rows follow all others, the longest last: where a host has more series
+    than the exporter accepts, or a report more datagrams than it may have, it is their end that is
+    missing, and not the memory of a host with a thousand cores.
     """
     found: dict[str, Section] = {}
     for section in sections:
         known = found.get(section.name)
         found[section.name] = section if known is None else _joined(known, section)
-    last = len(ORDER)
-    return sorted(found.values(), key=lambda each: (_PLACES.get(each.name, last), each.name))
+    return sorted(found.values(), key=_place)
+
+
+def _place(section: Section) -> tuple[int, int, str]:
+    rows = section.rows
+    place = _PLACES.get(section.name, len(ORDER))
+    return rows if rows > _MANY_ROWS else 0, place, section.name
 
 
 def _joined(one: Section, other: Section) -> Section:
