@@ -189,34 +189,31 @@ class Capture:
         return family in self._families.types
 
     def load(self, name: str, steps: StepClock) -> Iterator[Rows | None]:
-        """Yield all rows of a section, some at a time; None between steps.
+        """Yield all rows of a section, some in each step; None after a step without any.
 
         Rows of one host that are in several slots come together.
         """
         bucket = self._buckets.get(name)
         if bucket is None:
             return
-        mixed = [bucket.mixed]
+        mixed = bucket.mixed
         sizes = self._sizes = self._sizes or _Sizes(steps)
         for section, entries in bucket.groups.items():
             if len(entries) < self._group_from:
-                mixed.append(entries)
+                mixed.extend(entries)
             else:
                 yield from self._grouped(section, entries, sizes)
-        has_columns_of_its_own = len(bucket.seen) > 1
-        for entries in mixed:
-            for few in self._by_columns(entries) if has_columns_of_its_own else [entries]:
-                if few is None:
-                    yield None
-                else:
-                    yield from self._mixed(few, sizes)
+        for few in self._by_columns(mixed) if len(bucket.seen) > 1 else [mixed]:
+            if few is None:
+                yield None
+            else:
+                yield from self._mixed(few, sizes)
 
     def _grouped(
         self, section: Section, entries: "array[int]", sizes: "_Sizes"
     ) -> Iterator[Rows | None]:
         weights = np.full(len(entries), max(section.count, _NUMBERS // _HOSTS))
         for start, stop in spans(weights, sizes.grouped):
-            yield None
             numbers, places = _divmod(entries[start:stop])
             yield GroupedRows(
                 section, self._labels.at(numbers), self._slots.at(numbers), places.tolist()
@@ -230,6 +227,7 @@ class Capture:
             which = places.tolist()
             weights = _weights(slots, which, hosts)
             yield None
+            read: list[MixedRows] = []
             for start, stop in spans(weights, sizes.mixed):
                 firsts, host_of = _distinct(hosts[start:stop])
                 rows = MixedRows(
@@ -238,8 +236,11 @@ class Capture:
                     slots[start:stop],
                     which[start:stop],
                 )
+                rows.read()
+                read.append(rows)
                 yield rows
-                yield from rows.prepare(sizes.labels)
+            for rows in read:
+                yield from rows.make_labels(sizes.labels)
 
     def _blocks(self, entries: "array[int]") -> Iterator["array[int]"]:
         """Yield entries in blocks that do not divide a host."""

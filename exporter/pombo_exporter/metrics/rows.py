@@ -348,10 +348,12 @@ class MixedRows(Rows):
         deque(self._make_labels(found, [(0, len(self.sections))]), maxlen=0)
         return found
 
-    def prepare(self, size: StepSize) -> Iterator[None]:
-        """Read the numbers and make the label texts; yields between steps."""
+    def read(self) -> None:
+        """Read the numbers, which else are read when they are first needed."""
         _ = self._cells
-        yield
+
+    def make_labels(self, size: StepSize) -> Iterator[None]:
+        """Make the label texts; yields between steps."""
         # How long the labels of each section take.
         weights = 20 + self._rows * (1 + max(len(section.labels) for section in self.sections))
         found: list[bytes] = []

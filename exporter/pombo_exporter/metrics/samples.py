@@ -75,10 +75,9 @@ def samples(table: FamilyTable, capture: Capture, steps: StepClock) -> Iterator[
         for name in unit.sections:
             found = rows[name] = []
             for few in capture.load(name, steps):
-                if few is None:
-                    yield None
-                else:
+                if few is not None:
                     found.append(few)
+                yield None
             capture.drop(name)
         yield from _of_table(unit, rows)
         yield from _of_open(table, capture, names, rows)
