@@ -54,6 +54,7 @@ lint: install
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p pombo_wire -p pombo_cli -p pombo_agent
 	$(BIN)/mypy grafana tests docs/generate bench
 
 format: install

@@ -22,6 +22,7 @@ NO_DATA_SECONDS = 60.0
 _LONGEST_SECONDS = 2.0
 _SHORTEST_SECONDS = 0.1
 _FEWEST_CALL_SECONDS = 0.05
+_SLACK_SECONDS = 0.5  # for a machine that is only slow
 
 
 class Run(NamedTuple):
@@ -36,13 +37,13 @@ class Run(NamedTuple):
 def collection_deadlines(interval: float) -> Deadlines:
     """Return the deadlines of a collector and of all of them, for reports every ``interval``."""
     whole = min(max(interval / 2, _SHORTEST_SECONDS), _LONGEST_SECONDS)
-    return Deadlines(max(whole / 5, _FEWEST_CALL_SECONDS), whole)
+    return Deadlines(max(whole / 5, _FEWEST_CALL_SECONDS), whole, 2 * whole + _SLACK_SECONDS)
 
 
 def mount_deadlines(interval: float) -> Deadlines:
     """Return the deadlines of statvfs for one mount and for all, within that of the collector."""
     whole = collection_deadlines(interval).round / 2
-    return Deadlines(max(whole / 10, _FEWEST_CALL_SECONDS), whole)
+    return Deadlines(max(whole / 10, _FEWEST_CALL_SECONDS), whole, whole)
 
 
 def usages_by(

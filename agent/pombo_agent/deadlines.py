@@ -26,13 +26,17 @@ def start_thread(work: Callable[[], None]) -> None:
 
 
 class Deadlines(NamedTuple):
-    """Seconds after which a call is late, and another thread makes the next one; and for all."""
+    """Seconds after which a call is late, and another thread makes the next one; and for all.
+
+    A round in which calls go on returning may take ``longest``, since the machine is only slow.
+    """
 
     call: float
     round: float
+    longest: float
 
 
-class Outcome(NamedTuple, Generic[Result]):
+class Outcome(Generic[Result]):
     """What came of a round: results and errors by name, and the names without either.
 
     ``hanging`` are those whose call has not returned, from this round or an earlier one;
@@ -40,11 +44,20 @@ class Outcome(NamedTuple, Generic[Result]):
     the round.
     """
 
-    results: dict[str, Result]
-    errors: dict[str, Exception]
-    hanging: list[str]
-    skipped: list[str]
-    stopped: bool
+    __slots__ = ("errors", "hanging", "results", "skipped", "stopped")
+
+    def __init__(
+        self,
+        results: dict[str, Result],
+        errors: dict[str, Exception],
+        hanging: list[str],
+        skipped: list[str],
+        *,
+        stopped: bool,
+    ) -> None:
+        self.results, self.errors = results, errors
+        self.hanging, self.skipped = hanging, skipped
+        self.stopped = stopped
 
 
 class _Round(Generic[Result]):
@@ -100,28 +113,31 @@ class Caller(Generic[Result]):
         self._good = {*results, *errors}
         known = {*results, *errors, *hanging}
         skipped = [name for name in calls if name not in known]
-        return Outcome(results, errors, hanging, skipped, stopped)
+        return Outcome(results, errors, hanging, skipped, stopped=stopped)
 
     def _wait_for(self, current: _Round[Result]) -> bool:
         """Wait until all calls have returned or the deadline has passed.
 
         Return whether the waiter has ended that.
         """
-        end = monotonic() + self._deadlines.round
+        start = monotonic()
         if not self._start_worker(current):
             if self._inline:
                 self._make_calls(current)
             return False
-        workers, unfinished = 1, current.unfinished
-        late_at = monotonic() + self._deadlines.call
-        while current.unfinished and (now := monotonic()) < end:
+        call, whole, longest = self._deadlines
+        workers, unfinished = 1, len(current.pending) + 1
+        late_at, end = start + call, start + whole
+        while current.unfinished:
+            now = monotonic()
             if now >= late_at:
-                if current.pending:
-                    if current.unfinished < unfinished:
-                        workers = 1  # slow, but not hung
-                    self._start_workers(current, workers)
-                    workers *= 2
-                unfinished, late_at = current.unfinished, now + self._deadlines.call
+                if current.unfinished < unfinished:  # slow, but not hung
+                    workers, end = 1, min(max(end, now + call), start + longest)
+                self._start_workers(current, workers)
+                workers *= 2
+                unfinished, late_at = current.unfinished, now + call
+            if now >= end:
+                return False
             if self._waiter.wait(min(late_at, end) - now):
                 return True
         return False

@@ -1,7 +1,7 @@
 """A report as text for people: its sections, and its values with units."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from itertools import chain
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ _GAP: Final = "  "
 
 
 def _timestamp(unix: float) -> str:
-    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{datetime.fromtimestamp(unix, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _with_unit(unit: str) -> Formatter:

@@ -7,7 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-LEVELS = ("debug", "info", "warn", "error")
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+LEVELS = tuple(_LEVELS)
 FORMATS = ("logfmt", "json")
 
 _LEVEL_NAMES = {"WARNING": "warn", "CRITICAL": "error"}
@@ -63,7 +69,7 @@ def set_up(level: str, log_format: str) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Logfmt() if log_format == "logfmt" else Json())
-    logging.basicConfig(level=logging.getLevelNamesMapping()[level.upper()], handlers=[handler])
+    logging.basicConfig(level=_LEVELS[level], handlers=[handler])
 
 
 class Limiter:

@@ -22,7 +22,7 @@ from pombo_wire.section import Section
 
 Warnings = list[tuple[str, dict[str, Any]]]
 Make = Callable[..., Collection]
-PATIENT = Deadlines(30, 60)
+PATIENT = Deadlines(30, 60, 60)
 
 
 def system(_: Sources) -> list[Section]:
@@ -72,7 +72,7 @@ def test_collector_that_hangs_is_absent_until_it_has_returned(
             returned.set()
         return record("memory", {"total": 5})
 
-    runs = collection({"hwmon": hang, "loadavg": system}, Deadlines(0.05, 0.3))
+    runs = collection({"hwmon": hang, "loadavg": system}, Deadlines(0.05, 0.3, 0.3))
     for _ in range(2):
         found = runs.sections()
         assert [section.name for section in found] == ["system", "collectors"]
@@ -155,7 +155,7 @@ def test_mount_without_an_answer_has_a_reason() -> None:
             raise PermissionError(path)
         return {"size": 1}
 
-    caller: Caller[Usage] = Caller(EventWaiter(), Deadlines(0.05, 0.3))
+    caller: Caller[Usage] = Caller(EventWaiter(), Deadlines(0.05, 0.3, 0.3))
     usages = usages_by(caller, usage)
     found, faults = usages(["/", "/nfs", "/denied", "/data"])
     assert found == {"/": {"size": 1}, "/data": {"size": 1}}
@@ -170,5 +170,7 @@ def test_mount_without_an_answer_has_a_reason() -> None:
 def test_deadlines_are_a_fraction_of_the_interval_and_bounded(interval: float) -> None:
     whole, mounts = collection_deadlines(interval), mount_deadlines(interval)
     assert 0 < whole.call < whole.round <= 2
+    assert whole.round < whole.longest <= max(0.9 * interval, 0.7) or interval < 1.5
     assert 0 < mounts.call <= mounts.round < whole.round
+    assert mounts.longest == mounts.round
     assert whole.round <= max(interval / 2, 0.1)

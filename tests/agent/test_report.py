@@ -70,7 +70,7 @@ def reporter(request: pytest.FixtureRequest, this_machine: Sources, log: Limited
     def make(
         collectors: Mapping[str, Collector], labels: Mapping[str, str] | None = None
     ) -> Reporter:
-        caller: Caller[Any] = Caller(EventWaiter(), Deadlines(30, 60))
+        caller: Caller[Any] = Caller(EventWaiter(), Deadlines(30, 60, 60))
         collection = Collection(collectors, this_machine, caller, log)
         constant = constant_sections(labels or {})
         return Reporter(HEADER, constant, collection, Splitter(request.param), log)

@@ -5,7 +5,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ HOSTILE += ["", " ", "\x00", "\x7f", "\x85", "\ud800", "é"]
 
 def record(message: str, *values: Any, level: int = logging.INFO, **fields: Any) -> Any:
     made = logging.LogRecord("pombo", level, __file__, 1, message, values, None)
-    made.created, made.msecs = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp(), 6.0
+    made.created, made.msecs = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc).timestamp(), 6.0
     made.fields = fields
     return made
 

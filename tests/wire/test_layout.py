@@ -112,11 +112,20 @@ def test_layout_with_spaces_escapes_or_repeated_names_is_invalid(line: bytes) ->
         b'{"a\tb":{}}',
         rb'{"\ud800":{}}',
         b'{"a":%b}' % (b"[" * 5000),
-        b'{"a":%b%b}' % (b"[" * 5000, b"]" * 5000),
     ],
 )
 def test_line_that_is_no_json_object_is_not_json(line: bytes) -> None:
     assert reason_of(split_members, line) is Reason.NOT_JSON
+
+
+def test_lists_nested_too_deep_are_not_json_when_split_or_when_read() -> None:
+    line = b'{"a":%b%b}' % (b"[" * 5000, b"]" * 5000)
+
+    def read_all(line: bytes) -> None:
+        for member in split_members(line):
+            read_section(member)
+
+    assert reason_of(read_all, line) is Reason.NOT_JSON
 
 
 @pytest.mark.parametrize(

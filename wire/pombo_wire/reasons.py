@@ -1,13 +1,13 @@
 """The reasons for which a datagram is not a valid report, each counted by the exporter."""
 
-from enum import StrEnum
+from enum import Enum
 from typing import Final
 
 #: The most characters of a detail that are kept.
 _MAX_DETAIL: Final = 300
 
 
-class Reason(StrEnum):
+class Reason(str, Enum):
     """Why a datagram is not a valid report; the values of the label ``reason``."""
 
     TOO_LARGE = "too_large"
@@ -20,6 +20,8 @@ class Reason(StrEnum):
     UNEQUAL_NUMBERS = "unequal_numbers"
     REPEATED_ROW = "repeated_row"
     RESERVED_NAME = "reserved_name"
+
+    __str__ = str.__str__  # the value, as in enum.StrEnum of Python 3.11
 
 
 class DecodeError(ValueError):

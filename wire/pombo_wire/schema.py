@@ -596,7 +596,8 @@ def _sections() -> dict[str, type[Record] | type[Table]]:
     found = {}
     for name, hint in get_type_hints(Report).items():
         for kind in get_args(hint):
-            if isinstance(kind, type) and issubclass(kind, Record | Table):
+            # On Python 3.10, a generic such as tuple[str, ...] is an instance of type.
+            if get_origin(kind) is None and issubclass(kind, Record | Table):
                 found[name] = kind
     return found
 

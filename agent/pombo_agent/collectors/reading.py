@@ -95,7 +95,7 @@ class File:
         for line in self.lines()[first:]:
             try:
                 found.append(parse(line))
-            except (ValueError, LookupError, TypeError):
+            except (ValueError, LookupError, TypeError):  # noqa: PERF203  # it costs one line
                 self.skip("line", line)
         return found
 
