@@ -10,7 +10,7 @@ the cyclic garbage collector visits: objects are in arrays, whose items it does 
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -196,18 +196,19 @@ class Capture:
         bucket = self._buckets.get(name)
         if bucket is None:
             return
-        mixed = bucket.mixed
+        few_users: list[array[int]] = []
         sizes = self._sizes = self._sizes or _Sizes(steps)
         for section, entries in bucket.groups.items():
             if len(entries) < self._group_from:
-                mixed.extend(entries)
+                few_users.append(entries)
             else:
                 yield from self._grouped(section, entries, sizes)
-        for few in self._by_columns(mixed) if len(bucket.seen) > 1 else [mixed]:
-            if few is None:
-                yield None
-            else:
-                yield from self._mixed(few, sizes)
+        for mixed in (bucket.mixed, *_joined(few_users)):
+            for few in self._by_columns(mixed) if len(bucket.seen) > 1 else [mixed]:
+                if few is None:
+                    yield None
+                else:
+                    yield from self._mixed(few, sizes)
 
     def _grouped(
         self, section: Section, entries: "array[int]", sizes: "_Sizes"
@@ -441,6 +442,17 @@ def _repeated_names(slots: Sequence[Slot]) -> Collection[str]:
     if len({*names}) == len(names):
         return ()
     return {name for name, count in Counter(names).items() if count > 1}
+
+
+def _joined(several: Iterable["array[int]"]) -> Iterator["array[int]"]:
+    """Yield entries of several arrays together, some of these at a time, ascending."""
+    found: list[int] = []
+    for entries in several:
+        found += entries
+        if len(found) >= _CHUNK:
+            yield array("q", sorted(found))
+            found = []
+    yield array("q", sorted(found))
 
 
 def _divmod(entries: "array[int]") -> tuple[Indexes, Indexes]:

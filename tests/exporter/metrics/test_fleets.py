@@ -32,7 +32,7 @@ from pombo_wire import (
     TimeZone,
 )
 from prometheus_client.parser import text_string_to_metric_families as text
-from support.builders import SESSION, Agent, Exporter, Series, parsed, text_samples
+from support.builders import SESSION, Agent, Exporter, Series, disks, parsed, text_samples
 from support.crafted import layout_of, packed
 from support.model import all_derived, all_reported
 
@@ -316,3 +316,26 @@ def test_rows_of_a_host_in_several_datagrams_are_read_together_however_short_ste
     found = text_samples(b"".join(pieces).decode())
     averages = [found["host_cpu_average_usage_ratio", f"host-{n}", ()] for n in range(hosts)]
     assert averages == [0.5] * hosts
+
+
+def test_section_of_many_hosts_of_which_few_are_up_is_read_with_those_of_single_hosts() -> None:
+    exporter = Exporter()
+    live = range(1_300)
+    shared = {number for number in live if number % 10 == 0}
+    for number in live:
+        name = "sda" if number in shared else f"sd{number}"
+        report = Report(f"host-{number}", interval=60.0, disks=disks(**{name: number}))
+        exporter.take(report)
+    for number in range(GROUP_FROM):
+        exporter.take(Report(f"down-{number}", interval=1.0, disks=disks(sda=1)))
+    exporter.now += 3
+    found = exposed(exporter, GROUP_FROM)
+    assert found == {
+        f"host-{number}": {
+            (
+                "node_disk_read_bytes_total",
+                (("device", "sda" if number in shared else f"sd{number}"),),
+            ): number
+        }
+        for number in live
+    }
