@@ -15,6 +15,8 @@ Result = TypeVar("Result")
 #: The most calls that may hang before only those are made that have returned the last time.
 MAX_HANGING = 256
 
+_GROWTH = 4  # of the number of workers that are started while no call returns
+
 
 def start_thread(work: Callable[[], None]) -> None:
     """Call ``work`` in a thread that does not keep the process from ending.
@@ -39,8 +41,8 @@ class Deadlines(NamedTuple):
 class Outcome(Generic[Result]):
     """What came of a round: results and errors by name, and the names without either.
 
-    ``hanging`` are those whose call has not returned, from this round or an earlier one;
-    ``skipped`` are those for which no call was made. ``stopped`` is true where the waiter ended
+    ``hanging`` are those whose call is late, from this round or an earlier one; ``skipped`` are
+    those for which there was no time. ``stopped`` is true where the waiter ended
     the round.
     """
 
@@ -73,8 +75,8 @@ class _Round(Generic[Result]):
 class Caller(Generic[Result]):
     """Makes calls one after the other in a worker thread, and leaves behind those that hang.
 
-    When a call is late, more workers take the remaining ones: one, then two, then four, so that
-    many that hang do not keep those behind them from their turn. What has not returned at the end
+    When a call is late, more workers take the remaining ones: four, then sixteen, and so on, so
+    that many that hang do not delay those behind them. What has not returned at the end
     of the round is not called again before it has. Calls that returned the last time come first.
 
     One worker waits for the next round, so that a round costs no new thread. Where none can be
@@ -93,7 +95,7 @@ class Caller(Generic[Result]):
         self._waiter, self._deadlines, self._inline = waiter, deadlines, inline
         self._max_hanging, self._start = max_hanging, start
         self._lock = Lock()  # guards the rounds and what follows
-        self._running: set[str] = set()  # the names whose call has not returned
+        self._running: dict[str, float] = {}  # since when the calls run that have not returned
         self._waiting: SimpleQueue[_Round[Result]] | None = None  # of the worker without a round
         self._good: set[str] = set()  # the names that have returned the last time
 
@@ -109,7 +111,8 @@ class Caller(Generic[Result]):
         with self._lock:
             current.pending.clear()  # so that a worker whose call returns later takes no other
             results, errors = dict(current.results), dict(current.errors)
-            hanging = [name for name in calls if name in self._running]
+            late = monotonic() - self._deadlines.call
+            hanging = [name for name in calls if self._running.get(name, late) < late]
         self._good = {*results, *errors}
         known = {*results, *errors, *hanging}
         skipped = [name for name in calls if name not in known]
@@ -126,15 +129,15 @@ class Caller(Generic[Result]):
                 self._make_calls(current)
             return False
         call, whole, longest = self._deadlines
-        workers, unfinished = 1, len(current.pending) + 1
+        workers, unfinished = _GROWTH, len(current.pending) + 1
         late_at, end = start + call, start + whole
         while current.unfinished:
             now = monotonic()
             if now >= late_at:
                 if current.unfinished < unfinished:  # slow, but not hung
-                    workers, end = 1, min(max(end, now + call), start + longest)
+                    workers, end = _GROWTH, min(max(end, now + call), start + longest)
                 self._start_workers(current, workers)
-                workers *= 2
+                workers *= _GROWTH
                 unfinished, late_at = current.unfinished, now + call
             if now >= end:
                 return False
@@ -180,14 +183,14 @@ class Caller(Generic[Result]):
                 if not current.pending:
                     return
                 name, call = current.pending.popleft()
-                self._running.add(name)
+                self._running[name] = monotonic()
             result, error = None, None
             try:
                 result = call()
             except Exception as raised:  # noqa: BLE001  # it costs this call alone
                 error = raised
             with self._lock:
-                self._running.discard(name)
+                del self._running[name]
                 if error is None:
                     current.results[name] = result  # type: ignore[assignment]
                 else:

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 import msgspec
-from pombo_cli.flags import Address, AddressType, Duration, flag, log_flags, switch
+from pombo_cli.flags import (
+    Address,
+    AddressType,
+    Duration,
+    flag,
+    log_flags,
+    split_variable,
+    switch,
+)
 from pombo_wire.schema import RESERVED_LABELS, LabelName, Text
 from pombo_wire.splitting import Form
 
@@ -71,6 +79,9 @@ FILTERS = {
 class _Server(AddressType):
     """An address with a host and a port to send to."""
 
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return split_variable(rv)
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Address:
@@ -84,6 +95,9 @@ class _Label(click.ParamType[tuple[str, str]]):
     """``name=value``."""
 
     name = "name=value"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return split_variable(rv)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

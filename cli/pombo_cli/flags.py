@@ -1,6 +1,7 @@
 """Flags: the types duration, size and address, environment variables, and the log flags."""
 
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -86,6 +87,23 @@ class AddressType(click.ParamType[Address]):
         if port > 65535:
             self.fail(f"{value!r}: a port is from 0 to 65535", param, ctx)
         return Address(host, port)
+
+
+def split_variable(text: str) -> list[str]:
+    """Return the values in a variable whose flag may be repeated.
+
+    Commas and white space separate them, except in quotes as of a shell: ``rack=7 room="hall 2"``.
+
+    Raises:
+        click.BadParameter: when a quote is not closed.
+    """
+    words = shlex.shlex(text, posix=True, punctuation_chars=False)
+    words.whitespace += ","
+    words.whitespace_split, words.commenters = True, ""
+    try:
+        return [*words]
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} cannot be split into values: {error}") from None
 
 
 def flag(name: str, **options: Any) -> Callable[[Command], Command]:

@@ -60,6 +60,16 @@ def test_lists_in_variables_are_split_at_white_space() -> None:
     assert options.name == "pi"
 
 
+def test_lists_in_variables_are_split_at_commas_outside_of_quotes() -> None:
+    options = parsed(
+        POMBO_SERVER="a:1,b:2 , c", POMBO_LABEL='room=a,rack="7, left"\nowner=\'O"Hara\' tag=#1'
+    )
+    assert [*map(str, options.servers)] == ["a:1", "b:2", "c:5005"]
+    assert options.labels == {"room": "a", "rack": "7, left", "owner": 'O"Hara', "tag": "#1"}
+    assert parsed("--server=a", "--label=room=a, b").labels == {"room": "a, b"}
+    assert "No closing quotation" in usage_error("--server=a", POMBO_LABEL='room="a')
+
+
 def test_collector_is_disabled_by_flag_and_by_variable() -> None:
     off = parsed("--server=a", "--no-collector.cpu", POMBO_COLLECTOR_NETDEV="false").collectors
     assert "cpu" not in off

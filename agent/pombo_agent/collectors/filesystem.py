@@ -41,7 +41,7 @@ def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Section]:
     """Return the ``filesystems`` section of the mounts that the filters keep.
 
     ``paths`` has the path of each mount as this process sees it. A mount whose usage cannot be
-    read has a row with ``device_error`` 1.
+    read has a row with ``device_error`` 1. One for which there was no time has none.
     """
     types = sources.filters["filesystem.fs-types"]
     points = sources.filters["filesystem.mount-points"]
@@ -57,6 +57,10 @@ def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Section]:
         reason = getattr(error, "strerror", None) or str(error)
         denied = isinstance(error, OSError) and error.errno in NO_VALUE
         sources.skips.add(f"mount: {reason}", reason, path, 0 if denied else 1)
+    for mount, path in [*kept.items()]:
+        if path not in usages and path not in faults:
+            sources.skips.add("mount", "no time left for statvfs", path)
+            del kept[mount]
     return table("filesystems", (_row(mount, usages.get(path)) for mount, path in kept.items()))
 
 

@@ -12,7 +12,10 @@ Usage = dict[str, float | None]
 
 
 class Usages(NamedTuple):
-    """The usage of each mount point that has responded, and why the others have none."""
+    """The usage of each mount point that has responded, and why others have none.
+
+    For those that are in neither there was no time.
+    """
 
     found: Mapping[str, Usage]
     faults: Mapping[str, Exception]

@@ -126,6 +126,7 @@ def test_mount_without_sizes_is_a_row_with_an_error_and_local_ones_are_first(
         "28 1 8:1 / / ro - ext4 /dev/sda1 rw\n"
         "29 1 8:2 / /denied rw - ext4 /dev/sda2 rw\n"
         "30 1 8:3 / /data rw - xfs /dev/sda3 rw\n"
+        "31 1 8:4 / /later rw - xfs /dev/sda4 rw\n"
     )
     (tmp_path / "1/mountinfo").write_text(text, encoding="ascii")
     called: list[str] = []
@@ -140,7 +141,7 @@ def test_mount_without_sizes_is_a_row_with_an_error_and_local_ones_are_first(
 
     sources = this_machine._replace(procfs=tmp_path, usages=usages)
     found = COLLECTORS["filesystem"](sources)
-    assert called == ["/", "/denied", "/data", "/nfs"]
+    assert called == ["/", "/denied", "/data", "/later", "/nfs"]
     assert column_of(found, "filesystems", "size") == {
         "/nfs": None,
         "/": 5,
@@ -150,8 +151,8 @@ def test_mount_without_sizes_is_a_row_with_an_error_and_local_ones_are_first(
     errors = {"/nfs": 1, "/": 0, "/denied": 1, "/data": 0}
     assert column_of(found, "filesystems", "device_error") == errors
     assert column_of(found, "filesystems", "readonly")["/"] == 1
-    assert sources.skips.count == 1, "what is denied is no fault"
-    assert len(sources.skips.examples) == 2
+    assert sources.skips.count == 2, "what is denied is no fault"
+    assert [path for _, path in sources.skips.examples.values()] == ["/nfs", "/denied", "/later"]
 
 
 def test_container_reads_the_mounts_below_its_proc_and_root_flags(
