@@ -21,7 +21,7 @@ MAX_SECTIONS: Final = 128
 #: The most sections, rows and columns of a datagram, counted together. A section counts as several,
 #: for it costs the exporter as much as these when it reads a layout for the first time.
 MAX_LAYOUT_ITEMS: Final = 1024
-SECTION_ITEMS: Final = 8
+SECTION_ITEMS: Final = 16
 
 #: The most label columns of a section.
 MAX_LABEL_COLUMNS: Final = 16

@@ -72,8 +72,9 @@ class Section(Struct, gc=False, eq=False):
     schema.
     ``rates`` are the ranges of numbers of which rates are derived, ``unsigned`` those that are
     never negative. ``series`` is how many series the section has at most. ``booked_bytes`` is what
-    is booked for it alone. ``users`` is how many slots have it. ``label_texts`` and ``key_hashes``
-    are those of its rows, once they were made; ``described`` is what it says of the host itself.
+    is booked for it alone, ``name_bytes`` for its labels, columns and families. ``users`` is how
+    many slots have it. ``label_texts`` and ``key_hashes`` are those of its rows, once they were
+    made; ``described`` is what it says of the host itself.
     """
 
     raw: bytes
@@ -90,6 +91,7 @@ class Section(Struct, gc=False, eq=False):
     series: int
     items: int
     booked_bytes: int
+    name_bytes: int
     users: int = 0
     label_texts: Any = None
     key_hashes: bytes | None = None
@@ -208,21 +210,61 @@ class _Names(Struct, gc=False, eq=False):
     """Labels, columns and families that several sections have in common."""
 
     names: _Tuples
+    booked_bytes: int
     users: int = 1
 
 
-def _name_bytes(names: _Tuples) -> int:
-    """Return what is booked for labels, columns and families."""
-    labels, columns, families = names
-    several = [labels, columns] if families is columns else names
-    length = sum(sum(map(len, each)) for each in several)
-    return _NAMES_BYTES + length + _NAME_BYTES * sum(map(len, several))
+class FamilyTypes(Mapping[str, Collection[str]]):
+    """The types of each open family that a stored section has; usually one."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, dict[str, int]] = {}  # of sections by type and family
+
+    def __getitem__(self, family: str) -> Collection[str]:
+        found = [kind for kind, counts in self._counts.items() if family in counts]
+        if not found:
+            raise KeyError(family)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({name for counts in self._counts.values() for name in counts})
+
+    def __len__(self) -> int:
+        """Return how many families there are; one with several types counts for each of them."""
+        return sum(map(len, self._counts.values()))
+
+    def new(self, sections: Iterable[Section]) -> int:
+        """Return by how much the length would grow with these sections."""
+        found: dict[str, set[str]] = {}
+        for section in sections:
+            if section.families:
+                found.setdefault(section.type, set()).update(section.families)
+        return sum(len(names - self._of(kind).keys()) for kind, names in found.items())
+
+    def add(self, section: Section) -> None:
+        """Count the families of one more section."""
+        counts = self._of(section.type)
+        for name in section.families:
+            counts[name] = counts[name] + 1 if name in counts else 1
+
+    def remove(self, section: Section) -> None:
+        """Count the families of one section less."""
+        counts = self._of(section.type)
+        for name in section.families:
+            left = counts[name] - 1
+            if left:
+                counts[name] = left
+            else:
+                del counts[name]
+
+    def _of(self, kind: str) -> dict[str, int]:
+        return self._counts.setdefault(kind, {})
 
 
 class Layouts:
     """All sections that hosts use, by their bytes.
 
-    ``count`` is their number. ``types`` has how many sections have each type of each open family.
+    ``count`` is their number, ``types`` are those of the open families that they have.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -232,7 +274,7 @@ class Layouts:
         self._names: tuple[dict[Any, _Names], ...] = tuple({} for _ in range(_SHARDS))
         self._booked_bytes = 0
         self.count = 0
-        self.types: dict[str, dict[str, int]] = {}
+        self.types = FamilyTypes()
 
     @property
     def booked_bytes(self) -> int:
@@ -292,29 +334,16 @@ class Layouts:
     def bytes_of_use(self, section: Section) -> int:
         """Return what would be booked for one more user of a section, at most; without families."""
         if not section.users:
-            names = section.labels, section.columns, section.families
-            return section.booked_bytes + _name_bytes(names)
+            return section.booked_bytes + section.name_bytes
         return section.text_bytes if section.users == 1 else 0
-
-    def new_families(self, sections: Iterable[Section]) -> int:
-        """Return how many families of these sections no stored section has."""
-        found: set[str] = set()
-        for section in sections:
-            found.update(section.families)
-        return len(found - self.types.keys())
 
     def _store(self, section: Section) -> None:
         self._shards[hash(section.raw) % _SHARDS][section.raw] = section
         self._booked_bytes += section.booked_bytes
         self.count += 1
         self._share_names(section)
-        types, kind = self.types, section.type
-        for name in section.families:
-            counts = types.get(name)
-            if counts is None:
-                types[name] = {kind: 1}
-            else:
-                counts[kind] = counts.get(kind, 0) + 1
+        if section.families:
+            self.types.add(section)
 
     def _drop(self, section: Section) -> None:
         del self._shards[hash(section.raw) % _SHARDS][section.raw]
@@ -326,16 +355,9 @@ class Layouts:
         shared.users -= 1
         if not shared.users:
             del shard[names]
-            self._booked_bytes -= _name_bytes(names)
-        types, kind = self.types, section.type
-        for name in section.families:
-            counts = types[name]
-            if counts[kind] > 1:
-                counts[kind] -= 1
-            elif len(counts) > 1:
-                del counts[kind]
-            else:
-                del types[name]
+            self._booked_bytes -= shared.booked_bytes
+        if section.families:
+            self.types.remove(section)
 
     def _share_names(self, section: Section) -> None:
         """Replace the names of a section by equal ones that other sections use too."""
@@ -343,8 +365,8 @@ class Layouts:
         shard = self._names[hash(section.columns) % _SHARDS]
         shared = shard.get(names)
         if shared is None:
-            shard[names] = _Names(names)
-            self._booked_bytes += _name_bytes(names)
+            shard[names] = _Names(names, section.name_bytes)
+            self._booked_bytes += section.name_bytes
         else:
             shared.users += 1
             section.labels, section.columns, section.families = shared.names
@@ -389,13 +411,26 @@ class Layouts:
             unsigned,
             rows * series,
             found.items,
-            len(raw)
-            + _SECTION_BYTES
-            + rows * _ROW_BYTES
-            + (array("i").itemsize * len(absent) + _TUPLE_BYTES if absent else 0)
-            + (len(rates) + len(unsigned)) * _RANGE_BYTES
-            + (sum(text.__sizeof__() for [text] in found.texts) if name == "info" else 0),
+            _booked_bytes(raw, found, len(rates) + len(unsigned)),
+            _name_bytes(raw, found, 0 if families is columns else len(families)),
         )
+
+
+def _booked_bytes(raw: bytes, found: SectionLayout, ranges: int) -> int:
+    """Return what is booked for a section alone."""
+    booked = len(raw) + _SECTION_BYTES + found.rows * _ROW_BYTES + ranges * _RANGE_BYTES
+    if found.absent:
+        booked += _NONE.itemsize * len(found.absent) + _TUPLE_BYTES
+    if found.name == "info":
+        booked += sum(text.__sizeof__() for [text] in found.texts)
+    return booked
+
+
+def _name_bytes(raw: bytes, found: SectionLayout, families: int) -> int:
+    """Return what is booked for labels, columns and as many other names of families."""
+    names = len(found.labels) + len(found.columns) + families
+    # Names are in the bytes of the section too, and there no shorter but for a prefix.
+    return _NAMES_BYTES + 2 * len(raw) + names * (_NAME_BYTES + len(found.name))
 
 
 def _own_labels(raw: bytes) -> Section:
@@ -403,7 +438,7 @@ def _own_labels(raw: bytes) -> Section:
     texts = sum(name.__sizeof__() + text.__sizeof__() for name, text in labels.items())
     booked = len(raw) + _SECTION_BYTES + labels.__sizeof__() + texts
     section = Section(
-        raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, SECTION_ITEMS, booked
+        raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, SECTION_ITEMS, booked, _NAMES_BYTES
     )
     section.described = labels
     return section

@@ -307,7 +307,7 @@ class Reports:
             more += self.layouts.bytes_of_use(section)
             if not section.users:
                 new.append(section)
-        families = self.layouts.new_families(new)
+        families = self.layouts.types.new(new)
         self._check_bytes(host, more + families * FAMILY_BYTES)
         self._check_layouts(len(new))
         self._check_families(families)

@@ -102,14 +102,18 @@ def test_texts_helps_and_keys_are_read_from_the_bytes() -> None:
 def test_types_of_an_open_family_are_counted_by_section() -> None:
     layouts = Layouts(TABLE.catalog())
     gauge, counter = (layouts.find(member("x_total", type=kind)) for kind in ("gauge", "counter"))
-    assert layouts.new_families([gauge, counter]) == 1
-    layouts.use([gauge, counter])
-    assert layouts.types == {"x_total": {"gauge": 1, "counter": 1}}
-    assert layouts.new_families([layouts.find(member("x_total", type="gauge", help="x"))]) == 0
+    again = layouts.find(member("x_total", type="gauge", help="x"))
+    assert layouts.types.new([gauge, again]) == 1
+    assert layouts.types.new([gauge, counter]) == 2
+    layouts.use([gauge, counter, again])
+    assert layouts.types == {"x_total": ["gauge", "counter"]}
+    assert layouts.types.new([gauge, counter]) == 0
     layouts.release([gauge])
-    assert layouts.types == {"x_total": {"counter": 1}}
+    assert layouts.types == {"x_total": ["gauge", "counter"]}
+    layouts.release([again])
+    assert layouts.types == {"x_total": ["counter"]}
     layouts.release([counter])
-    assert layouts.types == {}
+    assert not layouts.types
 
 
 @pytest.mark.parametrize(

@@ -380,9 +380,9 @@ def test_limit_of_series_counts_rows_and_columns() -> None:
 
 def test_limit_of_items_is_for_a_whole_host() -> None:
     exporter = Exporter()
-    most = Limits().items_per_host // 10  # a gauge is a section, a row and a column
-    for start in range(0, most, 64):
-        names = range(start, min(start + 64, most))
+    most = Limits().items_per_host // 18  # a gauge is a section, a row and a column
+    for start in range(0, most, 50):
+        names = range(start, min(start + 50, most))
         exporter.take(Report("pi", gauges={f"g{n}": 1.0 for n in names}))
     assert refusal(exporter, Report("pi", gauges={"more": 1.0})) == "section_limit"
     exporter.take(Report("pi", gauges={"g0": 2.0}))
@@ -390,7 +390,7 @@ def test_limit_of_items_is_for_a_whole_host() -> None:
 
 
 def test_limits_of_a_host_are_for_one_plan() -> None:
-    agent = Agent(exporter_with(series_per_host=20, items_per_host=40))
+    agent = Agent(exporter_with(series_per_host=20, items_per_host=60))
     before, after = ({"gauges": {f"g{n}": 1.0 for n in names}} for names in ((1, 2), (2, 3)))
     agent.send_parts(before, {"gauges": {"x": 1.0}}, plan=1)
     agent.send_parts(after, {"gauges": {"y": 1.0}}, plan=2)

@@ -54,7 +54,7 @@ REFUSED = {
 #: The limits with which a datagram is refused.
 LIMITS = {
     "series_limit": {"series_per_host": 2},
-    "section_limit": {"items_per_host": 20},
+    "section_limit": {"items_per_host": 36},
     "bytes_limit": {"bytes": 10_500},
     "family_limit": {"families": 2},
     "layout_limit": {"layouts": 2},
