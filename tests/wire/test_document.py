@@ -15,12 +15,14 @@ from pombo_wire import MAPS, SECTIONS, Cpu, Header, Reason, Report, Table
 from pombo_wire import limits as bounds
 from pombo_wire.forms import DICTIONARY, PACKED, read_dictionary
 from pombo_wire.layout import read_own_labels, read_section
-from pombo_wire.packing import pack
-from pombo_wire.reading import inflate, read
-from pombo_wire.schema import (
+from pombo_wire.limits import (
     RESERVED_FAMILIES,
     RESERVED_FAMILY_LABELS,
     RESERVED_FAMILY_PREFIXES,
+)
+from pombo_wire.packing import pack
+from pombo_wire.reading import inflate, read
+from pombo_wire.schema import (
     RESERVED_LABELS,
 )
 from support.crafted import cells_of, read_all

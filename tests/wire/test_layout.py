@@ -22,8 +22,6 @@ from pombo_wire.limits import (
     MAX_LABEL_NAME,
     MAX_SECTIONS,
     MAX_TEXT,
-)
-from pombo_wire.schema import (
     RESERVED_FAMILIES,
     RESERVED_FAMILY_LABELS,
     RESERVED_FAMILY_PREFIXES,

@@ -22,14 +22,14 @@ from pombo_wire.limits import (
     MAX_LAYOUT_ITEMS,
     MAX_SECTIONS,
     MAX_TEXT,
+    RESERVED_FAMILIES,
+    RESERVED_FAMILY_LABELS,
+    RESERVED_FAMILY_PREFIXES,
     SECTION_ITEMS,
 )
 from pombo_wire.reasons import DecodeError, Reason
 from pombo_wire.schema import (
     MAPS,
-    RESERVED_FAMILIES,
-    RESERVED_FAMILY_LABELS,
-    RESERVED_FAMILY_PREFIXES,
     RESERVED_LABELS,
     SECTIONS,
     Table,

@@ -1,4 +1,4 @@
-"""The bounds of a datagram. No bound depends on the exporter's flags."""
+"""The bounds of a datagram, and reserved names. None depends on the exporter's flags."""
 
 from typing import Final
 
@@ -35,3 +35,20 @@ MAX_FAMILY_NAME: Final = 200
 #: The most bytes of label texts that one exposition of a datagram has: in each section the bytes
 #: of its texts, once for each of its columns.
 MAX_LABEL_BYTES: Final = 2**20
+
+#: Names and prefixes that open families must not have, since Prometheus or Pombo uses them. Nor
+#: may they have a name of the exporter's own table.
+RESERVED_FAMILIES = ("up",)
+RESERVED_FAMILY_PREFIXES = (
+    "ALERTS",
+    "__",
+    "host_",
+    "pombo_",
+    "process_",
+    "prometheus_",
+    "python_",
+    "scrape_",
+)
+
+#: Names that the labels of an open family must not have.
+RESERVED_FAMILY_LABELS = frozenset({"instance", "job", "le", "quantile"})

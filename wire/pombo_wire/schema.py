@@ -20,27 +20,10 @@ DEFAULT_INTERVAL_SECONDS = 60.0
 #: The most rows of a table, and the most entries of a map, in one datagram.
 MAX_ROWS = 1024
 
-#: Names and prefixes that open families must not have, since Prometheus or Pombo uses them. Nor
-#: may they have a name of the exporter's own table.
-RESERVED_FAMILIES = ("up",)
-RESERVED_FAMILY_PREFIXES = (
-    "ALERTS",
-    "__",
-    "host_",
-    "pombo_",
-    "process_",
-    "prometheus_",
-    "python_",
-    "scrape_",
-)
-
 #: Names that ``labels`` must not have: the exporter, the scrape or ``info`` sets these labels.
 RESERVED_LABELS = frozenset(
     {"agent", "instance", "job", "le", "machine", "quantile", "release", "system"}
 )
-
-#: Names that the labels of an open family must not have.
-RESERVED_FAMILY_LABELS = frozenset({"instance", "job", "le", "quantile"})
 
 Number = Annotated[float, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=255)]

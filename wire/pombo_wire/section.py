@@ -3,13 +3,26 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pombo_wire.columns import ORDER, SECTIONS
-from pombo_wire.limits import MAX_COLUMN_NAME, MAX_TEXT, SECTION_ITEMS
+from pombo_wire.limits import (
+    MAX_COLUMN_NAME,
+    MAX_FAMILY_NAME,
+    MAX_LABEL_COLUMNS,
+    MAX_LABEL_NAME,
+    MAX_TEXT,
+    RESERVED_FAMILIES,
+    RESERVED_FAMILY_LABELS,
+    RESERVED_FAMILY_PREFIXES,
+    SECTION_ITEMS,
+)
 
 _PLACES = {name: place for place, name in enumerate(ORDER)}
 _NAME = re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_]{{0,{MAX_COLUMN_NAME - 1}}}")
+_FAMILY = re.compile(rf"[a-zA-Z_][a-zA-Z0-9_]{{0,{MAX_FAMILY_NAME - 1}}}")
+_LABEL = re.compile(rf"[a-zA-Z][a-zA-Z0-9_]{{0,{MAX_LABEL_NAME - 1}}}")
 _MANY_ROWS = 128
 _NUMBERS = frozenset({int, float, type(None)})
 
@@ -159,9 +172,29 @@ def _joined(one: Section, other: Section) -> Section:
     return one._replace(labels=labels, values=tuple(columns), cells=cells)
 
 
-def is_column_name(name: str) -> bool:
-    """Return whether a column whose name the sender chooses may have this name."""
+def is_column_name(section: str, name: str) -> bool:
+    """Return whether a column of a section may have a name that the sender chooses.
+
+    A section whose name contains ``*`` has open families, which are named by both.
+    """
+    if "*" in section:
+        return is_family_name(section.replace("*", name, 1))
     return _NAME.fullmatch(name) is not None
+
+
+def is_label_name(name: str) -> bool:
+    """Return whether a label of an open family may have this name."""
+    return _LABEL.fullmatch(name) is not None and name not in RESERVED_FAMILY_LABELS
+
+
+def is_family_name(name: str) -> bool:
+    """Return whether an open family may have this name, unless the exporter has it in its table."""
+    return (
+        _FAMILY.fullmatch(name) is not None
+        and name not in _PLACES
+        and name not in RESERVED_FAMILIES
+        and not name.startswith(RESERVED_FAMILY_PREFIXES)
+    )
 
 
 def check(section: Section) -> None:
@@ -175,7 +208,7 @@ def check(section: Section) -> None:
     rows = section.rows
     _check_texts(section, rows)
     known = SECTIONS.get(section.name)
-    if not known and not all(map(_NAME.fullmatch, section.values)):
+    if not known and not _are_valid(section.name, bool(section.type), section.values):
         raise ValueError(f"{section.name}: a name is invalid")
     columns = len(section.values) or (1 if section.type else 0)
     if len(section.cells) != columns * rows:
@@ -190,12 +223,23 @@ def check(section: Section) -> None:
             raise ValueError(f"{section.name}: {section.values[at // rows]} is negative")
 
 
+@lru_cache(maxsize=256)  # the names are the same in each report, and some sections have hundreds
+def _are_valid(section: str, is_open: bool, columns: tuple[str, ...]) -> bool:  # noqa: FBT001
+    if is_open and not columns:
+        return is_family_name(section)
+    return all(is_column_name(section, name) for name in columns)
+
+
 def _check_texts(section: Section, rows: int) -> None:
     for name, texts in section.labels.items():
         if len(texts) != rows or any(len(text) > MAX_TEXT for text in texts):
             raise ValueError(f"{section.name}: {name} has a text that is too long, or too few")
         "".join(texts).encode()
     known = SECTIONS.get(section.name)
+    if not known and section.name != "labels":
+        invalid = [name for name in section.labels if not is_label_name(name)]
+        if invalid or len(section.labels) > MAX_LABEL_COLUMNS:
+            raise ValueError(f"{section.name}: labels are too many or invalid: {invalid}")
     keys = [*section.labels.values()][: known.keys if known else None]
     if keys and len({*zip(*keys, strict=True)} if len(keys) > 1 else {*keys[0]}) < rows:
         raise ValueError(f"{section.name}: a row is named twice")

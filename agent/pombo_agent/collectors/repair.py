@@ -48,7 +48,7 @@ def _unique_rows(section: Section, skips: Skips) -> Section:
 def _valid_columns(section: Section, skips: Skips) -> Section:
     kept = []
     for at, name in enumerate(section.values):
-        if is_column_name(name):
+        if is_column_name(section.name, name):
             kept.append(at)
         else:
             skips.add("column", f"invalid name: {name}", section.name)

@@ -52,7 +52,7 @@ def families(
     """
     found = _table(name, labels, tuple(helps), [*rows])
     return [
-        section._replace(type=kind, help=tuple(helps[value] for value in section.values))
+        section._replace(type=kind, help=tuple(_help(helps[value]) for value in section.values))
         for section in found
         if section.values
     ]
@@ -72,7 +72,7 @@ def family(
     columns = {
         label: tuple(map(clean, column)) for label, column in zip(labels, texts, strict=True)
     }
-    return [Section(name, columns, (), values, type=kind, help=text)]
+    return [Section(name, columns, (), values, type=kind, help=_help(text))]
 
 
 def _table(
@@ -88,6 +88,11 @@ def _table(
             columns[value] = column
     cells = [cell for column in columns.values() for cell in column]
     return [Section(name, texts, tuple(columns), cells)]  # type: ignore[arg-type]
+
+
+def _help(text: str) -> str:
+    """Return a HELP text in one line, no longer than the wire allows."""
+    return " ".join(text.split("\n"))[:MAX_TEXT]
 
 
 def clean(text: Cell) -> str:

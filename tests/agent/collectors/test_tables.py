@@ -125,6 +125,14 @@ def test_family_has_the_rows_with_a_value() -> None:
         Section("node_a_*", {"b": ("c",)}, ("d", "e"), [1], type="gauge"),
         Section("node_a_*", {"b": ("c",)}, ("d e",), [1], type="gauge"),
         Section("node_a", {"b": ("c", "d")}, (), [1], type="gauge"),
+        Section("node_a", {"b c": ("d",)}, (), [1], type="gauge"),
+        Section("node_a", {"instance": ("d",)}, (), [1], type="gauge"),
+        Section("node_a", {f"l{n}": ("d",) for n in range(17)}, (), [1], type="gauge"),
+        Section("node a", {"b": ("c",)}, (), [1], type="gauge"),
+        Section("pombo_a", {"b": ("c",)}, (), [1], type="gauge"),
+        Section("up", {}, (), [1], type="gauge"),
+        Section("*", {}, ("up",), [1], type="gauge"),
+        Section("*_a", {}, ("pombo",), [1], type="gauge"),
     ],
 )
 def test_section_that_the_exporter_would_refuse_is_an_error(section: Section) -> None:
@@ -138,3 +146,5 @@ def test_section_of_valid_texts_and_numbers_is_none() -> None:
     check(Section("vmstat", {}, ("oom_kill",), [float("nan")]))
     check(Section("node_a_*", {"b": ("c",)}, ("d",), [-1], type="gauge"))
     check(Section("node_a", {"b": ("c", "d")}, (), [-1, None], type="gauge"))
+    check(Section("node_a_*", {}, ("x" * 150,), [1], type="gauge"))
+    check(Section("labels", {"rack": ("7",)}, (), ()))
