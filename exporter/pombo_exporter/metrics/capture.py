@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pombo_wire.limits import MAX_SECTIONS
 
 from pombo_exporter.hosts.host import Host, State
@@ -22,7 +21,15 @@ from pombo_exporter.hosts.layouts import Section
 from pombo_exporter.hosts.slots import Slot
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.family import FamilyTable, HostField, MetricType, Unit
-from pombo_exporter.metrics.rows import Floats, GroupedRows, Indexes, MixedRows, Rows, spans
+from pombo_exporter.metrics.rows import (
+    Floats,
+    GroupedRows,
+    Indexes,
+    MixedRows,
+    Objects,
+    Rows,
+    spans,
+)
 from pombo_exporter.runtime.pacing import StepClock
 
 #: A section is read *grouped* if so many hosts use it.
@@ -37,9 +44,6 @@ _CHUNK_BITS: Final = 10
 _CHUNK: Final = 1 << _CHUNK_BITS
 
 _END: Final = b"} "  # of every label text
-
-#: Python objects in an array.
-Objects = NDArray[np.object_]
 
 
 class HostValues(NamedTuple):
@@ -217,13 +221,13 @@ class Capture:
         for start, stop in spans(weights, sizes.grouped):
             numbers, places = _divmod(entries[start:stop])
             yield GroupedRows(
-                section, self._labels.at(numbers), self._slots.at(numbers), places.tolist()
+                section, self._labels.at(numbers), self._slots.at(numbers).tolist(), places.tolist()
             )
 
     def _mixed(self, entries: "array[int]", sizes: "_Sizes") -> Iterator[Rows | None]:
         for few in self._blocks(entries):
             numbers, places = _divmod(few)
-            labels, slots = self._labels.at(numbers), self._slots.at(numbers)
+            labels, slots = self._labels.at(numbers), self._slots.at(numbers).tolist()
             hosts = np.frombuffer(self._host_of, np.int64)[numbers]
             which = places.tolist()
             weights = _weights(slots, which, hosts)
@@ -232,7 +236,7 @@ class Capture:
             for start, stop in spans(weights, sizes.mixed):
                 firsts, host_of = _distinct(hosts[start:stop])
                 rows = MixedRows(
-                    [labels[start + first] for first in firsts],
+                    labels[start:stop][firsts],
                     host_of,
                     slots[start:stop],
                     which[start:stop],
@@ -372,19 +376,17 @@ class _Chunks:
         self._chunks.append(np.fromiter(self._last, object, len(self._last)))
         self._last = []
 
-    def at(self, numbers: Indexes) -> list[Any]:
+    def at(self, numbers: Indexes) -> Objects:
         """Return the objects of some numbers, which ascend."""
         chunks = numbers >> _CHUNK_BITS
         first, last = int(chunks[0]), int(chunks[-1])
         inside = numbers & (_CHUNK - 1)
-        if first == last:
-            found: list[Any] = self._chunks[first][inside].tolist()
-            return found
+        found = np.empty(len(numbers), object)
         ends = np.searchsorted(chunks, np.arange(first, last + 1), "right").tolist()
-        found, start = [], 0
+        start = 0
         for chunk, stop in zip(range(first, last + 1), ends, strict=True):
             if stop > start:
-                found += self._chunks[chunk][inside[start:stop]].tolist()
+                found[start:stop] = self._chunks[chunk][inside[start:stop]]
                 start = stop
         return found
 

@@ -32,8 +32,8 @@ def per_second(rows: Rows, *names: str) -> Floats:
 
 def _sum(fields: Floats) -> Floats:
     """Return the sum of the known fields of each row, from (f, n) to (n,); NaN without any."""
-    known = ~np.isnan(fields)
-    return np.where(known.any(axis=0), fields.sum(axis=0, where=known), np.nan)
+    unknown = np.isnan(fields)
+    return np.where(unknown.all(axis=0), np.nan, np.where(unknown, 0.0, fields).sum(axis=0))
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -5,7 +5,6 @@ thousands of samples; the family's name and the label texts are ready before.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import compress
 from math import inf
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import Family, FamilyTable, MetricType
-from pombo_exporter.metrics.rows import Block, Floats
+from pombo_exporter.metrics.rows import Block, Floats, Objects
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock, StepSize
 
@@ -75,7 +74,7 @@ def _pieces(block: Block, size: StepSize) -> Iterator[Block]:
             yield Block(begins[row : row + 1], some, values[row : row + 1, start:stop])
 
 
-def lines(begins: Sequence[bytes], ends: Sequence[bytes], values: Floats) -> bytes:
+def lines(begins: Sequence[bytes], ends: Objects, values: Floats) -> bytes:
     """Return a line for each finite value, each begun with a line feed.
 
     ``begins``, ``ends`` and ``values`` are as in ``Block``; ``begins`` have a line feed and the
@@ -94,24 +93,22 @@ def lines(begins: Sequence[bytes], ends: Sequence[bytes], values: Floats) -> byt
     first = numbers[0, 0]
     if first == numbers[-1, -1] and (numbers == first).all():
         text = _json(numbers[0, :1])
-        return b"".join([begin + (text + begin).join(ends) + text for begin in begins])
+        texts = ends.tolist()
+        return b"".join([begin + (text + begin).join(texts) + text for begin in begins])
     parts: list[bytes] = []
     for begin in begins:
         parts += [begin] * (3 * len(ends))
-    parts[1::3] = [*ends] * len(begins)
+    parts[1::3] = ends.tolist() * len(begins)
     parts[2::3] = _json(numbers.reshape(-1)).split(b",")
     return b"".join(parts)
 
 
-def _finite_lines(begins: Sequence[bytes], ends: Sequence[bytes], values: Floats) -> bytes:
+def _finite_lines(begins: Sequence[bytes], ends: Objects, values: Floats) -> bytes:
     """Return what ``lines`` returns for values of which some are not finite."""
     found = []
     for begin, row, finite in zip(begins, values, np.isfinite(values), strict=True):
-        if finite.all():
-            found.append(lines([begin], ends, row.reshape(1, -1)))
-        elif finite.any():
-            known = [*compress(ends, finite.tolist())]
-            found.append(lines([begin], known, row[finite].reshape(1, -1)))
+        if finite.any():
+            found.append(lines([begin], ends[finite], row[finite].reshape(1, -1)))
     return b"".join(found)
 
 
@@ -126,12 +123,12 @@ def _without_instance(block: Block) -> Block:
     All ends begin with the closing brace, or none does.
     """
     begins, ends, values = block
-    if not ends or ends[0][:1] != b"}":
-        return Block(
-            begins, [text[:-3] + b"} " if text.endswith(b",} ") else text for text in ends], values
-        )
+    if not len(ends) or ends[0][:1] != b"}":
+        texts = (text[:-3] + b"} " if text.endswith(b",} ") else text for text in ends)
+        return Block(begins, np.fromiter(texts, object, len(ends)), values)
     if begins[0].endswith(b"{"):
-        return Block([text[:-1] for text in begins], [text[1:] for text in ends], values)
+        rest = np.fromiter((text[1:] for text in ends), object, len(ends))
+        return Block([text[:-1] for text in begins], rest, values)
     return Block([text.removesuffix(b",") for text in begins], ends, values)
 
 

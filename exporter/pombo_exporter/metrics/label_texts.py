@@ -11,9 +11,9 @@ def row_texts_of(section: Section) -> Sequence[bytes]:
 
     They are kept with a section that several hosts use; only then are they booked.
     """
-    found: list[bytes] | None = section.label_texts
+    found: tuple[bytes, ...] | None = section.label_texts
     if found is None:
-        found = row_texts(section.labels, section.texts(), section.rows)
+        found = tuple(row_texts(section.labels, section.texts(), section.rows))
         if section.is_shared:
             section.label_texts = found
     return found

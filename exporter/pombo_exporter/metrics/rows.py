@@ -32,6 +32,10 @@ Floats = NDArray[np.float64]
 
 Indexes = NDArray[np.intp]
 
+#: Python objects in an array. The cyclic garbage collector visits each item of a list or a tuple
+#: that is new, which takes milliseconds where there are many; it does not visit those of an array.
+Objects = NDArray[np.object_]
+
 Made = TypeVar("Made")
 
 _ROWS, _COUNT, _ABSENT, _COLUMNS = map(attrgetter, ("rows", "count", "absent", "columns"))
@@ -47,7 +51,7 @@ class Block(NamedTuple):
     """
 
     begins: Sequence[bytes]
-    ends: Sequence[bytes]
+    ends: Objects
     values: Floats
 
 
@@ -57,7 +61,7 @@ class Rows(ABC):
     ``host_labels`` are the label texts of the hosts, of shape (h,).
     """
 
-    def __init__(self, host_labels: Sequence[bytes]) -> None:
+    def __init__(self, host_labels: Objects) -> None:
         self.host_labels = host_labels
         self._cache: dict[Callable[[Rows], Any], Any] = {}
 
@@ -126,6 +130,13 @@ class Rows(ABC):
             np.subtract(self.last(name), self.before(name), out=row)
         return found
 
+    def drop_before(self) -> None:
+        """Drop what was read of the reports before, and what was computed of it.
+
+        It takes half of the memory of all numbers that are read at a time.
+        """
+        self._cache.clear()
+
     def cached(self, compute: Callable[["Rows"], Made]) -> Made:
         """Return what ``compute`` returns for these rows; it is called once."""
         if compute not in self._cache:
@@ -146,7 +157,7 @@ class GroupedRows(Rows):
     def __init__(
         self,
         section: Section,
-        host_labels: Sequence[bytes],
+        host_labels: Objects,
         slots: Sequence[Slot],
         places: Sequence[int],
     ) -> None:
@@ -225,6 +236,11 @@ class GroupedRows(Rows):
             kept += stop - start
         return self._unknown()
 
+    def drop_before(self) -> None:
+        """Drop what was read of the reports before, and what was computed of it."""
+        super().drop_before()
+        self._before = None
+
     def _column(self, name: str, numbers: Floats, first: int) -> Floats:
         """Return a column of ``numbers``, which begin with the section's number ``first``."""
         section, rows = self.section, self.section.rows
@@ -272,8 +288,8 @@ def _transposed(packed: Sequence[bytes], starts: Sequence[int], count: int) -> F
 class _Before(NamedTuple):
     """The numbers of the reports before, of all sections.
 
-    ``firsts`` and ``sizes`` are the index of each section's first number and how many cells of the
-    section have one, of shape (e,); both for each row, of shape (n,).
+    ``firsts`` are the index of each row's cell in the first column, of shape (n,), and ``sizes``
+    how many cells of each section have a number, of shape (e,).
     """
 
     numbers: Floats
@@ -290,16 +306,16 @@ class MixedRows(Rows):
 
     def __init__(
         self,
-        host_labels: Sequence[bytes],
+        host_labels: Objects,
         host_of_section: Indexes,
         slots: Sequence[Slot],
         places: Sequence[int],
     ) -> None:
         super().__init__(host_labels)
-        self.sections: Sequence[Section] = [
-            slot.sections[place] for slot, place in zip(slots, places, strict=True)
-        ]
-        self._host_of_section, self._slots, self._places = host_of_section, slots, places
+        sections = [slot.sections[place] for slot, place in zip(slots, places, strict=True)]
+        self.sections = tuple(sections)
+        self._host_of_section = host_of_section
+        self._slots, self._places = tuple(slots), tuple(places)
         count = len(slots)
         self._rows = np.fromiter(map(_ROWS, self.sections), np.intp, count)
         self._length = int(self._rows.sum())
@@ -342,11 +358,10 @@ class MixedRows(Rows):
         return np.repeat(found, self._rows)
 
     @cached_property
-    def labels(self) -> Sequence[bytes]:
+    def labels(self) -> Objects:
         """The label text of each row, of shape (n,)."""
-        found: list[bytes] = []
-        deque(self._make_labels(found, [(0, len(self.sections))]), maxlen=0)
-        return found
+        deque(self._make_labels([(0, len(self.sections))]), maxlen=0)
+        return self.labels  # which is an array now
 
     def read(self) -> None:
         """Read the numbers, which else are read when they are first needed."""
@@ -356,16 +371,19 @@ class MixedRows(Rows):
         """Make the label texts; yields between steps."""
         # How long the labels of each section take.
         weights = 20 + self._rows * (1 + max(len(section.labels) for section in self.sections))
-        found: list[bytes] = []
-        yield from self._make_labels(found, spans(weights, size))
-        self.labels = found
+        yield from self._make_labels(spans(weights, size))
 
-    def _make_labels(self, found: list[bytes], ranges: Iterable[tuple[int, int]]) -> Iterator[None]:
-        """Append the label text of each row to ``found``; yields after each range of sections."""
-        hosts = [self.host_labels[host] for host in self._host_of_section.tolist()]
+    def _make_labels(self, ranges: Iterable[tuple[int, int]]) -> Iterator[None]:
+        """Make the label texts of sections in these ranges; yields after each range."""
+        hosts = self.host_labels[self._host_of_section].tolist()
+        found = np.empty(self._length, object)
+        row = 0
         for start, stop in ranges:
-            found += label_texts(self.sections[start:stop], hosts[start:stop])
+            texts = label_texts(self.sections[start:stop], hosts[start:stop])
+            found[row : row + len(texts)] = texts
+            row += len(texts)
             yield
+        self.labels = found
 
     @property
     def label_sets(self) -> Iterator[dict[str, str]]:
@@ -387,18 +405,32 @@ class MixedRows(Rows):
 
     def last(self, name: str) -> Floats:
         """Return the last value of a column, of shape (n,)."""
-        cell = self._cell(name)
-        if cell is None:
+        column = self._column(name)
+        if column is None:
             return self._unknown()
-        return _taken(self._cells, self._firsts + cell, cell < 0)
+        if not isinstance(column, int):
+            return _taken(self._cells, self._firsts + column * self._row_counts, column >= 0)
+        found: Floats = self._cells.take(self._firsts + column * self._row_counts)
+        return found
 
     def before(self, name: str) -> Floats:
         """Return the value of a column in the report before, of shape (n,)."""
-        cell = self._cell(name)
-        if cell is None or not len(self._before.numbers):
-            return self._unknown()
+        column = self._column(name)
         numbers, firsts, sizes = self._before
-        return _taken(numbers, firsts + cell, (cell < 0) | (cell >= sizes))
+        if column is None or not len(numbers):
+            return self._unknown()
+        if isinstance(column, int) and ((column + 1) * self._rows <= sizes).all():
+            found: Floats = numbers.take(firsts + column * self._row_counts)
+            return found
+        cell = column * self._row_counts
+        ends = cell + self._row_counts
+        return _taken(numbers, firsts + cell, (cell >= 0) & (ends <= np.repeat(sizes, self._rows)))
+
+    def drop_before(self) -> None:
+        """Drop what was read of the reports before, and what was computed of it."""
+        super().drop_before()
+        for name in ("_before", "elapsed"):
+            vars(self).pop(name, None)
 
     def block(self, values: Floats) -> Block:
         """Return values of all rows, of shape (n,), with their label texts."""
@@ -406,7 +438,7 @@ class MixedRows(Rows):
 
     @cached_property
     def _kinds(self) -> tuple[Sequence[tuple[str, ...]], Indexes | None]:
-        """The different tuples of columns, and which of them each section has, of shape (e,).
+        """The different tuples of columns, and which of them each row has, of shape (n,).
 
         None instead, if all have the same.
         """
@@ -416,10 +448,12 @@ class MixedRows(Rows):
             return (first,), None
         kinds: dict[tuple[str, ...], int] = {}
         which = [kinds.setdefault(columns, len(kinds)) for columns in of_sections]
-        return (*kinds,), np.array(which, np.intp)
+        if len(kinds) == 1:
+            return (*kinds,), None
+        return (*kinds,), np.repeat(np.array(which, np.intp), self._rows)
 
-    def _cell(self, name: str) -> Indexes | None:
-        """Return which cell of its section each row has in a column, of shape (n,).
+    def _column(self, name: str) -> int | Indexes | None:
+        """Return the index of a column, or that of each row, of shape (n,), if they differ.
 
         Negative where the section has no such column; None where no section has it.
         """
@@ -427,11 +461,7 @@ class MixedRows(Rows):
         columns = [kind.index(name) if name in kind else -1 for kind in kinds]
         if max(columns) < 0:
             return None
-        if which is None:
-            return columns[0] * self._row_counts + self._row_of
-        found = np.repeat(np.array(columns, np.intp)[which], self._rows)
-        cell: Indexes = np.where(found < 0, -1, found * self._row_counts + self._row_of)
-        return cell
+        return columns[0] if which is None else np.array(columns, np.intp)[which]
 
     @cached_property
     def _row_counts(self) -> Indexes:
@@ -439,14 +469,15 @@ class MixedRows(Rows):
         return np.repeat(self._rows, self._rows)
 
     @cached_property
-    def _row_of(self) -> Indexes:
-        """The index of each row in its section, of shape (n,)."""
-        return np.arange(self._length) - np.repeat(np.cumsum(self._rows) - self._rows, self._rows)
-
-    @cached_property
     def _firsts(self) -> Indexes:
-        """The index of the first cell of each row's section, of shape (n,)."""
-        return np.repeat(_starts(self._sizes), self._rows)
+        """The index of each row's cell in the first column, of shape (n,)."""
+        return self._with_rows(_starts(self._sizes))
+
+    def _with_rows(self, firsts: Indexes) -> Indexes:
+        """Return the index of each row, from that of the first row of its section."""
+        found: Indexes = np.repeat(firsts - _starts(self._rows), self._rows)
+        found += np.arange(self._length)
+        return found
 
     @cached_property
     def _sizes(self) -> Indexes:
@@ -493,11 +524,7 @@ class MixedRows(Rows):
             parts.append(packed)
             sizes.append(len(packed) // NUMBER_BYTES)
         each = np.array(sizes, np.intp)
-        return _Before(
-            np.frombuffer(b"".join(parts)),
-            np.repeat(_starts(each), self._rows),
-            np.repeat(each, self._rows),
-        )
+        return _Before(np.frombuffer(b"".join(parts)), self._with_rows(_starts(each)), each)
 
 
 def spans(weights: Indexes, size: StepSize) -> Iterator[tuple[int, int]]:
@@ -516,12 +543,9 @@ def _starts(sizes: Indexes) -> Indexes:
     return found
 
 
-def _taken(numbers: Floats, indexes: Indexes, unknown: NDArray[np.bool_]) -> Floats:
-    """Return the numbers of these indexes, NaN where unknown."""
-    if not unknown.any():
-        return numbers[indexes]
+def _taken(numbers: Floats, indexes: Indexes, known: NDArray[np.bool_]) -> Floats:
+    """Return the numbers of these indexes, NaN where they are not known."""
     found = np.full(len(indexes), np.nan)
-    known = ~unknown
     found[known] = numbers[indexes[known]]
     return found
 
@@ -550,7 +574,7 @@ def gather(hosts: Sequence[Host], names: Collection[str], now: float) -> dict[st
 
     Without what has expired at ``now`` (monotonic clock, seconds).
     """
-    labels = [host.label_text for host in hosts]
+    labels = np.fromiter((host.label_text for host in hosts), object, len(hosts))
     found: dict[str, tuple[list[int], list[Slot], list[int]]]
     found = {name: ([], [], []) for name in names}
     for index, host in enumerate(hosts):

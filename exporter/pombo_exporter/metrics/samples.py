@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import Aggregate, Family, FamilyTable, MetricType, Unit
-from pombo_exporter.metrics.rows import Block, Floats, MixedRows, Rows
+from pombo_exporter.metrics.rows import Block, Floats, MixedRows, Objects, Rows
 from pombo_exporter.runtime.pacing import StepClock
 
 _HELP = "Open family that hosts sent."
@@ -22,7 +22,7 @@ class OfHosts(NamedTuple):
     """Samples of hosts: label texts and values, of shape (h,); NaN where there is no sample."""
 
     family: Family
-    labels: Sequence[bytes]
+    labels: Objects
     values: Floats
 
     def block(self) -> Block:
@@ -93,11 +93,16 @@ def _of_hosts(table: FamilyTable, capture: Capture) -> Iterator[Samples | None]:
         for source in family.host_fields:
             for hosts in capture.host_values:
                 labels = hosts.info_labels if source.info else hosts.labels
-                yield OfHosts(family, labels.tolist(), hosts.values[index])
+                yield OfHosts(family, labels, hosts.values[index])
             index += 1
 
 
 def _of_table(unit: Unit, rows: dict[str, list[Rows]]) -> Iterator[Samples]:
+    with_rates = [
+        family
+        for family in unit.families
+        if any(source.rate_fields for source in family.row_sources)
+    ]
     for family in unit.families:
         for source in family.row_sources:
             for few in rows.get(source.section, ()):
@@ -107,6 +112,8 @@ def _of_table(unit: Unit, rows: dict[str, list[Rows]]) -> Iterator[Samples]:
                     yield OfHosts(family, few.host_labels, source.values(few))
                 else:
                     yield OfRows(family, source.label, few, source.values(few))
+                if with_rates and family is with_rates[-1]:
+                    few.drop_before()
 
 
 def _of_open(
