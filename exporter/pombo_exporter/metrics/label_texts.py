@@ -1,9 +1,12 @@
 """The label texts of rows, made when an exposition needs them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from pombo_exporter.hosts.labels import row_texts
 from pombo_exporter.hosts.layouts import Section
+
+_BETWEEN: Final = b'","'  # between two texts of an array of JSON
 
 
 def row_texts_of(section: Section) -> Sequence[bytes]:
@@ -53,6 +56,8 @@ def _joined(pairs: Sequence[tuple[Section, bytes]]) -> list[bytes]:
     if not pairs:
         return []
     names = pairs[0][0].labels
+    if len(names) == 1:
+        return _joined_singles(names[0], pairs)
     columns: list[list[str]] = [[] for _ in names]
     ends: list[str] = []
     for section, host in pairs:
@@ -67,3 +72,32 @@ def _joined(pairs: Sequence[tuple[Section, bytes]]) -> list[bytes]:
         parts[2 * place + 1 :: width] = column
     parts[width - 1 :: width] = ends
     return "".join(parts)[:-1].encode().split(b"\n")  # no label has a line feed
+
+
+def _joined_singles(name: str, pairs: Sequence[tuple[Section, bytes]]) -> list[bytes]:
+    """Return what ``_joined`` does, of sections with one label."""
+    begin = name.encode() + b'="'
+    mark = b'"labels":{"%b":["' % name.encode()
+    parts = []
+    for section, host in pairs:
+        end = b'",' + host + b"\n"
+        texts = _texts_in_json(section, mark)
+        if texts is None:
+            texts = _BETWEEN.join(text.encode() for text in section.texts()[0])
+        parts.append(begin + texts.replace(_BETWEEN, end + begin) + end)
+    return b"".join(parts)[:-1].split(b"\n")
+
+
+def _texts_in_json(section: Section, mark: bytes) -> bytes | None:
+    """Return the texts of a section's label as they are in its JSON, without the outer quotes.
+
+    ``mark`` is what precedes them. No text of a section without backslashes has a quotation mark.
+    So if there are only those between the texts, the end of the array was found. Returns None if
+    there are others: where a text begins as the array ends, or JSON has white space.
+    """
+    _, found, rest = section.raw.partition(mark)
+    texts = rest[: rest.find(b'"]')]
+    more = section.rows - 1
+    if found and texts.count(_BETWEEN) == more and texts.count(b'"') == 2 * more:
+        return texts
+    return None
