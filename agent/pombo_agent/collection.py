@@ -14,7 +14,7 @@ from pombo_agent.collectors.reading import Skips
 from pombo_agent.collectors.repair import valid
 from pombo_agent.collectors.sources import Usage, Usages
 from pombo_agent.collectors.tables import Row, table
-from pombo_agent.deadlines import Caller, Deadlines
+from pombo_agent.deadlines import Caller, Deadlines, Outcome
 
 #: Seconds until a collector without data is run again.
 NO_DATA_SECONDS = 60.0
@@ -96,6 +96,7 @@ class Collection:
         outcome = self._caller(due)
         if outcome.stopped:
             return []
+        self._log_missing(outcome)
         found: list[Section] = []
         rows: list[Row] = []
         for name in self._runs:
@@ -103,7 +104,6 @@ class Collection:
             if name not in due:
                 rows.append({"collector": name, "seconds": 0, "success": 0})
             elif run is None:
-                self._log_missing(name, hangs=name in outcome.hanging)
                 rows.append({"collector": name, "success": 0})
             else:
                 self._log_faults(name, run)
@@ -133,9 +133,14 @@ class Collection:
                     "collector failed", key=f"collector {name}", collector=name, error=error
                 )
 
-    def _log_missing(self, name: str, *, hangs: bool) -> None:
-        message = "collector has not returned" if hangs else "no time or thread left for collector"
-        self._log.warning(message, key=f"{message} {name}", collector=name)
+    def _log_missing(self, outcome: Outcome[Run]) -> None:
+        for name in outcome.hanging:
+            key = f"collector {name} has not returned"
+            self._log.warning("collector has not returned", key=key, collector=name)
+        if outcome.skipped:
+            names = " ".join(outcome.skipped)
+            message = "no time or thread left for collectors"
+            self._log.warning(message, key=message, collectors=names)
 
     def _log_faults(self, name: str, run: Run) -> None:
         if run.error:

@@ -89,6 +89,20 @@ def test_collector_that_hangs_is_absent_until_it_has_returned(
     raise AssertionError("waited for the collector to be run again")
 
 
+def test_collectors_without_a_thread_are_absent_and_logged_in_one_line(
+    this_machine: Sources, log: LimitedLogger, warnings: Warnings
+) -> None:
+    def refuse(_: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    caller: Caller[Any] = Caller(EventWaiter(), PATIENT, start=refuse)
+    collectors = {"loadavg": system, "vmstat": odd}
+    found = Collection(collectors, this_machine, caller, log).sections()
+    assert [section.name for section in found] == ["collectors"]
+    assert {row["success"] for row in outcomes(found).values()} == {0}
+    assert warnings == [("no time or thread left for collectors", {"collectors": "loadavg vmstat"})]
+
+
 def test_skipped_items_are_counted_and_logged_by_kind(collection: Make, warnings: Warnings) -> None:
     runs = collection({"vmstat": odd, "loadavg": system})
     for count in (3, 6):
