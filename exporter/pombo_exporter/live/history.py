@@ -134,7 +134,7 @@ class HistorySampler:
     def _record(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
         recorded: set[str] = set()
         with snapshot:
-            for batch in steps.size().batches(snapshot, describe.weight):
+            for batch in steps.size(describe.FIRST).batches(snapshot, describe.weight):
                 hosts = [host for host in batch if host.state_at(snapshot.now) is not State.DOWN]
                 values = describe.curve_values(hosts, snapshot.now).T.tolist()
                 for host, found in zip(hosts, values, strict=True):

@@ -212,7 +212,7 @@ class FleetTopic(Topic):
         The summaries of hosts that are new to the subscribers have a history.
         """
         comma = b""
-        for batch in steps.size().batches(hosts, describe.weight):
+        for batch in steps.size(describe.FIRST).batches(hosts, describe.weight):
             now = self._clock().now
             new = {host.name for host in batch if host.name not in self._versions}
             for host in batch:
@@ -225,7 +225,7 @@ class FleetTopic(Topic):
     def _all_summaries(self, wall: float, steps: StepClock) -> Iterator[Frame | None]:
         comma = b""
         with self._roster.snapshot(*self._clock()) as snapshot:
-            for batch in steps.size().batches(snapshot, describe.weight):
+            for batch in steps.size(describe.FIRST).batches(snapshot, describe.weight):
                 summaries = describe.summaries(batch, snapshot.now)
                 texts = (self._json(each, wall, history=True) for each in summaries)
                 yield frame(comma + b",".join(texts))

@@ -97,7 +97,7 @@ class Capture:
         self._buckets: dict[str, _Bucket] = {}
         self._adders: dict[Section, Callable[[int], object]] = {}
         self._read = frozenset(name for unit in table.units for name in unit.sections)
-        self._families = _Families(types)
+        self._families = _Families(table, types)
         self._sizes: _Sizes | None = None
 
     def read(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
@@ -323,8 +323,8 @@ class _Bucket:
 class _Families:
     """The open families of a capture: their types, and which sections have them."""
 
-    def __init__(self, types: Mapping[str, Collection[str]]) -> None:
-        self._sent = types
+    def __init__(self, table: FamilyTable, types: Mapping[str, Collection[str]]) -> None:
+        self._table, self._sent = table, types
         self.types: dict[str, MetricType] = {}
         self._owners: dict[str, str] = {}  # the first section with each family, by its name
         self._names: dict[str, list[str]] = {}  # the families of each owner
@@ -334,12 +334,12 @@ class _Families:
         """Add the families of a section."""
         for name in section.families:
             owner = self._owners.get(name)
-            if owner is None:
+            if owner is None and self._table.shows(name):
                 owner = self._owners[name] = section.name
                 self._names.setdefault(owner, []).append(name)
                 types = self._sent.get(name) or (section.type,)
                 self.types[name] = MetricType(next(iter(types)) if len(types) == 1 else "untyped")
-            elif owner != section.name:
+            elif owner not in (None, section.name):
                 self._linked.setdefault(owner, set()).add(section.name)
                 self._linked.setdefault(section.name, set()).add(owner)
 

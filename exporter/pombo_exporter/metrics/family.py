@@ -192,12 +192,15 @@ class Unit:
 class FamilyTable:
     """All families that an exposition of hosts may contain, besides open ones.
 
+    Open families whose names begin with ``hidden`` are left out, unless that is empty.
+
     Raises:
         ValueError: when a family reads both sections and the host itself.
     """
 
     families: tuple[Family, ...]
     maps: tuple[MapFamilies, ...]
+    hidden: str = ""
 
     def __post_init__(self) -> None:
         """Check the sources of each family."""
@@ -219,7 +222,7 @@ class FamilyTable:
     def measured(self) -> "FamilyTable":
         """The families of what hosts measure, without those about the host itself."""
         kept = tuple(family for family in self.families if not family.host_fields)
-        return FamilyTable(kept, self.maps)
+        return FamilyTable(kept, self.maps, self.hidden)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -237,6 +240,10 @@ class FamilyTable:
         places = {family.name: place for place, family in enumerate(self.families)}
         found.sort(key=lambda unit: places[unit[1][0].name] if unit[1] else len(places))
         return tuple(Unit(frozenset(sections), tuple(each)) for sections, each in found)
+
+    def shows(self, family: str) -> bool:
+        """Whether an open family of this name is not left out."""
+        return not (self.hidden and family.startswith(self.hidden))
 
     def map_of(self, family: str) -> MapFamilies | None:
         """Return the map that makes families of such a name, None if there is none."""

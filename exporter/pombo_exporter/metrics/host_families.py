@@ -200,5 +200,5 @@ HOST_FAMILIES: tuple[Family, ...] = (
 def family_table(*, node: bool) -> FamilyTable:
     """Return all families, with or without node_exporter's."""
     if not node:
-        return FamilyTable(HOST_FAMILIES, ())
+        return FamilyTable(HOST_FAMILIES, (), hidden="node_")
     return FamilyTable(HOST_FAMILIES + NODE_FAMILIES, NODE_MAPS)

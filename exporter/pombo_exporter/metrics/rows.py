@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from pombo_exporter.hosts.host import Host
@@ -397,11 +398,27 @@ class MixedRows(Rows):
 
     def texts(self, name: str) -> list[str]:
         """Return one text of each row, n of them."""
+        read = self._texts
         return [
             text
-            for section in self.sections
-            for text in section.texts()[section.labels.index(name)]
+            for section, texts in zip(self.sections, read, strict=True)
+            for text in texts[section.labels.index(name)]
         ]
+
+    @cached_property
+    def _texts(self) -> Sequence[tuple[tuple[str, ...], ...]]:
+        return [section.texts() for section in self.sections]
+
+    def is_text(self, text: str) -> NDArray[np.bool_]:
+        """Return whether the first label of each row is this text, of shape (n,)."""
+        mark = orjson.dumps(text)
+        found = np.zeros(len(self), bool)
+        row = 0
+        for section in self.sections:
+            if mark in section.raw:
+                found[row : row + section.rows] = [each == text for each in section.texts()[0]]
+            row += section.rows
+        return found
 
     def last(self, name: str) -> Floats:
         """Return the last value of a column, of shape (n,)."""
@@ -425,6 +442,21 @@ class MixedRows(Rows):
         cell = column * self._row_counts
         ends = cell + self._row_counts
         return _taken(numbers, firsts + cell, (cell >= 0) & (ends <= np.repeat(sizes, self._rows)))
+
+    def change(self, *names: str) -> Floats:
+        """Return the last value of columns less the one before, of shape (len(names), n)."""
+        kinds, which = self._kinds
+        columns = [kinds[0].index(name) if name in kinds[0] else -1 for name in names]
+        numbers, firsts, sizes = self._before
+        if which is not None or not ((max(columns) + 1) * self._rows <= sizes).all():
+            return super().change(*names)
+        found = np.full((len(names), len(self)), np.nan)
+        known = [place for place, column in enumerate(columns) if column >= 0]
+        if known and len(self):
+            indexes = np.array([[columns[place]] for place in known]) * self._row_counts
+            before = numbers.take(firsts + indexes)
+            found[known] = self._cells.take(self._firsts + indexes) - before
+        return found
 
     def drop_before(self) -> None:
         """Drop what was read of the reports before, and what was computed of it."""

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import orjson
 from msgspec.structs import asdict
+from numpy.typing import NDArray
 
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.slots import Slot, cells_of
@@ -35,6 +36,9 @@ _MAX_INTEGER: Final = 2**63 - 1  # of JSON readers; a leap of sequence numbers m
 _LOOPBACK: Final = "lo"
 
 _WEIGHT: Final = 50  # rows that take as long as the rest of a summary
+
+#: The weight of the hosts that are summarised in the first step of many.
+FIRST: Final = 1000
 
 #: What a host has of its memory: one of these.
 _MEMORY: Final = ("memory", "meminfo")
@@ -252,13 +256,17 @@ def _swap(rows: _Gathered) -> tuple[Floats, Floats]:
 
 def _traffic(networks: MixedRows, counter: str) -> Floats:
     """Return the rate over all interfaces of each host but the loopback, of shape (h,)."""
-    counted = [device != _LOOPBACK for device in networks.texts("device")]
     values = derive.per_second(networks, counter)
-    known = np.array(counted, dtype=bool) & ~np.isnan(values)
+    known = ~(networks.cached(_is_loopback) | np.isnan(values))
     count = networks.hosts
     of = networks.host_of[known]
     sums = np.bincount(of, values[known], count)
     return np.where(np.bincount(of, minlength=count), sums, nan)
+
+
+def _is_loopback(networks: Rows) -> NDArray[np.bool_]:
+    assert isinstance(networks, MixedRows)
+    return networks.is_text(_LOOPBACK)
 
 
 def _fullest(filesystems: MixedRows) -> list[FullestFilesystem | None]:

@@ -125,7 +125,7 @@ class Api:
             def work(steps: StepClock) -> Iterator[bytes | None]:
                 comma = b""
                 yield b'{"hosts":['
-                for hosts in steps.size().batches(snapshot, describe.weight):
+                for hosts in steps.size(describe.FIRST).batches(snapshot, describe.weight):
                     found = describe.summaries(hosts, snapshot.now)
                     yield comma + msgspec.json.encode(found)[1:-1]
                     comma = b","

@@ -4,7 +4,7 @@ import pytest
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.family import FamilyTable, HostField, PerRow, field, gauge
 from pombo_exporter.metrics.host_families import family_table
-from pombo_wire import MAPS, Report
+from pombo_wire import MAPS, OpenFamily, Report
 from support.builders import TABLE, Exporter
 
 CATALOG = TABLE.catalog()
@@ -86,6 +86,14 @@ def test_without_families_of_node_exporter_memory_is_still_that_of_meminfo() -> 
     names = {name for name, _ in exporter.samples() if not name.startswith("pombo_")}
     assert names == {"host_memory_total_bytes", "host_memory_free_bytes"}
     assert exporter.host().series == 3  # used memory needs MemAvailable_bytes too
+
+
+def test_without_families_of_node_exporter_open_ones_of_such_names_are_left_out() -> None:
+    exporter = Exporter(table=family_table(node=False))
+    columns: dict[str, tuple[float | None, ...]] = {"node_x": (1.0,), "nodes": (2.0,)}
+    exporter.take(Report("pi", families={"*": OpenFamily("gauge", columns=columns)}))
+    names = {name for name, _ in exporter.samples() if not name.startswith("pombo_")}
+    assert names == {"nodes"}
 
 
 def test_source_that_needs_no_field_has_a_sample_for_each_row() -> None:

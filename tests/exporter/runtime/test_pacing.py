@@ -170,3 +170,16 @@ def test_rest_keeps_the_duty_cycle() -> None:
 def test_no_step_is_heavier_than_its_size_allows() -> None:
     size = StepClock().size(8, 16)
     assert [stop - start for start, stop in size.ranges(60)] == [8, 16, 16, 16, 4]
+
+
+def test_size_grows_where_most_of_the_time_does_not_depend_on_the_weight() -> None:
+    clock, weights = Clock(), list[int]()
+
+    def work(steps: StepClock) -> Iterator[None]:
+        for start, stop in steps.size(16).ranges(10_000):
+            clock.now += STEP / 2 + (stop - start) * STEP / 1000
+            weights.append(stop - start)
+            yield
+
+    run(Pacer(clock=clock), work)
+    assert 200 <= max(weights) <= 500
