@@ -235,8 +235,8 @@ def accepted() -> Iterator[Vector]:
     )
     yield layout(
         "packed-most-items",
-        "16 sections with 48 rows each, and 16 for each section: 1,024, the most of a datagram.",
-        sections_with_rows(48),
+        "16 sections with a label and 47 rows each, and 16 for each section: 1,024, the most.",
+        sections_with_rows(47),
     )
     yield packed(
         "packed-fourth-line",
@@ -383,7 +383,7 @@ def _refused_lines() -> Iterator[Vector]:
 
 
 def _refused_sections() -> Iterator[Vector]:
-    yield layout("items", "16 sections with 49 rows each: 1,040 of 1,024.", sections_with_rows(49))
+    yield layout("items", "16 sections with 48 rows each: 1,040 of 1,024.", sections_with_rows(48))
     text, columns = "x" * 255, ",".join(f'"a{number}"' for number in range(400))
     texts = ",".join(f'"{number:x<255}"' for number in range(12))
     line = f'{{"a_*":{{"type":"gauge","labels":{{"b":[{texts}]}},"values":[{columns}]}}}}'

@@ -207,7 +207,7 @@ def test_section_has_its_texts_columns_and_absent_cells() -> None:
         2,
         (1, 3),
     )
-    assert (found.count, found.items) == (2, 16 + 2 + 2)
+    assert (found.count, found.items) == (2, 16 + 2 + 2 + 2)
 
 
 def test_section_without_labels_has_one_row() -> None:

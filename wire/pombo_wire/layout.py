@@ -87,7 +87,7 @@ class SectionLayout(Struct, frozen=True, gc=False):
     @property
     def items(self) -> int:
         """What the section counts in the budget of a datagram."""
-        return SECTION_ITEMS + self.rows + len(self.columns)
+        return SECTION_ITEMS + self.rows + len(self.columns) + len(self.labels)
 
     @property
     def label_bytes(self) -> int:
@@ -199,7 +199,7 @@ def read_sections(members: Sequence[bytes]) -> Iterator[SectionLayout]:
 def _section(name: str, found: _Member) -> SectionLayout:
     labels, texts = tuple(found.labels), tuple(found.labels.values())
     rows = len(texts[0]) if texts else 1
-    if SECTION_ITEMS + rows + len(found.values) > MAX_LAYOUT_ITEMS:
+    if SECTION_ITEMS + rows + len(found.values) + len(labels) > MAX_LAYOUT_ITEMS:
         detail = f"section `{name}`: {rows} rows and {len(found.values)} columns: split the report"
         raise DecodeError(Reason.TOO_LARGE, detail)
     if found.type is None:

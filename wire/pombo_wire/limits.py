@@ -18,8 +18,8 @@ MAX_PARTS: Final = 256
 #: The most sections of a datagram.
 MAX_SECTIONS: Final = 128
 
-#: The most sections, rows and columns of a datagram, counted together. A section counts as several,
-#: for it costs the exporter as much as these when it reads a layout for the first time.
+#: The most sections, rows, columns and label columns of a datagram, counted together. A section
+#: counts as several, for it costs the exporter as much as these when it first reads a layout.
 MAX_LAYOUT_ITEMS: Final = 1024
 SECTION_ITEMS: Final = 16
 

@@ -71,7 +71,7 @@ class Section(NamedTuple):
     @property
     def items(self) -> int:
         """What the section counts in the budget of a datagram."""
-        return SECTION_ITEMS + self.rows + max(1, len(self.values))
+        return SECTION_ITEMS + self.rows + max(1, len(self.values)) + len(self.labels)
 
     @property
     def label_bytes(self) -> int:

@@ -60,6 +60,7 @@ class Catalog:
 
 
 _NONE: Final = array("i")
+_MARKS: Final = 1 << 14  # a power of two, some times the rows of a datagram
 _KNOWN: Final = frozenset({*SECTIONS, *MAPS})
 _OWN_LABELS: Final = b'"%b":' % OWN_LABELS.encode()
 
@@ -204,6 +205,19 @@ class Section(Struct, gc=False, eq=False):
 
 #: The labels, columns and families of a section.
 _Tuples = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+def places_of(hashes: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the places in ``others`` of hashes that are in ``hashes`` too, ascending.
+
+    A host may have ten thousand rows, and to sort or to search them all would take half a
+    millisecond. So most are left out first, by some bits of each.
+    """
+    marked = np.zeros(_MARKS, bool)
+    marked[hashes & _MARKS - 1] = True
+    places = marked[others & _MARKS - 1].nonzero()[0]
+    found: NDArray[np.intp] = places[np.isin(others[places], hashes)]
+    return found
 
 
 class _Names(Struct, gc=False, eq=False):

@@ -125,7 +125,9 @@ class Reports:
             items += section.items
             most_label_bytes += section.most_label_bytes
             if items > MAX_LAYOUT_ITEMS:  # each further section costs more
-                detail = f"layout: {items} sections (each as {SECTION_ITEMS}), rows and columns"
+                detail = (
+                    f"layout: {items} sections (each as {SECTION_ITEMS}), rows, columns and labels"
+                )
                 remedy = f"split the report, a datagram has {MAX_LAYOUT_ITEMS} at most"
                 raise DecodeError(Reason.TOO_LARGE, f"{detail}: {remedy}")
         if most_label_bytes > MAX_LABEL_BYTES:

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from pombo_exporter.hosts.layouts import Ranges, Section
+from pombo_exporter.hosts.layouts import Ranges, Section, places_of
 
 NUMBER_BYTES: Final = 8
 
@@ -260,19 +260,18 @@ def _common_rows(
     Of more than _MAX_SOURCES, those with most rows in common.
     """
     keys = section.hashes()
-    order = np.argsort(keys)
     stored = np.concatenate([source.section.hashes() for source in sources])
-    places = np.minimum(np.searchsorted(keys, stored, sorter=order), len(keys) - 1)
-    rows = order[places]
-    common = np.flatnonzero(keys[rows] == stored)
+    common = places_of(keys, stored)
+    order = np.argsort(keys)
+    rows = order[np.searchsorted(keys, stored[common], sorter=order)]
     ends = np.cumsum([source.section.rows for source in sources])
     which = np.searchsorted(ends, common, "right")
     counts = np.bincount(which, minlength=len(sources))
     for index in np.argsort(-counts, kind="stable")[:_MAX_SOURCES].tolist():
         if counts[index]:
-            found = common[which == index]
+            found = which == index
             source = sources[index]
-            yield source, rows[found], found - (ends[index] - source.section.rows)
+            yield source, rows[found], common[found] - (ends[index] - source.section.rows)
 
 
 def cells_of(section: Section, numbers: bytes, start: int) -> NDArray[np.float64]:
