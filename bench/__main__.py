@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench.cases import agent, ingest, memory, page, receiver, scrape, under_load
+from bench.cases import agent, hostile, ingest, memory, page, receiver, scrape, under_load
 from bench.harness.fleet import KINDS, Kind
 from bench.harness.settings import Settings
 from bench.report.results import Results
@@ -21,6 +21,7 @@ CASES = {
     "under_load": under_load.measure,
     "receiver": receiver.measure,
     "memory": memory.measure,
+    "hostile": hostile.measure,
     "agent": agent.measure,
     "page": page.measure,
 }

@@ -4,18 +4,22 @@ Cases that time these parts, and the budget, go through here, so that a change i
 exporter has one place to be followed.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
+from pombo_cli.logs import LimitedLogger
+from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.limits import Limits
-from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.roster import HostEvent, Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest import drain as drain_module
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
+from pombo_exporter.runtime.gc_tuning import HostFreezer
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_wire import MAX_DATAGRAM_BYTES
 
@@ -71,6 +75,43 @@ class InProcessExporter:
         """Return how many samples the exposition has."""
         text = b"".join(self.exposition(report))
         return sum(not line.startswith(b"#") for line in text.splitlines() if line)
+
+
+log = logging.getLogger("pombo_exporter")
+
+
+class AttackedExporter:
+    """Hosts in memory, with the log and the garbage collector as the exporter has them.
+
+    Its clock is a minute later for each line of the log, so that no line is suppressed: an attacker
+    may be the first in a minute to be refused for a reason.
+    """
+
+    def __init__(self, freezer: HostFreezer) -> None:
+        """Take what excludes new hosts from collections."""
+        clock: Callable[[], float] = count(0, 60).__next__
+        # The costs of a datagram must be bounded whatever number of series a flag allows.
+        limits = Limits(series_per_host=10**6)
+        catalog = family_table(node=True).catalog()
+        self.roster = Roster(limits, catalog, _notifier(freezer, clock), 0.0)
+        self.intake = Intake(self.roster, clock)
+
+    def take(self, datagram: bytes) -> None:
+        """Take a datagram."""
+        self.intake.take(datagram, _ADDRESS, 100.0, 1.8e9)
+
+
+def _notifier(
+    freezer: HostFreezer, clock: Callable[[], float]
+) -> Callable[[HostEvent, Host], None]:
+    logger = LimitedLogger(log, 60.0, clock)
+
+    def notify(event: HostEvent, host: Host) -> None:
+        if event is HostEvent.NEW:
+            freezer.host_added()
+        logger.log(logging.INFO, event, key=event, host=host.name, address=host.address[0])
+
+    return notify
 
 
 def run_command(
