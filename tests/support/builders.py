@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pombo_exporter.hosts.host import Address, Host
 from pombo_exporter.hosts.limits import AdmissionError, Limits
 from pombo_exporter.hosts.roster import HostEvent, Roster
-from pombo_exporter.metrics.capture import GROUP_FROM, Capture
+from pombo_exporter.metrics.capture import GROUP_FROM, MOST_LABEL_BYTES, Capture
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.host_families import family_table
@@ -85,9 +85,17 @@ class Exporter:
     def host(self, name: str = "pi") -> Host:
         return self.roster.hosts[name]
 
-    def exposition(self, *, openmetrics: bool = False, group_from: int = GROUP_FROM) -> str:
+    def exposition(
+        self,
+        *,
+        openmetrics: bool = False,
+        group_from: int = GROUP_FROM,
+        most_label_bytes: int = MOST_LABEL_BYTES,
+    ) -> str:
         """Return the exposition of all hosts, without ``# EOF`` in OpenMetrics."""
-        pieces = self.exposition_pieces(openmetrics=openmetrics, group_from=group_from)
+        pieces = self.exposition_pieces(
+            openmetrics=openmetrics, group_from=group_from, most_label_bytes=most_label_bytes
+        )
         return b"".join(filter(None, pieces)).decode()
 
     def exposition_pieces(
@@ -95,11 +103,15 @@ class Exporter:
         *,
         openmetrics: bool = False,
         group_from: int = GROUP_FROM,
+        most_label_bytes: int = MOST_LABEL_BYTES,
         steps: StepClock | None = None,
     ) -> Iterator[bytes | None]:
         """Yield the exposition of all hosts as they are now in pieces, and None at checkpoints."""
         snapshot = self.roster.snapshot(self.now, self.wall)
-        capture = Capture(self.table, self.roster.layouts.types, group_from=group_from)
+        types = self.roster.layouts.types
+        capture = Capture(
+            self.table, types, group_from=group_from, most_label_bytes=most_label_bytes
+        )
         steps = steps or StepClock()
         return chain(
             capture.read(snapshot, steps),

@@ -35,6 +35,9 @@ from pombo_exporter.runtime.pacing import StepClock
 #: A section is read *grouped* if so many hosts use it.
 GROUP_FROM: Final = 192
 
+#: Bytes of label texts that a capture keeps in any case.
+MOST_LABEL_BYTES: Final = 2**23
+
 _HOSTS: Final = 2048  # of one matrix
 _NUMBERS: Final = 65_536  # of one matrix; more take milliseconds, for the kernel clears their pages
 _WEIGHT: Final = 12_288  # of mixed rows that are read together; see _weights
@@ -73,7 +76,7 @@ class Capture:
     Without ``instance``, label texts lack the label of that name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - answers differ in some, tests in the others
         self,
         table: FamilyTable,
         types: Mapping[str, Collection[str]],
@@ -81,16 +84,20 @@ class Capture:
         *,
         instance: bool = True,
         group_from: int = GROUP_FROM,
+        most_label_bytes: int = MOST_LABEL_BYTES,
     ) -> None:
         """Take the table, and the types of each open family that hosts have sent.
 
-        Sections that ``group_from`` hosts or more use are read grouped.
+        Sections that ``group_from`` hosts or more use are read grouped. Of the label texts of a
+        unit's rows, some more than ``most_label_bytes`` are kept until its families are rendered.
         """
         self.now = 0.0
         self.states: Counter[State] = Counter()
         self.host_values: list[HostValues] = []
         self._table, self._include = table, include
         self.instance, self._group_from = instance, group_from
+        self._most_label_bytes = most_label_bytes
+        self._label_bytes = 0  # of the present unit
         self._slots, self._labels = _Chunks(), _Chunks()  # of each slot
         self._host_of = array("q")  # of each slot
         self._hosts = 0
@@ -177,11 +184,13 @@ class Capture:
             sections = self._families.connected(unit.sections)
             seen |= sections
             names = self._families.of(sections)
+            self._label_bytes = 0
             yield UnitFamilies(Unit(sections, unit.families), names)
         for name in self._buckets:
             if name not in seen:
                 sections = self._families.connected({name})
                 seen |= sections
+                self._label_bytes = 0
                 yield UnitFamilies(Unit(sections, ()), self._families.of(sections))
 
     def type_of(self, family: str) -> MetricType:
@@ -245,7 +254,10 @@ class Capture:
                 read.append(rows)
                 yield rows
             for rows in read:
-                yield from rows.make_labels(sizes.labels)
+                rows.keeps_labels = self._label_bytes < self._most_label_bytes
+                if rows.keeps_labels:
+                    yield from rows.make_labels(sizes.labels)
+                    self._label_bytes += rows.label_bytes
 
     def _blocks(self, entries: "array[int]") -> Iterator["array[int]"]:
         """Yield entries in blocks that do not divide a host."""

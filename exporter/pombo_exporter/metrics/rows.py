@@ -44,6 +44,9 @@ _ELAPSED = attrgetter("elapsed")
 _NOTHING = (b"",)
 
 
+_LABEL_BYTES = 64  # a label text besides its length, with what the allocator adds
+
+
 class Block(NamedTuple):
     """Samples and their label texts.
 
@@ -302,7 +305,8 @@ class MixedRows(Rows):
     """The rows of sections of one name, ordered by host and then by row.
 
     ``host_of_section`` is the index of each section's host, ascending; ``slots`` are the slots that
-    have them and ``places`` the index of each in its slot, all of shape (e,).
+    have them and ``places`` the index of each in its slot, all of shape (e,). Unless
+    ``keeps_labels``, label texts are made again for each family.
     """
 
     def __init__(
@@ -315,6 +319,7 @@ class MixedRows(Rows):
         super().__init__(host_labels)
         sections = [slot.sections[place] for slot, place in zip(slots, places, strict=True)]
         self.sections = tuple(sections)
+        self.keeps_labels = True
         self._host_of_section = host_of_section
         self._slots, self._places = tuple(slots), tuple(places)
         count = len(slots)
@@ -466,7 +471,15 @@ class MixedRows(Rows):
 
     def block(self, values: Floats) -> Block:
         """Return values of all rows, of shape (n,), with their label texts."""
-        return Block(_NOTHING, self.labels, values.reshape(1, -1))
+        labels = self.labels
+        if not self.keeps_labels:
+            del self.labels
+        return Block(_NOTHING, labels, values.reshape(1, -1))
+
+    @property
+    def label_bytes(self) -> int:
+        """How many bytes the label texts take."""
+        return sum(map(len, self.labels)) + _LABEL_BYTES * self._length
 
     @cached_property
     def _kinds(self) -> tuple[Sequence[tuple[str, ...]], Indexes | None]:

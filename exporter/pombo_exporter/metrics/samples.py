@@ -8,12 +8,17 @@ In all shapes below, ``h`` is the number of hosts of one step, and ``n`` the num
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import Aggregate, Family, FamilyTable, MetricType, Unit
 from pombo_exporter.metrics.rows import Block, Floats, MixedRows, Objects, Rows
 from pombo_exporter.runtime.pacing import StepClock
+
+_INFO_BYTES: Final = 2**18  # of label texts of ``pombo_host_info`` in a piece
 
 _HELP = "Open family that hosts sent."
 
@@ -92,9 +97,20 @@ def _of_hosts(table: FamilyTable, capture: Capture) -> Iterator[Samples | None]:
     for family in table.about_hosts:
         for source in family.host_fields:
             for hosts in capture.host_values:
-                labels = hosts.info_labels if source.info else hosts.labels
-                yield OfHosts(family, labels, hosts.values[index])
+                values = hosts.values[index]
+                if not source.info:
+                    yield OfHosts(family, hosts.labels, values)
+                    continue
+                for start, stop in _of_few_bytes(hosts.info_labels):
+                    yield OfHosts(family, hosts.info_labels[start:stop], values[start:stop])
             index += 1
+
+
+def _of_few_bytes(labels: Objects) -> Iterator[tuple[int, int]]:
+    """Yield ranges of label texts: those of owners' labels have up to 32 KiB each."""
+    ends = np.cumsum(np.fromiter(map(len, labels), np.int64, len(labels)))
+    starts = np.flatnonzero(np.diff(ends // _INFO_BYTES, prepend=-1)).tolist()
+    yield from pairwise((*(starts or [0]), len(labels)))
 
 
 def _of_table(unit: Unit, rows: dict[str, list[Rows]]) -> Iterator[Samples]:

@@ -10,7 +10,7 @@ from aiohttp import web
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.metrics.capture import Capture
+from pombo_exporter.metrics.capture import MOST_LABEL_BYTES, Capture
 from pombo_exporter.metrics.exporter import ExporterMetrics
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.family import FamilyTable
@@ -106,7 +106,9 @@ class ScrapeEndpoints:
         self, include: Callable[[Host, State], bool] = lambda *_: True, *, instance: bool = True
     ) -> Capture:
         types = self.roster.layouts.types
-        return Capture(self.table, types, include, instance=instance)
+        # Of honest hosts, the label texts of a unit take less than half of what is booked.
+        most = max(MOST_LABEL_BYTES, self.roster.booked_bytes // 2)
+        return Capture(self.table, types, include, instance=instance, most_label_bytes=most)
 
 
 def _is_down(_: Host, state: State) -> bool:

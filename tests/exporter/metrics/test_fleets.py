@@ -228,6 +228,15 @@ def test_samples_of_any_fleet_are_those_of_a_plain_model(hosts: list[Host]) -> N
             assert found[host] == pytest.approx(samples, rel=1e-9, abs=1e-9)
 
 
+@settings(max_examples=20)
+@given(fleets())
+def test_exposition_is_the_same_when_label_texts_are_not_kept(hosts: list[Host]) -> None:
+    exporter = Exporter()
+    send(exporter, hosts)
+    kept = exporter.exposition(group_from=GROUPED_FROM[-1])
+    assert exporter.exposition(group_from=GROUPED_FROM[-1], most_label_bytes=0) == kept
+
+
 def test_rates_are_derived_whatever_the_order_of_the_columns() -> None:
     """A sender may put columns of which no rates are derived first, and leave out cells of all."""
     exporter = Exporter()
