@@ -102,7 +102,7 @@ def _family(
 
 
 def _flood(make: Flood) -> Flood:
-    FLOODS[make.__name__.removeprefix("_")] = make
+    FLOODS[make.__name__.removeprefix("_").replace("_", " ")] = make
     return make
 
 
@@ -692,14 +692,23 @@ def _columns_that_all_have(number: int) -> list[bytes]:
 
 @_flood
 def _rows(number: int) -> list[bytes]:
-    texts = json.loads(_texts(word(number, 4), 400))
-    return _member(number, "arp", {"labels": {"device": texts}})
+    texts = json.loads(_texts(word(number, 4), 380))
+    body = {"labels": {"device": texts}, "values": ["entries"]}
+    return _member(number, "arp", body, len(texts))
+
+
+@_flood
+def _rows_of_hosts_with_long_names(number: int) -> list[bytes]:
+    head = header("n" * 200 + word(number, 4), session=1, seq=0, parts=1, interval=3600)
+    body = {"labels": {"device": json.loads(_texts(word(number, 4), 300))}, "values": ["entries"]}
+    return [deflated(head, _dumps({"arp": body}), array(300))]
 
 
 @_flood
 def _rows_of_two_hosts(number: int) -> list[bytes]:
-    texts = json.loads(_texts(word(number // 2, 4), 400))
-    return _member(number, "arp", {"labels": {"device": texts}})
+    texts = json.loads(_texts(word(number // 2, 4), 380))
+    body = {"labels": {"device": texts}, "values": ["entries"]}
+    return _member(number, "arp", body, len(texts))
 
 
 def _long_labels(number: int, salt: str) -> list[bytes]:

@@ -67,6 +67,16 @@ class Process:
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def most_resident_bytes(self) -> int:
+        """The most resident memory since its start."""
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", self._status(), re.MULTILINE)
+        assert found is not None
+        return int(found[1]) * 1024
+
+    def _status(self) -> str:
+        return Path(f"/proc/{self.pid}/status").read_text()
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal and go on."""
         self._popen.send_signal(number)
