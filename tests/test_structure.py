@@ -48,6 +48,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "reading",
         "layout",
         "schema",
+        "names",
         ["limits", "reasons"],
     ],
     "pombo_cli": ["flags", ["logs", "human", "addresses"]],

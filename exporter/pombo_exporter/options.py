@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from pombo_cli.flags import Address, AddressType, Duration, Size, flag, log_flags
+from pombo_cli.flags import Address, AddressType, Command, Duration, Size, flag, log_flags
 
 from pombo_exporter import __version__
 from pombo_exporter.decode.options import DecodeOptions, decode_command
@@ -28,6 +28,17 @@ class Options:
     limits: Limits
     log_level: str
     log_format: str
+
+
+def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
+    """Return the flag ``--limit.NAME``, a count of one or more."""
+    return flag(
+        f"limit.{name}",
+        type=click.IntRange(1, _MOST),
+        default=default,
+        show_default=True,
+        help=text,
+    )
 
 
 def command(
@@ -70,19 +81,15 @@ def command(
         show_default=True,
         help="How long a host may be down before it is forgotten.",
     )
-    @flag(
-        "limit.hosts",
-        type=click.IntRange(1, _MOST),
-        default=10_000,
-        show_default=True,
-        help="Maximum number of hosts. Reports of more hosts are refused.",
+    @_limit(
+        "hosts",
+        10_000,
+        "Maximum number of hosts. Reports of more hosts are refused.",
     )
-    @flag(
-        "limit.series-per-host",
-        type=click.IntRange(1, _MOST),
-        default=10_000,
-        show_default=True,
-        help="Maximum number of series per host. Reports that would add more are refused.",
+    @_limit(
+        "series-per-host",
+        10_000,
+        "Maximum number of series per host. Reports that would add more are refused.",
     )
     @flag(
         "limit.bytes",
@@ -91,19 +98,15 @@ def command(
         show_default="half of the memory",
         help="Maximum bytes of what hosts reported. Reports that would add more are refused.",
     )
-    @flag(
-        "limit.families",
-        type=click.IntRange(1, _MOST),
-        default=10_000,
-        show_default=True,
-        help="Maximum number of families that hosts send under names of their own.",
+    @_limit(
+        "families",
+        10_000,
+        "Maximum number of families that hosts send under names of their own.",
     )
-    @flag(
-        "limit.layouts",
-        type=click.IntRange(1, _MOST),
-        default=1_000_000,
-        show_default=True,
-        help="Maximum number of different section layouts, which hosts of one kind share.",
+    @_limit(
+        "layouts",
+        1_000_000,
+        "Maximum number of different section layouts, which hosts of one kind share.",
     )
     @flag(
         "web.node-families/--no-web.node-families",

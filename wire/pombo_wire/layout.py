@@ -15,10 +15,8 @@ import orjson
 from msgspec import Meta, Struct
 
 from pombo_wire.limits import (
-    MAX_COLUMN_NAME,
     MAX_FAMILY_NAME,
     MAX_LABEL_COLUMNS,
-    MAX_LABEL_NAME,
     MAX_LAYOUT_ITEMS,
     MAX_SECTIONS,
     MAX_TEXT,
@@ -26,7 +24,9 @@ from pombo_wire.limits import (
     RESERVED_FAMILY_LABELS,
     RESERVED_FAMILY_PREFIXES,
     SECTION_ITEMS,
+    label_bytes,
 )
+from pombo_wire.names import COLUMN, FAMILY, LABEL
 from pombo_wire.reasons import DecodeError, Reason
 from pombo_wire.schema import (
     MAPS,
@@ -42,15 +42,11 @@ _MAX_OWN_LABELS: Final = 32
 
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _SECTION = re.compile(rf"[a-zA-Z0-9_*]{{1,{MAX_FAMILY_NAME}}}")
-_LABEL = re.compile(rf"[a-zA-Z][a-zA-Z0-9_]{{0,{MAX_LABEL_NAME - 1}}}")
-_COLUMN = re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_]{{0,{MAX_COLUMN_NAME - 1}}}")
-_FAMILY = re.compile(rf"[a-zA-Z_][a-zA-Z0-9_]{{0,{MAX_FAMILY_NAME - 1}}}")
 
 # To search all names of a section at once takes a fifth of the time. What a lookahead has matched
 # is never tried again with a shorter match; Python 3.10 has no atomic groups.
 _LABELS, _COLUMNS, _FAMILIES = (
-    re.compile(rf"{name.pattern}(?:(?=(\n{name.pattern}))\1)*")
-    for name in (_LABEL, _COLUMN, _FAMILY)
+    re.compile(rf"{name.pattern}(?:(?=(\n{name.pattern}))\1)*") for name in (LABEL, COLUMN, FAMILY)
 )
 _KNOWN = frozenset({*SECTIONS, *MAPS})
 _RESERVED_NAMES = _KNOWN | {*RESERVED_FAMILIES, OWN_LABELS}
@@ -93,17 +89,6 @@ class SectionLayout(Struct, frozen=True, gc=False):
     def label_bytes(self) -> int:
         """The bytes of label texts in an exposition of the section."""
         return label_bytes(self.labels, self.texts, self.columns)
-
-
-def label_bytes(
-    labels: Sequence[str], texts: Sequence[Sequence[str]], columns: Sequence[str]
-) -> int:
-    """Return the bytes of label texts in an exposition of rows with these labels and columns."""
-    size = sum(
-        len("".join(column).encode()) + len(column) * len(name)
-        for name, column in zip(labels, texts, strict=True)
-    )
-    return size * max(1, len(columns))
 
 
 class _Member(Struct, frozen=True, gc=False):
@@ -159,7 +144,7 @@ def read_own_labels(member: bytes) -> dict[str, str]:
         detail = f"labels: {len(labels)} of them: a host has {_MAX_OWN_LABELS} at most"
         raise DecodeError(Reason.INVALID_FIELD, detail)
     for name in labels:
-        if not _LABEL.fullmatch(name):
+        if not LABEL.fullmatch(name):
             detail = f"section `labels`: a label has the invalid name {name!r}"
             raise DecodeError(Reason.INVALID_FIELD, detail)
         if name in RESERVED_LABELS:
@@ -263,7 +248,7 @@ def check_family(name: str) -> None:
     Raises:
         DecodeError: when it is no name of a metric or that of a section, or is reserved.
     """
-    if not _FAMILY.fullmatch(name):
+    if not FAMILY.fullmatch(name):
         raise DecodeError(Reason.INVALID_FIELD, f"an open family has the invalid name {name!r}")
     if name in SECTIONS or name in MAPS or name == OWN_LABELS:
         detail = f"`{name}` is a section, and so no open family: choose another name"
@@ -285,7 +270,7 @@ def _check_names(section: str, columns: tuple[str, ...]) -> None:
     if not columns:
         return
     if not _all_match(_COLUMNS, "\n".join(columns), len(columns)):
-        name = next(name for name in columns if not _COLUMN.fullmatch(name))
+        name = next(name for name in columns if not COLUMN.fullmatch(name))
         detail = f"section `{section}`: a column has the invalid name {name!r}"
         raise DecodeError(Reason.INVALID_FIELD, detail)
     _check_once(section, columns)
@@ -333,7 +318,7 @@ def _check_labels(name: str, labels: tuple[str, ...]) -> None:
         detail = f"section `{name}`: a section has {MAX_LABEL_COLUMNS} label columns at most"
         raise DecodeError(Reason.TOO_LARGE, detail)
     if labels and not _all_match(_LABELS, "\n".join(labels), len(labels)):
-        label = next(label for label in labels if not _LABEL.fullmatch(label))
+        label = next(label for label in labels if not LABEL.fullmatch(label))
         detail = f"section `{name}`: a label has the invalid name {label!r}"
         raise DecodeError(Reason.INVALID_FIELD, detail)
     if not RESERVED_FAMILY_LABELS.isdisjoint(labels):

@@ -1,5 +1,6 @@
 """The bounds of a datagram, and reserved names. None depends on the exporter's flags."""
 
+from collections.abc import Sequence
 from typing import Final
 
 #: The longest datagram that is sent or accepted, in bytes of UDP payload. It fits into one
@@ -52,3 +53,14 @@ RESERVED_FAMILY_PREFIXES = (
 
 #: Names that the labels of an open family must not have.
 RESERVED_FAMILY_LABELS = frozenset({"instance", "job", "le", "quantile"})
+
+
+def label_bytes(
+    labels: Sequence[str], texts: Sequence[Sequence[str]], columns: Sequence[str]
+) -> int:
+    """Return the bytes of label texts in an exposition of rows with these labels and columns."""
+    size = sum(
+        len("".join(column).encode()) + len(column) * len(name)
+        for name, column in zip(labels, texts, strict=True)
+    )
+    return size * max(1, len(columns))

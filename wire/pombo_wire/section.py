@@ -1,28 +1,23 @@
 """A section as it is sent: its texts, and its numbers column after column."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from pombo_wire.columns import ORDER, SECTIONS
 from pombo_wire.limits import (
-    MAX_COLUMN_NAME,
-    MAX_FAMILY_NAME,
     MAX_LABEL_COLUMNS,
-    MAX_LABEL_NAME,
     MAX_TEXT,
     RESERVED_FAMILIES,
     RESERVED_FAMILY_LABELS,
     RESERVED_FAMILY_PREFIXES,
     SECTION_ITEMS,
+    label_bytes,
 )
+from pombo_wire.names import COLUMN, FAMILY, LABEL
 
 _PLACES = {name: place for place, name in enumerate(ORDER)}
-_NAME = re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_]{{0,{MAX_COLUMN_NAME - 1}}}")
-_FAMILY = re.compile(rf"[a-zA-Z_][a-zA-Z0-9_]{{0,{MAX_FAMILY_NAME - 1}}}")
-_LABEL = re.compile(rf"[a-zA-Z][a-zA-Z0-9_]{{0,{MAX_LABEL_NAME - 1}}}")
 _MANY_ROWS = 128
 _NUMBERS = frozenset({int, float, type(None)})
 
@@ -76,8 +71,7 @@ class Section(NamedTuple):
     @property
     def label_bytes(self) -> int:
         """The bytes of label texts in an exposition of the section."""
-        texts = sum(len(text.encode()) for column in self.labels.values() for text in column)
-        return (texts + self.rows * sum(map(len, self.labels))) * max(1, len(self.values))
+        return label_bytes([*self.labels], [*self.labels.values()], self.values)
 
     @property
     def numbers(self) -> list[float | None]:
@@ -179,18 +173,18 @@ def is_column_name(section: str, name: str) -> bool:
     """
     if "*" in section:
         return is_family_name(section.replace("*", name, 1))
-    return _NAME.fullmatch(name) is not None
+    return COLUMN.fullmatch(name) is not None
 
 
 def is_label_name(name: str) -> bool:
     """Return whether a label of an open family may have this name."""
-    return _LABEL.fullmatch(name) is not None and name not in RESERVED_FAMILY_LABELS
+    return LABEL.fullmatch(name) is not None and name not in RESERVED_FAMILY_LABELS
 
 
 def is_family_name(name: str) -> bool:
     """Return whether an open family may have this name, unless the exporter has it in its table."""
     return (
-        _FAMILY.fullmatch(name) is not None
+        FAMILY.fullmatch(name) is not None
         and name not in _PLACES
         and name not in RESERVED_FAMILIES
         and not name.startswith(RESERVED_FAMILY_PREFIXES)

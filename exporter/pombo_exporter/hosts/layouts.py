@@ -19,11 +19,10 @@ from pombo_wire import MAPS, SECTIONS, DecodeError, Info, Reason, Table
 from pombo_wire.layout import (
     OWN_LABELS,
     SectionLayout,
-    label_bytes,
     read_own_labels,
     read_sections,
 )
-from pombo_wire.limits import MAX_LABEL_NAME, SECTION_ITEMS
+from pombo_wire.limits import MAX_LABEL_NAME, SECTION_ITEMS, label_bytes
 from pombo_wire.schema import unsigned_columns
 
 #: Ranges of numbers: where each begins and ends.

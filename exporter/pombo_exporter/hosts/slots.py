@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pombo_exporter.hosts.layouts import Ranges, Section, places_of
@@ -198,16 +199,7 @@ def with_rates(slot: Slot, before: Sequence[Slot]) -> Slot:
     for section, start in zip(slot.sections, slot.arrangement.rate_starts, strict=True):
         if section.name in stored:
             _carry_over(section, previous[start:], stored[section.name])
-    return Slot(
-        slot.sections,
-        slot.arrangement,
-        slot.numbers,
-        previous.tobytes(),
-        elapsed,
-        slot.stamp,
-        slot.expires,
-        slot.extra,
-    )
+    return replace(slot, previous=previous.tobytes(), elapsed=elapsed)
 
 
 class _Source(NamedTuple):
