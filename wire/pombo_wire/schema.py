@@ -508,7 +508,7 @@ class OpenFamily(Struct, frozen=True, gc=False, omit_defaults=True):
     ``columns`` has the values of each row by that key, and ``help`` one text for each key.
     """
 
-    type: Literal["gauge", "counter"]
+    type: Literal["gauge", "counter", "untyped"]
     help: str | tuple[str, ...] = ""
     labels: dict[LabelName, TextColumn] = {}
     values: tuple[float | None, ...] = ()
