@@ -57,9 +57,9 @@ ORDER: dict[str, list[str | list[str]]] = {
         "start",
         ["loop", "options"],
         ["report", "text_report", "transport", "schedule", "settings", "reexecute"],
-        "collection",
+        "discovery",
         "collectors",
-        "deadlines",
+        "collecting",
         "wakeup",
     ],
     "pombo_exporter": [

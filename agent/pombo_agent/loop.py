@@ -11,17 +11,19 @@ from pombo_cli.logs import LimitedLogger
 from pombo_wire.splitting import Form, Splitter
 
 from pombo_agent import __version__
-from pombo_agent.collection import (
+from pombo_agent.collecting.collection import (
     Collection,
     Run,
     collection_deadlines,
     mount_deadlines,
     usages_by,
 )
-from pombo_agent.collectors import COLLECTORS, Sources, usage
-from pombo_agent.collectors.reading import Skips
-from pombo_agent.collectors.sources import Usage
-from pombo_agent.deadlines import Caller
+from pombo_agent.collecting.collector import with_flags
+from pombo_agent.collecting.deadlines import Caller
+from pombo_agent.collecting.flags import Flags
+from pombo_agent.collecting.reading import Skips
+from pombo_agent.collecting.sources import Sources, Usage
+from pombo_agent.discovery import collectors_of, usage_function
 from pombo_agent.report import Reporter, constant_sections
 from pombo_agent.schedule import ticks
 from pombo_agent.settings import Options, is_valid_name
@@ -50,9 +52,14 @@ def header(options: Options) -> dict[str, Any]:
 def collection(options: Options, waiter: Waiter) -> Collection:
     """Return what runs the collectors, in threads that wake ``waiter``."""
     mounts: Caller[Usage] = Caller(EventWaiter(), mount_deadlines(options.interval), inline=True)
-    paths = options.procfs, options.sysfs, options.rootfs
-    sources = Sources(*paths, options.filters, usages_by(mounts, usage), Skips(), {})
-    collectors = {name: COLLECTORS[name] for name in options.collectors}
+    paths = options.procfs, options.sysfs, options.rootfs, options.udev
+    sources = Sources(*paths, Flags({}), usages_by(mounts, usage_function()), Skips(), {})
+    known = collectors_of(options.modules)
+    collectors = {
+        name: with_flags(collector.collect, Flags(options.collectors[name]))
+        for name, collector in known.items()
+        if name in options.collectors
+    }
     caller: Caller[Run] = Caller(waiter, collection_deadlines(options.interval))
     log = LimitedLogger(_log, _FAULT_INTERVAL_SECONDS)
     return Collection(collectors, sources, caller, log)

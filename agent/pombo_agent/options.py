@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -20,60 +20,14 @@ from pombo_wire.schema import RESERVED_LABELS, LabelName, Text
 from pombo_wire.splitting import Form
 
 from pombo_agent import __version__
-from pombo_agent.collectors import COLLECTORS, Filter
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import Filter, Flag, Kind, default_of
+from pombo_agent.discovery import collectors_in, collectors_of, module_names
 from pombo_agent.settings import Options, is_valid_name
 
-_PSEUDO_FILESYSTEMS = (
-    "autofs",
-    "binfmt_misc",
-    "bpf",
-    "cgroup",
-    "cgroup2",
-    "configfs",
-    "debugfs",
-    "devpts",
-    "devtmpfs",
-    "erofs",
-    "fusectl",
-    "hugetlbfs",
-    "iso9660",
-    "mqueue",
-    "nsfs",
-    "overlay",
-    "proc",
-    "procfs",
-    "pstore",
-    "rpc_pipefs",
-    "securityfs",
-    "selinuxfs",
-    "squashfs",
-    "sysfs",
-    "tracefs",
-)
-
-_SYSTEM_MOUNTS = (
-    "dev",
-    "proc",
-    "sys",
-    "run/credentials/.+",
-    "var/lib/docker/.+",
-    "var/lib/containers/storage/.+",
-)
-
-_PARTITIONS_LOOP_AND_RAM = (
-    r"(fd|loop|ram)\d+",
-    r"[hsv]d[a-z]\d+",
-    r"xvd[a-z]\d+",
-    r"nvme\d+n\d+p\d+",
-)
-
-#: The default of ``--collector.NAME-exclude``, by NAME. They have the effect of node_exporter's.
-FILTERS = {
-    "filesystem.fs-types": f"^({'|'.join(_PSEUDO_FILESYSTEMS)})$",
-    "filesystem.mount-points": f"^/({'|'.join(_SYSTEM_MOUNTS)})(/|$)",
-    "diskstats.device": f"^({'|'.join(_PARTITIONS_LOOP_AND_RAM)})$",
-    "netdev.device": None,
-}
+#: The module of each collector, and the collectors by name.
+_MODULES = {found.name: module for module in module_names() for found in collectors_in(module)}
+COLLECTORS: dict[str, Collector] = collectors_of(module_names())
 
 
 class _Server(AddressType):
@@ -118,6 +72,15 @@ class _Label(click.ParamType[tuple[str, str]]):
         return name, text
 
 
+class _Texts(click.ParamType[str]):
+    """A text, of which a variable may have several."""
+
+    name = "text"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return split_variable(rv)
+
+
 class _Pattern(click.ParamType["re.Pattern[str]"]):
     """A regular expression, which matches anywhere in a name unless it is anchored."""
 
@@ -126,6 +89,8 @@ class _Pattern(click.ParamType["re.Pattern[str]"]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> re.Pattern[str]:
+        if isinstance(value, re.Pattern):
+            return value
         try:
             return re.compile(value)
         except re.error as error:
@@ -149,9 +114,31 @@ def _labels(
     return labels
 
 
-def _plural(filter_name: str) -> str:
-    """Return what a filter keeps or excludes: ``mount points`` for ``filesystem.mount-points``."""
-    return filter_name.partition(".")[2].replace("-", " ").removesuffix("s") + "s"
+def _flags_of(collector: Collector) -> Iterator[Callable[..., Any]]:
+    """Yield the flag that enables a collector, and its own."""
+    default = "enabled" if collector.enabled else "disabled"
+    yield switch(
+        f"collector.{collector.name}",
+        default=None,
+        help=f"Enable the {collector.name} collector.  [default: {default}]",
+    )
+    for own in collector.flags:
+        yield from _flags_by_kind(f"collector.{collector.name}.{own.name}", own)
+
+
+def _flags_by_kind(name: str, own: Flag) -> Iterator[Callable[..., Any]]:
+    if own.kind is Kind.FILTER:
+        things = own.name.replace("-", " ").removesuffix("s") + "s"
+        for verb, default in (("exclude", own.default or "none"), ("include", "all")):
+            text = f"Regexp of {things} to {verb}.  [default: {default}]"
+            yield flag(f"{name}-{verb}", type=_Pattern(), help=text)
+    elif own.kind is Kind.SWITCH:
+        yield switch(name, default=own.default, show_default=True, help=own.help)
+    elif own.kind is Kind.TEXTS:
+        yield flag(name, type=_Texts(), multiple=True, help=own.help)
+    else:
+        kind = _Pattern() if own.kind is Kind.PATTERN else None
+        yield flag(name, type=kind, default=own.default, show_default=True, help=own.help)
 
 
 _FLAGS = [
@@ -182,23 +169,12 @@ _FLAGS = [
         callback=_labels,
         help="Label of `pombo_host_info`; may be repeated.",
     ),
-    *(
-        switch(
-            f"collector.{name}",
-            default=True,
-            help=f"Enable the {name} collector.  [default: enabled]",
-        )
-        for name in COLLECTORS
+    flag(
+        "collector.disable-defaults",
+        is_flag=True,
+        help="Disable all collectors that no flag enables.",
     ),
-    *(
-        flag(
-            f"collector.{name}-{verb}",
-            type=_Pattern(),
-            help=f"Regexp of {_plural(name)} to {verb}.  [default: {default}]",
-        )
-        for name, exclude in FILTERS.items()
-        for verb, default in (("exclude", exclude or "none"), ("include", "all"))
-    ),
+    *(own for name in sorted(COLLECTORS) for own in _flags_of(COLLECTORS[name])),
     flag("path.procfs", default="/proc", show_default=True, help="procfs mountpoint."),
     flag("path.sysfs", default="/sys", show_default=True, help="sysfs mountpoint."),
     flag(
@@ -206,6 +182,11 @@ _FLAGS = [
         default="/",
         show_default=True,
         help="rootfs mountpoint; in a container, where the host's root is mounted.",
+    ),
+    flag(
+        "path.udev.data",
+        default="",
+        help="Folder of udev's database.  [default: run/udev/data in the rootfs]",
     ),
     flag(
         "wire",
@@ -244,17 +225,23 @@ def command(run: Callable[[Options], None]) -> click.Command:
 def _options(given: Mapping[str, Any]) -> Options:
     if not given["server"] and not given["once"]:
         raise click.UsageError("give --server, or --once to print one report")
+    enabled = {
+        name: {own.name: _value(given, f"collector.{name}.{own.name}", own) for own in known.flags}
+        for name, known in COLLECTORS.items()
+        if _is_enabled(known, given)
+    }
     return Options(
         servers=tuple(dict.fromkeys(given["server"])),
         name=given["name"],
         follow_hostname=_is_default("name"),
         interval=given["interval"],
         labels=given["label"],
-        collectors=tuple(name for name in COLLECTORS if given[f"collector_{name}"]),
-        filters={name: _filter(given, name, exclude) for name, exclude in FILTERS.items()},
+        modules=tuple(sorted({_MODULES[name] for name in enabled})),
+        collectors=enabled,
         procfs=given["path_procfs"],
         sysfs=given["path_sysfs"],
         rootfs=given["path_rootfs"],
+        udev=given["path_udev_data"] or f"{given['path_rootfs'].rstrip('/')}/run/udev/data",
         wire=given["wire"],
         once=given["once"],
         format=given["format"],
@@ -269,12 +256,23 @@ def _is_default(parameter: str) -> bool:
     return source is click.core.ParameterSource.DEFAULT
 
 
-def _filter(given: Mapping[str, Any], name: str, default: str | None) -> Filter:
-    parameter = f"collector_{re.sub('[.-]', '_', name)}"
-    include, exclude = given[f"{parameter}_include"], given[f"{parameter}_exclude"]
+def _is_enabled(collector: Collector, given: Mapping[str, Any]) -> bool:
+    """Return whether a flag enables the collector, or its default where no flag says it."""
+    found: bool | None = given[_parameter(f"collector.{collector.name}")]
+    by_default = collector.enabled and not given["collector_disable_defaults"]
+    return by_default if found is None else found
+
+
+def _value(given: Mapping[str, Any], name: str, own: Flag) -> Any:
+    """Return the value of a flag of a collector."""
+    if own.kind is not Kind.FILTER:
+        return given[_parameter(name)]
+    include, exclude = given[_parameter(f"{name}-include")], given[_parameter(f"{name}-exclude")]
     if include and exclude:
-        flags = f"--collector.{name}-include and --collector.{name}-exclude"
+        flags = f"--{name}-include and --{name}-exclude"
         raise click.UsageError(f"{flags} exclude each other: give one of them")
-    if include is None and exclude is None and default:
-        exclude = re.compile(default)
-    return Filter(include, exclude)
+    return Filter(include, exclude) if include or exclude else default_of(own)
+
+
+def _parameter(name: str) -> str:
+    return re.sub("[.-]", "_", name)

@@ -10,8 +10,8 @@ from pombo_wire.section import Section
 from pombo_wire.splitting import Splitter
 
 from pombo_agent import __version__
-from pombo_agent.collection import Collection
-from pombo_agent.collectors.tables import record
+from pombo_agent.collecting.collection import Collection
+from pombo_agent.collecting.tables import record
 
 _BYES = 3  # datagrams, since some may be lost
 

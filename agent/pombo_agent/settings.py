@@ -1,17 +1,19 @@
 """The options of an agent, and their text for the process image that runs with them."""
 
 import json
-import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pombo_cli.addresses import Address
 
-from pombo_agent.collectors import Filter
+from pombo_agent.collecting.flags import from_json, to_json
 
 
 class Options(NamedTuple):
     """The values of the flags.
+
+    ``modules`` are those of the enabled collectors; ``collectors`` has the values of the flags of
+    each, by the names that it declares.
 
     ``interval`` is in seconds; ``wire`` is the value of a ``Form``. With ``follow_hostname``,
     ``name`` is the hostname, and changes with it.
@@ -22,11 +24,12 @@ class Options(NamedTuple):
     follow_hostname: bool
     interval: float
     labels: Mapping[str, str]
-    collectors: tuple[str, ...]
-    filters: Mapping[str, Filter]
+    modules: tuple[str, ...]
+    collectors: Mapping[str, Mapping[str, Any]]
     procfs: str
     sysfs: str
     rootfs: str
+    udev: str
     wire: str
     once: bool
     format: str
@@ -44,20 +47,20 @@ def is_valid_name(name: str) -> bool:
 
 def to_text(options: Options) -> str:
     """Return ``options`` as JSON."""
-    filters = {
-        name: [pattern and pattern.pattern for pattern in each]
-        for name, each in options.filters.items()
+    collectors = {
+        name: {flag: to_json(value) for flag, value in flags.items()}
+        for name, flags in options.collectors.items()
     }
-    return json.dumps(options._replace(filters=filters)._asdict())  # type: ignore[arg-type]
+    return json.dumps(options._replace(collectors=collectors)._asdict())
 
 
 def from_text(text: str) -> Options:
     """Return the options of which ``to_text`` made ``text``."""
     found = json.loads(text)
-    filters = {
-        name: Filter(*(pattern and re.compile(pattern) for pattern in patterns))
-        for name, patterns in found["filters"].items()
+    collectors = {
+        name: {flag: from_json(value) for flag, value in flags.items()}
+        for name, flags in found["collectors"].items()
     }
     servers = tuple(Address(*server) for server in found["servers"])
-    fields = {**found, "servers": servers, "filters": filters}
-    return Options(**{**fields, "collectors": tuple(found["collectors"])})
+    fields = {**found, "servers": servers, "collectors": collectors}
+    return Options(**{**fields, "modules": tuple(found["modules"])})

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
 
-from pombo_agent.deadlines import start_thread
+from pombo_agent.collecting.deadlines import start_thread
 from pombo_agent.wakeup import Waiter
 
 #: An address family and what ``socket.connect`` takes for it.

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pombo_agent.collectors import Filter, Sources, usage
-from pombo_agent.collectors.reading import Skips
-from pombo_agent.collectors.sources import Usages
-from pombo_agent.options import FILTERS
+from pombo_agent.collecting.reading import Skips
+from pombo_agent.collecting.sources import Sources, Usages
+from pombo_agent.discovery import usage_function
 from pombo_cli.logs import LimitedLogger
+from support.collectors import flags_of_all
 
 
 class Lines(logging.Handler):
@@ -45,11 +45,12 @@ def log(lines: Lines) -> Iterator[LimitedLogger]:
 
 
 def usages(paths: Iterable[str]) -> Usages:
+    usage = usage_function()
     return Usages({path: usage(path) for path in paths}, {})
 
 
 @pytest.fixture
 def this_machine() -> Sources:
     """Return this machine as a source, with nothing filtered out."""
-    everything = {name: Filter() for name in FILTERS}
-    return Sources(Path("/proc"), Path("/sys"), Path("/"), everything, usages, Skips(), {})
+    paths = Path("/proc"), Path("/sys"), Path("/"), Path("/run/udev/data")
+    return Sources(*paths, flags_of_all(), usages, Skips(), {})

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pombo_agent.collection import (
+from pombo_agent.collecting.collection import (
     NO_DATA_SECONDS,
     Collection,
     collection_deadlines,
     mount_deadlines,
     usages_by,
 )
-from pombo_agent.collectors import Collector, NoDataError, Sources
-from pombo_agent.collectors.sources import Usage
-from pombo_agent.collectors.tables import Cell, family, numbers, record, table
-from pombo_agent.deadlines import Caller, Deadlines
+from pombo_agent.collecting.collector import Collect
+from pombo_agent.collecting.deadlines import Caller, Deadlines
+from pombo_agent.collecting.sources import NoDataError, Sources, Usage
+from pombo_agent.collecting.tables import Cell, family, numbers, record, table
 from pombo_agent.wakeup import EventWaiter
 from pombo_cli.logs import LimitedLogger
 from pombo_wire.section import Section
@@ -35,7 +35,7 @@ def odd(sources: Sources) -> list[Section]:
     return numbers("vmstat", {"pgfault": 1})
 
 
-def rows(*devices: str) -> Collector:
+def rows(*devices: str) -> Collect:
     found: list[tuple[Cell, ...]] = [(device, 1) for device in devices]
     return lambda _: family("node_x", "gauge", "Text.", ("device",), found)
 
@@ -43,7 +43,7 @@ def rows(*devices: str) -> Collector:
 @pytest.fixture
 def collection(this_machine: Sources, log: LimitedLogger) -> Make:
     def make(
-        collectors: dict[str, Collector],
+        collectors: dict[str, Collect],
         deadlines: Deadlines = PATIENT,
         clock: Callable[[], float] = lambda: 0.0,
     ) -> Collection:

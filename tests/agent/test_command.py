@@ -13,12 +13,13 @@ from string import ascii_letters
 
 import pytest
 from click.testing import CliRunner, Result
-from pombo_agent.options import FILTERS, command
+from pombo_agent.options import command
 from pombo_agent.settings import Options, from_text, to_text
 from pombo_cli.addresses import Address
 from pombo_wire.reading import Datagram, read
 from pombo_wire.schema import Header
 from pombo_wire.section import Section
+from support.collectors import default_excludes
 from support.datagrams import sections_in
 
 PROGRAM = [sys.executable, "-m", "pombo_agent"]
@@ -49,8 +50,8 @@ def test_only_the_server_is_required() -> None:
     assert options.interval == 5
     assert options.labels == {}
     assert {"cpu", "meminfo", "filesystem", "diskstats", "netdev"} <= {*options.collectors}
-    assert options.filters["filesystem.fs-types"].keeps("ext4")
-    assert not options.filters["filesystem.fs-types"].keeps("proc")
+    assert options.collectors["filesystem"]["fs-types"].keeps("ext4")
+    assert not options.collectors["filesystem"]["fs-types"].keeps("proc")
 
 
 def test_lists_in_variables_are_split_at_white_space() -> None:
@@ -94,14 +95,14 @@ def test_options_are_the_same_after_they_were_text() -> None:
 
 def test_include_replaces_the_default_exclude() -> None:
     options = parsed("--server=a", "--collector.diskstats.device-include=^loop")
-    keeps = options.filters["diskstats.device"].keeps
+    keeps = options.collectors["diskstats"]["device"].keeps
     assert keeps("loop0")
     assert not keeps("sda")
 
 
 def test_exclude_replaces_the_default_exclude() -> None:
     options = parsed("--server=a", "--collector.filesystem.mount-points-exclude=^/home")
-    keeps = options.filters["filesystem.mount-points"].keeps
+    keeps = options.collectors["filesystem"]["mount-points"].keeps
     assert keeps("/proc")
     assert not keeps("/home/me")
 
@@ -127,7 +128,7 @@ def test_exclude_replaces_the_default_exclude() -> None:
     ],
 )
 def test_default_filters_exclude_what_is_no_storage(name: str, kept: str, excluded: str) -> None:
-    default = FILTERS[name]
+    default = default_excludes()[name]
     assert default is not None
     pattern = re.compile(default)
     assert [found for found in kept.split() if pattern.search(found)] == []

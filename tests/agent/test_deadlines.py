@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from pombo_agent.deadlines import Caller, Deadlines, Outcome, start_thread
+from pombo_agent.collecting.deadlines import Caller, Deadlines, Outcome, start_thread
 from pombo_agent.wakeup import EventWaiter, SignalWaiter
 
 PATIENT = Deadlines(30, 60, 60)

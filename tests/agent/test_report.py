@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from pombo_agent.collection import Collection
-from pombo_agent.collectors import Collector, NoDataError, Sources
-from pombo_agent.collectors.tables import Row, numbers, record, table
-from pombo_agent.deadlines import Caller, Deadlines
+from pombo_agent.collecting.collection import Collection
+from pombo_agent.collecting.collector import Collect
+from pombo_agent.collecting.deadlines import Caller, Deadlines
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import Row, numbers, record, table
 from pombo_agent.report import Reporter, constant_sections
 from pombo_agent.wakeup import EventWaiter
 from pombo_cli.logs import LimitedLogger
@@ -68,7 +69,7 @@ def infinite(_: Sources) -> list[Section]:
 @pytest.fixture(params=Form)
 def reporter(request: pytest.FixtureRequest, this_machine: Sources, log: LimitedLogger) -> Make:
     def make(
-        collectors: Mapping[str, Collector], labels: Mapping[str, str] | None = None
+        collectors: Mapping[str, Collect], labels: Mapping[str, str] | None = None
     ) -> Reporter:
         caller: Caller[Any] = Caller(EventWaiter(), Deadlines(30, 60, 60))
         collection = Collection(collectors, this_machine, caller, log)
@@ -122,7 +123,7 @@ def test_bye_is_three_datagrams_without_sections(reporter: Make) -> None:
 
 @pytest.mark.parametrize("faulty", [broken, nameless])
 def test_failing_collector_costs_its_own_section_alone(
-    faulty: Collector, reporter: Make, warnings: Warnings
+    faulty: Collect, reporter: Make, warnings: Warnings
 ) -> None:
     _, found = only(reporter({"faulty": faulty, "system": system}).next_report())
     assert found.keys() == {"info", "system", "collectors"}
@@ -152,7 +153,7 @@ def test_value_that_its_column_cannot_have_costs_itself_alone(
 
 @pytest.mark.parametrize("absent", [no_data, missing])
 def test_collector_without_data_is_not_run_again_at_once(
-    absent: Collector, reporter: Make, warnings: Warnings
+    absent: Collect, reporter: Make, warnings: Warnings
 ) -> None:
     runs = []
 

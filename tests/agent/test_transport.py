@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pombo_agent.deadlines import start_thread
+from pombo_agent.collecting.deadlines import start_thread
 from pombo_agent.transport import (
     RESOLVE_INTERVAL_SECONDS,
     RESOLVE_TIMEOUT_SECONDS,

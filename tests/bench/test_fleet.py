@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from pombo_agent.collectors import Filter
-from pombo_agent.options import FILTERS
+from pombo_agent.collecting.flags import Filter
 from pombo_wire import MAPS, MAX_DATAGRAM_BYTES, SECTIONS
 from pombo_wire.layout import SectionLayout, read_section, split_members
 from pombo_wire.reading import read
 from pombo_wire.schema import Header
+from support.collectors import default_excludes
 from support.processes import ROOT
 
 from bench.fleets.count import table
@@ -163,7 +163,7 @@ def test_unlike_hosts_have_the_sizes_that_the_readme_states() -> None:
 def test_agents_with_default_flags_would_report_every_mount_and_disk(kind: Kind) -> None:
     keeps = {
         name: Filter(exclude=re.compile(pattern)).keeps
-        for name, pattern in FILTERS.items()
+        for name, pattern in default_excludes().items()
         if pattern
     }
     for host in _by_host(fleet(HOSTS, kind)).values():

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from pombo_agent.options import FILTERS
 from pombo_exporter.metrics.node_families import NODE_FAMILIES, UNSUPPORTED
+from support.collectors import default_excludes
 from support.pages import Labels, Page, fetch_page, wait_until
 from support.processes import Exporter, Launcher, found, free_port
 
@@ -68,7 +68,9 @@ OF_HARDWARE = {
 
 #: The agent's filters as flags of node_exporter. Debian has other defaults.
 SAME_FILTERS = tuple(
-    f"--collector.{name}-exclude={pattern or '^$'}" for name, pattern in FILTERS.items()
+    f"--collector.{name}-exclude={pattern or '^$'}"
+    for name, pattern in default_excludes().items()
+    if not name.startswith("arp.")
 )
 
 

@@ -5,8 +5,9 @@ from functools import partial
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import NoDataError, Sources
-from pombo_agent.collectors.tables import Row, record, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import Row, record, table
 
 # Of adjtimex(2): the clock is not synchronised; offset and jitter are in nanoseconds.
 _TIME_ERROR = 5
@@ -76,3 +77,9 @@ def timex(state: int, fields: dict[str, int]) -> dict[str, float]:
         "pps_errors": fields["errcnt"],
         "pps_stability_exceeded": fields["stbcnt"],
     }
+
+
+COLLECTORS = [
+    Collector("time", collect_time),
+    Collector("timex", collect_timex),
+]

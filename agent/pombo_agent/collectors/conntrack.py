@@ -2,9 +2,10 @@
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File
-from pombo_agent.collectors.sources import NoDataError, Sources
-from pombo_agent.collectors.tables import numbers
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import numbers
 
 _FILES = {"entries": "nf_conntrack_count", "entries_limit": "nf_conntrack_max"}
 
@@ -51,3 +52,6 @@ def parse_statistics(file: File) -> dict[str, float | None]:
                 both = None if known is None or count is None else known + count
                 sums[f"stat_{name.decode()}"] = both
     return sums
+
+
+COLLECTORS = [Collector("conntrack", collect)]

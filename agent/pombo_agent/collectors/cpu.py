@@ -4,9 +4,10 @@ import os
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import Row, table
 
 # The order of the columns in /proc/stat, see proc(5). Older kernels have fewer.
 _MODES = (
@@ -85,3 +86,6 @@ def _row(core: int, kept: list[float | None], found: list[float | None], per_sec
     for mode, count, read in zip(_MODES, kept, found, strict=False):
         row[mode] = None if count is None or read is None else count / per_second
     return row
+
+
+COLLECTORS = [Collector("cpu", collect)]

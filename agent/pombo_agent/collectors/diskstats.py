@@ -2,9 +2,11 @@
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File, decoded
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import Cell, Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import filtered
+from pombo_agent.collecting.reading import File, decoded
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import Cell, Row, table
 
 _SECTOR_BYTES = 512  # in this file, also where the device has larger sectors
 
@@ -45,12 +47,22 @@ _UDEV = {
 }
 
 
+_PARTITIONS_LOOP_AND_RAM = (
+    r"(fd|loop|ram)\d+",
+    r"[hsv]d[a-z]\d+",
+    r"xvd[a-z]\d+",
+    r"nvme\d+n\d+p\d+",
+)
+
+FLAGS = (filtered("device", f"^({'|'.join(_PARTITIONS_LOOP_AND_RAM)})$"),)
+
+
 def collect(sources: Sources) -> list[Section]:
     """Return the ``disks`` and ``disk_info`` sections."""
-    keeps = sources.filters["diskstats.device"].keeps
+    keeps = sources.flags.filter("device").keeps
     rows = parse_diskstats(sources.proc("diskstats"))
     kept = [row for row in rows if keeps(str(row["device"]))]
-    udev = f"{sources.rootfs}/run/udev/data"
+    udev = sources.udev
     described = []
     for row in kept:
         file = sources.optional(f"{udev}/b{row['major']!s}:{row['minor']!s}")
@@ -84,3 +96,6 @@ def parse_udev(file: File) -> dict[str, str]:
         label: next((properties[name] for name in names if properties.get(name)), "")
         for label, names in _UDEV.items()
     }
+
+
+COLLECTORS = [Collector("diskstats", collect, flags=FLAGS)]

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import NO_VALUE, File, PathLike
-from pombo_agent.collectors.sources import Sources, Usage
-from pombo_agent.collectors.tables import Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import filtered
+from pombo_agent.collecting.reading import NO_VALUE, File, PathLike
+from pombo_agent.collecting.sources import Sources, Usage
+from pombo_agent.collecting.tables import Row, table
 
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
 
@@ -19,6 +21,49 @@ _MOUNT_POINT, _OPTIONS, _FEWEST_FIELDS = 4, 5, 6
 _LARGEST = 2**63 - 1  # of a count; what is above was below zero
 
 _REMOTE = re.compile("nfs|cifs|smb|9p|fuse|ceph|virtiofs|gluster|lustre|afs|gpfs|beegfs|ocfs|gfs")
+
+
+_PSEUDO_FILESYSTEMS = (
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "erofs",
+    "fusectl",
+    "hugetlbfs",
+    "iso9660",
+    "mqueue",
+    "nsfs",
+    "overlay",
+    "proc",
+    "procfs",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "squashfs",
+    "sysfs",
+    "tracefs",
+)
+
+_SYSTEM_MOUNTS = (
+    "dev",
+    "proc",
+    "sys",
+    "run/credentials/.+",
+    "var/lib/docker/.+",
+    "var/lib/containers/storage/.+",
+)
+
+FLAGS = (
+    filtered("fs-types", f"^({'|'.join(_PSEUDO_FILESYSTEMS)})$"),
+    filtered("mount-points", f"^/({'|'.join(_SYSTEM_MOUNTS)})(/|$)"),
+)
 
 
 class Mount(NamedTuple):
@@ -43,8 +88,8 @@ def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Section]:
     ``paths`` has the path of each mount as this process sees it. A mount whose usage cannot be
     read has a row with ``device_error`` 1. One for which there was no time has none.
     """
-    types = sources.filters["filesystem.fs-types"]
-    points = sources.filters["filesystem.mount-points"]
+    types = sources.flags.filter("fs-types")
+    points = sources.flags.filter("mount-points")
     kept = {
         mount: path
         for mount, path in paths.items()
@@ -165,3 +210,6 @@ def _mounts(sources: Sources) -> list[Mount]:
             return parse_mounts(sources.proc("self/mountinfo"), sources.rootfs, own=True)
         except FileNotFoundError:
             raise error from None
+
+
+COLLECTORS = [Collector("filesystem", collect, flags=FLAGS, waits=True)]

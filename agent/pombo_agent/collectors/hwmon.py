@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import NoDataError, Sources
-from pombo_agent.collectors.tables import Cell, Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import Cell, Row, table
 
 # The column of each file of a sensor, and the divisor to the unit of the wire.
 _COLUMNS = {
@@ -113,3 +114,6 @@ def chip_labels(chips: Sequence[Chip]) -> list[str]:
 def clean(text: str) -> str:
     """Return ``text`` as node_exporter writes it: lower case, other characters as underscores."""
     return _FORBIDDEN.sub("_", text.strip().lower()).strip("_")
+
+
+COLLECTORS = [Collector("hwmon", collect)]

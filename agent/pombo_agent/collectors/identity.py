@@ -6,9 +6,10 @@ import re
 from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File, decoded
-from pombo_agent.collectors.sources import NoDataError, Sources
-from pombo_agent.collectors.tables import record
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File, decoded
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import record
 
 _ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
 _ESCAPE = re.compile(r"\\(.)")
@@ -62,3 +63,10 @@ def parse_os_release(file: File) -> dict[str, str]:
                 value = value[1:-1]
             found[name.lower()] = _ESCAPE.sub(r"\1", value)
     return found
+
+
+COLLECTORS = [
+    Collector("uname", collect_uname),
+    Collector("os", collect_os),
+    Collector("dmi", collect_dmi),
+]

@@ -4,9 +4,10 @@ import re
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File, decoded
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import numbers
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File, decoded
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import numbers
 
 _EVENTS = re.compile(b"oom_kill|pgpg|pswp|pg.*fault")
 _FORBIDDEN = re.compile("[^a-zA-Z0-9]")
@@ -50,3 +51,9 @@ def parse_vmstat(file: File) -> dict[str, float | None]:
         for name, count, *_ in file.words(2)
         if _EVENTS.match(name)
     }
+
+
+COLLECTORS = [
+    Collector("meminfo", collect),
+    Collector("vmstat", collect_vmstat),
+]

@@ -4,8 +4,10 @@ import os.path
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import NoDataError, Sources
-from pombo_agent.collectors.tables import Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import pattern
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import Row, table
 
 # Each column's file in /sys/class/net/<interface>.
 _FILES = {
@@ -33,15 +35,17 @@ _MEGABIT_BYTES = 125_000
 
 def collect(sources: Sources) -> list[Section]:
     """Return the ``interfaces`` and ``network_info`` sections."""
-    keeps = sources.filters["netdev.device"].keeps
+    ignored = sources.flags.pattern("ignored-devices")
     classes = f"{sources.sysfs}/class/net"
     if not os.path.isdir(classes):
         raise NoDataError("no network interfaces in /sys")
     interfaces: list[Row] = []
     texts: list[Row] = []
-    for device in filter(keeps, sources.names(classes)):
+    for device in sources.names(classes):
         path = f"{classes}/{device}"
-        if os.path.isdir(path):  # the file bonding_masters in this folder is no interface
+        if not ignored.search(device) and os.path.isdir(
+            path
+        ):  # the file bonding_masters in this folder is no interface
             found = sources.texts(path, _TEXTS)
             texts.append({"device": device, **found})
             interfaces.append(_interface(sources, path, device, found.get("operstate")))
@@ -57,3 +61,7 @@ def _interface(sources: Sources, path: str, device: str, operstate: str | None) 
         "speed": None if speed is None else speed * _MEGABIT_BYTES,
         **sources.values(path, _FILES),
     }
+
+
+FLAGS = (pattern("ignored-devices", "^$", "Regexp of net devices to ignore."),)
+COLLECTORS = [Collector("netclass", collect, flags=FLAGS)]

@@ -4,9 +4,11 @@ import os
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import filtered
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import Row, table
 
 # The order of the columns in /proc/net/dev; see proc_pid_net(5).
 _COLUMNS = (
@@ -33,7 +35,7 @@ _NOHANDLER = "statistics/rx_nohandler"  # which net/dev does not have
 
 def collect(sources: Sources) -> list[Section]:
     """Return the ``networks`` section."""
-    keeps = sources.filters["netdev.device"].keeps
+    keeps = sources.flags.filter("device").keeps
     classes = f"{sources.sysfs}/class/net"
     rows = parse_net_dev(sources.proc_of_init("net/dev"))
     kept = {device: row for device, row in rows.items() if keeps(device)}
@@ -61,3 +63,7 @@ def parse_net_dev(file: File) -> dict[str, Row]:
         elif not line.startswith(_HEADS):
             file.skip("line", line)
     return rows
+
+
+FLAGS = (filtered("device"),)
+COLLECTORS = [Collector("netdev", collect, flags=FLAGS)]

@@ -4,9 +4,10 @@ import re
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File, decoded
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import numbers
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File, decoded
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import numbers
 
 # The counts that node_exporter has by default, by protocol, of some four hundred.
 _FIELDS = {
@@ -89,3 +90,6 @@ def parse_snmp6(file: File) -> dict[str, float | None]:
             if field in _FIELDS.get(protocol, set()) | _FIELDS_OF_ALL:
                 found[f"{protocol}_{field}"] = file.number(value)
     return found
+
+
+COLLECTORS = [Collector("netstat", collect)]

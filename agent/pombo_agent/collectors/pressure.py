@@ -2,9 +2,10 @@
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File
-from pombo_agent.collectors.sources import NoDataError, Sources
-from pombo_agent.collectors.tables import record
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import record
 
 # The field of each line: "some" when at least one task waits, "full" when all tasks do. "full" is
 # not defined for the CPU of a whole system.
@@ -39,3 +40,6 @@ def parse_pressure(file: File, fields: dict[bytes, str]) -> dict[str, float | No
         elif kind not in {b"some", b"full"} or not totals:
             file.skip("line", b" ".join((kind, *values)))
     return found
+
+
+COLLECTORS = [Collector("pressure", collect)]

@@ -9,10 +9,11 @@ import psutil
 from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section
 
-from pombo_agent.collectors import clock, filesystem
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.sources import NoDataError, Sources, Usage
+from pombo_agent.collecting.tables import Row, record, table
+from pombo_agent.collectors import clock, diskstats, filesystem, netdev
 from pombo_agent.collectors.filesystem import Mount
-from pombo_agent.collectors.sources import NoDataError, Sources, Usage
-from pombo_agent.collectors.tables import Row, record, table
 
 # For each column of the wire: the name in psutil, and the divisor to the unit of the wire.
 _DISK_COLUMNS = {
@@ -127,14 +128,14 @@ def collect_disks(sources: Sources) -> list[Section]:
     """Return the ``disks`` section."""
     # By default psutil hides that a counter has wrapped or was reset.
     disks = psutil.disk_io_counters(perdisk=True, nowrap=False)
-    keeps = sources.filters["diskstats.device"].keeps
+    keeps = sources.flags.filter("device").keeps
     return table("disks", (_row(name, disks[name], _DISK_COLUMNS) for name in disks if keeps(name)))
 
 
 def collect_networks(sources: Sources) -> list[Section]:
     """Return the ``networks`` section."""
     devices = psutil.net_io_counters(pernic=True, nowrap=False)
-    keeps = sources.filters["netdev.device"].keeps
+    keeps = sources.flags.filter("device").keeps
     return table(
         "networks",
         (_row(name, devices[name], _NETWORK_COLUMNS) for name in devices if keeps(name)),
@@ -149,14 +150,14 @@ def _row(device: str, counters: object, columns: dict[str, tuple[str, int]]) -> 
     return row
 
 
-COLLECTORS = {
-    "stat": collect_stat,
-    "loadavg": collect_loadavg,
-    "time": collect_time,
-    "uname": collect_uname,
-    "cpu": collect_cpu,
-    "meminfo": collect_memory,
-    "diskstats": collect_disks,
-    "netdev": collect_networks,
-    "filesystem": collect_filesystems,
-}
+COLLECTORS = [
+    Collector("stat", collect_stat),
+    Collector("loadavg", collect_loadavg),
+    Collector("time", collect_time),
+    Collector("uname", collect_uname),
+    Collector("cpu", collect_cpu),
+    Collector("meminfo", collect_memory),
+    Collector("diskstats", collect_disks, flags=diskstats.FLAGS),
+    Collector("netdev", collect_networks, flags=netdev.FLAGS),
+    Collector("filesystem", collect_filesystems, flags=filesystem.FLAGS, waits=True),
+]

@@ -4,9 +4,10 @@ import os
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File, decoded
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import Row, numbers, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File, decoded
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import Row, numbers, table
 
 
 def collect_sockstat(sources: Sources) -> list[Section]:
@@ -59,3 +60,9 @@ def parse_udp(file: File) -> tuple[int, int]:
 def _queues(line: bytes) -> tuple[int, int]:
     transmit, _, receive = line.split()[4].partition(b":")
     return int(transmit, 16), int(receive, 16)
+
+
+COLLECTORS = [
+    Collector("sockstat", collect_sockstat),
+    Collector("udp_queues", collect_udp_queues),
+]

@@ -2,9 +2,10 @@
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import Cell, Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import Cell, Row, table
 
 # The position of each column in /proc/net/softnet_stat. Older kernels have fewer. The number of the
 # core was added last; without it, the core is the number of the line.
@@ -40,3 +41,6 @@ def parse_softnet_stat(file: File) -> list[Row]:
             row[name] = file.hexadecimal(words[at]) if at < len(words) else None
         rows.append(row)
     return rows
+
+
+COLLECTORS = [Collector("softnet", collect)]

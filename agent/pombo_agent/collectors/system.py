@@ -4,9 +4,10 @@ import os.path
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.reading import File
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import record
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import record
 
 # The lines of /proc/stat whose first number is used, and their fields; see proc_stat(5).
 _STAT = {
@@ -70,3 +71,12 @@ def parse_loadavg(file: File) -> dict[str, float | None]:
 def _first(file: File) -> float | None:
     """Return the first number in a file."""
     return file.number(b"".join(file.data.split()[:1]))
+
+
+COLLECTORS = [
+    Collector("stat", collect_stat),
+    Collector("loadavg", collect_loadavg),
+    Collector("filefd", collect_filefd),
+    Collector("entropy", collect_entropy),
+    Collector("selinux", collect_selinux),
+]

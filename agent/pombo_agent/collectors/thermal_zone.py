@@ -4,8 +4,9 @@ from functools import partial
 
 from pombo_wire.section import Section
 
-from pombo_agent.collectors.sources import Sources
-from pombo_agent.collectors.tables import Row, table
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.tables import Row, table
 
 
 def collect(sources: Sources) -> list[Section]:
@@ -30,3 +31,6 @@ def _cooling_device(sources: Sources, path: str, number: str) -> Row:
     """Return the row of a cooling device; an idle one may have the state -1."""
     states = sources.values(path, {"current_state": "cur_state", "max_state": "max_state"})
     return {"name": number, "type": sources.text(f"{path}/type"), **states}
+
+
+COLLECTORS = [Collector("thermal_zone", collect)]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pombo_agent.collectors import Collector, NoDataError, Sources
+from pombo_agent.collecting.collector import Collect
+from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_wire.section import Section
 
 
@@ -35,10 +36,10 @@ def column_of() -> Callable[[list[Section], str, str], dict[str, float | None]]:
 
 
 @pytest.fixture
-def collected(this_machine: Sources) -> Callable[[Collector], list[Section]]:
+def collected(this_machine: Sources) -> Callable[[Collect], list[Section]]:
     """Return a function that collects from this machine, and nothing where there is no data."""
 
-    def collect(collector: Collector) -> list[Section]:
+    def collect(collector: Collect) -> list[Section]:
         try:
             return collector(this_machine)
         except NoDataError:

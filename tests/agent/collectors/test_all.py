@@ -1,28 +1,29 @@
 """All collectors on this machine."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from pombo_agent.collectors import COLLECTORS, Collector, psutil_fallback
+from pombo_agent.collecting.collector import Collect, Collector
+from pombo_agent.collectors import psutil_fallback
+from pombo_agent.options import COLLECTORS
 from pombo_wire import MAPS, SECTIONS
 from pombo_wire.layout import read_section, split_members
 from pombo_wire.reading import read
 from pombo_wire.section import Section, check, in_order
 from pombo_wire.splitting import Form, Splitter
 
-Collected = Callable[[Collector], list[Section]]
+Collected = Callable[[Collect], list[Section]]
 
 HEADER = {"host": "pi", "session": 1, "seq": 0}
 
 
 @pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize("collectors", [COLLECTORS, psutil_fallback.COLLECTORS])
+@pytest.mark.parametrize("collectors", [[*COLLECTORS.values()], psutil_fallback.COLLECTORS])
 def test_every_section_of_this_machine_is_valid_on_the_wire(
-    collectors: dict[str, Any], form: Form, collected: Collected
+    collectors: list[Collector], form: Form, collected: Collected
 ) -> None:
-    for collect in collectors.values():
-        sections = in_order(collected(collect))
+    for collector in collectors:
+        sections = in_order(collected(collector.collect))
         for section in sections:
             check(section)
         datagrams, omitted = Splitter(form).datagrams(HEADER, sections)

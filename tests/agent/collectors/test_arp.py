@@ -1,7 +1,7 @@
 """The collector ``arp``."""
 
+from pombo_agent.collecting.reading import File
 from pombo_agent.collectors import arp
-from pombo_agent.collectors.reading import File
 
 ARP = """\
 IP address       HW type     Flags       HW address            Mask     Device

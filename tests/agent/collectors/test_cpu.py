@@ -8,7 +8,9 @@ from typing import Any
 
 import psutil
 import pytest
-from pombo_agent.collectors import COLLECTORS, Sources, cpu
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import cpu
+from pombo_agent.options import COLLECTORS
 from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section
 
@@ -126,7 +128,7 @@ def test_unreadable_count_costs_itself_alone(report: Report) -> None:
 
 def test_cpu_times_are_those_of_psutil(this_machine: Sources, column_of: ColumnOf) -> None:
     expected = psutil.cpu_times(percpu=True)
-    parts = COLLECTORS["cpu"](this_machine)
+    parts = COLLECTORS["cpu"].collect(this_machine)
     for mode in SECTIONS["cpu"].values:
         found = column_of(parts, "cpu", mode)
         assert list(found) == [str(number) for number in range(len(expected))]

@@ -1,7 +1,7 @@
 """The collector ``diskstats``."""
 
+from pombo_agent.collecting.reading import File
 from pombo_agent.collectors import diskstats
-from pombo_agent.collectors.reading import File
 
 DISKSTATS = """\
    7       0 loop0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pombo_agent.collectors import COLLECTORS, Sources, filesystem
-from pombo_agent.collectors.reading import File
-from pombo_agent.collectors.sources import Usages
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources, Usages
+from pombo_agent.collectors import filesystem
+from pombo_agent.options import COLLECTORS
 from pombo_wire.section import Section
 
 ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
@@ -140,7 +141,7 @@ def test_mount_without_sizes_is_a_row_with_an_error_and_local_ones_are_first(
         return Usages({"/": {"size": 5}, "/data": {"size": 7}}, faults)
 
     sources = this_machine._replace(procfs=tmp_path, usages=usages)
-    found = COLLECTORS["filesystem"](sources)
+    found = COLLECTORS["filesystem"].collect(sources)
     assert called == ["/", "/denied", "/data", "/later", "/nfs"]
     assert column_of(found, "filesystems", "size") == {
         "/nfs": None,
@@ -174,7 +175,7 @@ def test_container_reads_the_mounts_below_its_proc_and_root_flags(
         return Usages({path: {"size": 1} for path in called}, {})
 
     sources = this_machine._replace(procfs=procfs, rootfs=rootfs, usages=usages)
-    assert list(column_of(COLLECTORS["filesystem"](sources), "filesystems", "size")) == [
+    assert list(column_of(COLLECTORS["filesystem"].collect(sources), "filesystems", "size")) == [
         "/",
         "/data",
     ]
@@ -186,7 +187,7 @@ def test_filesystems_are_those_of_df(this_machine: Sources, column_of: ColumnOf)
     command = ["df", "--all", "--block-size=1", f"--output={columns}"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     expected = {line.split()[0]: line.split()[1:] for line in lines[1:]}
-    parts = COLLECTORS["filesystem"](this_machine)
+    parts = COLLECTORS["filesystem"].collect(this_machine)
     size, inodes = column_of(parts, "filesystems", "size"), column_of(parts, "filesystems", "files")
     assert size.keys() == expected.keys()
     assert "/" in size

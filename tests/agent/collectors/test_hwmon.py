@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pombo_agent.collectors import NoDataError, Sources, hwmon
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collectors import hwmon
 from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]

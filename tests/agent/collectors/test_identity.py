@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pombo_agent.collectors import NoDataError, Sources, identity
-from pombo_agent.collectors.reading import File
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collectors import identity
 from pombo_wire.columns import SECTIONS
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]

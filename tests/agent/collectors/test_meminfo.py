@@ -6,8 +6,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pombo_agent.collectors import COLLECTORS, Sources, meminfo
-from pombo_agent.collectors.reading import File
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import meminfo
+from pombo_agent.options import COLLECTORS
 from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
@@ -55,7 +57,7 @@ PSUTIL = {
 
 def test_memory_and_swap_are_those_of_psutil(this_machine: Sources) -> None:
     expected, swap = psutil.virtual_memory(), psutil.swap_memory()
-    (section,) = COLLECTORS["meminfo"](this_machine)
+    (section,) = COLLECTORS["meminfo"].collect(this_machine)
     found = dict(zip(section.values, section.cells, strict=True))
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert found["MemTotal_bytes"] == expected.total == pages

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pombo_agent.collectors import Sources, netclass
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import netclass
 
 Interface = Callable[[dict[str, str]], dict[str, float]]
 WriteFiles = Callable[[Path, dict[str, str]], Path]

@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pombo_agent.collectors import COLLECTORS, Sources, netdev
-from pombo_agent.collectors.reading import File
-from pombo_agent.options import FILTERS
+from pombo_agent.collecting.flags import Filter, Flags
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import netdev
+from pombo_agent.options import COLLECTORS
 from pombo_wire.section import Section
+from support.collectors import default_excludes
 
 ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 
@@ -47,10 +50,9 @@ def test_interface_is_read_even_where_no_space_follows_its_name() -> None:
 def test_device_that_the_user_excludes_is_not_reported(
     this_machine: Sources, column_of: ColumnOf
 ) -> None:
-    lo = this_machine.filters["netdev.device"]
-    everything = column_of(COLLECTORS["netdev"](this_machine), "networks", "receive_bytes")
+    everything = column_of(COLLECTORS["netdev"].collect(this_machine), "networks", "receive_bytes")
     assert "lo" in everything
-    filters = {**this_machine.filters, "netdev.device": lo._replace(exclude=re.compile("^lo$"))}
-    parts = COLLECTORS["netdev"](this_machine._replace(filters=filters))
+    flags = Flags({"device": Filter(exclude=re.compile("^lo$"))})
+    parts = COLLECTORS["netdev"].collect(this_machine._replace(flags=flags))
     assert column_of(parts, "networks", "receive_bytes").keys() == everything.keys() - {"lo"}
-    assert FILTERS["netdev.device"] is None
+    assert default_excludes()["netdev.device"] is None

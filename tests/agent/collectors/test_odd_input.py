@@ -1,7 +1,8 @@
 """Every collector with odd input: what is sound still comes out, exactly.
 
 For each collector, ``fixtures/NAME`` has files of a host, below ``proc``, ``sys`` and ``root``, and
-``links``, whose lines have a symbolic link and its target.
+``links``, whose lines have a symbolic link and its target; ``flags.json`` has flags of the
+collector, in which ``HOST`` is the folder.
 What depends on a line, a value or a file is found by removing the line or the file, or by writing
 another number: these cells may differ when the input is odd, and no others.
 """
@@ -9,7 +10,6 @@ another number: these cells may differ when the input is odd, and no others.
 import errno
 import os
 import re
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,15 +19,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from pombo_agent.collectors import COLLECTORS, Filter, NoDataError, Sources
-from pombo_agent.collectors.reading import PathLike, Skips, read_bytes
-from pombo_agent.collectors.repair import valid
-from pombo_agent.collectors.sources import Usages
-from pombo_agent.options import FILTERS
+from pombo_agent.collecting.reading import PathLike, Skips, read_bytes
+from pombo_agent.collecting.repair import valid
+from pombo_agent.collecting.sources import NoDataError, Sources, Usages
+from pombo_agent.options import COLLECTORS
 from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section, check, in_order
-
-FIXTURES = Path(__file__).parent / "fixtures"
+from support.fixtures import FIXTURES, copy_fixture, flags_in
 
 #: Collectors that read no file.
 WITHOUT_FILES = {"timex"}
@@ -73,15 +71,15 @@ class Host:
     """The files of a collector's fixture, of which a test changes one."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.collect = COLLECTORS[name]
-        shutil.copytree(FIXTURES / name, folder)
-        self.files = sorted(
-            path for path in folder.rglob("*") if path.is_file() and path.name != "links"
+        self.collect = COLLECTORS[name].collect
+        self.files = copy_fixture(name, folder)
+        paths = (
+            f"{folder}/proc",
+            f"{folder}/sys",
+            f"{folder}/root",
+            f"{folder}/root/run/udev/data",
         )
-        make_links(folder)
-        everything = {each: Filter() for each in FILTERS}
-        paths = (f"{folder}/proc", f"{folder}/sys", f"{folder}/root")
-        self._sources = Sources(*paths, everything, usages, Skips(), {})
+        self._sources = Sources(*paths, flags_in(name, folder), usages, Skips(), {})
         unread = {path for path in self.files if path.name not in NOT_READ}
 
         def read(source: PathLike) -> tuple[bytes, bool]:
@@ -131,20 +129,6 @@ class Host:
 def is_same(source: PathLike, path: Path) -> bool:
     """Return whether a path leads to a file, perhaps by symbolic links."""
     return "\0" not in os.fspath(source) and os.path.realpath(source) == str(path)
-
-
-def make_links(folder: Path) -> None:
-    """Make the symbolic links that the file ``links`` names, and remove the file.
-
-    They are no links in the repository, since programs that visit all its files would not end.
-    """
-    links = folder / "links"
-    if links.exists():
-        for line in links.read_text(encoding="utf-8").splitlines():
-            link, target = line.split(" ")
-            (folder / link).parent.mkdir(parents=True, exist_ok=True)
-            (folder / link).symlink_to(target)
-        links.unlink()
 
 
 def cells_of(sections: list[Section]) -> Cells:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pombo_agent.collectors import NoDataError, Sources, pressure
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collectors import pressure
 from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]

@@ -6,23 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pombo_agent.collectors import COLLECTORS, Sources, psutil_fallback
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import psutil_fallback
+from pombo_agent.options import COLLECTORS
 from pombo_wire.section import Section
 
 ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 
+FALLBACK = {collector.name: collector for collector in psutil_fallback.COLLECTORS}
+
 
 def test_names_are_among_those_of_linux() -> None:
-    assert psutil_fallback.COLLECTORS.keys() <= COLLECTORS.keys()
+    assert FALLBACK.keys() <= COLLECTORS.keys()
 
 
 @pytest.mark.parametrize("name", ["diskstats", "netdev"])
 def test_counters_on_linux_are_those_of_psutil(
     name: str, this_machine: Sources, column_of: ColumnOf
 ) -> None:
-    before = psutil_fallback.COLLECTORS[name](this_machine)
-    parts = COLLECTORS[name](this_machine)
-    after = psutil_fallback.COLLECTORS[name](this_machine)
+    before = FALLBACK[name].collect(this_machine)
+    parts = COLLECTORS[name].collect(this_machine)
+    after = FALLBACK[name].collect(this_machine)
     (section,) = after
     assert len(section.values) >= 8
     for column in section.values:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pombo_agent.collectors.reading import (
+from pombo_agent.collecting.reading import (
     MAX_FILE_BYTES,
     File,
     Skips,

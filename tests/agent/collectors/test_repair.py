@@ -1,8 +1,8 @@
 """Sections without what the exporter would refuse."""
 
 import pytest
-from pombo_agent.collectors.reading import Skips
-from pombo_agent.collectors.repair import valid
+from pombo_agent.collecting.reading import Skips
+from pombo_agent.collecting.repair import valid
 from pombo_wire.section import Section
 
 

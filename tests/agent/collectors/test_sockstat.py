@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pombo_agent.collectors import Sources, sockstat
-from pombo_agent.collectors.reading import File
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import sockstat
 from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]

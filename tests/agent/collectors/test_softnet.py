@@ -1,7 +1,7 @@
 """The collector ``softnet``."""
 
+from pombo_agent.collecting.reading import File
 from pombo_agent.collectors import softnet
-from pombo_agent.collectors.reading import File
 
 SOFTNET = """\
 000047ae 00000001 00000002 00000000 00000000 00000000 00000000 00000000 00000003 00000004 00000005 00000006 00000000

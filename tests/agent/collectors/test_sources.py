@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pombo_agent.collectors import COLLECTORS, Sources
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.options import COLLECTORS
 from pombo_wire.section import Section
 
 ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
@@ -16,5 +17,5 @@ def test_self_is_read_where_the_first_process_is_forbidden(
     (tmp_path / "self/net").mkdir(parents=True)
     own = Path("/proc/self/net/dev").read_text(encoding="ascii")
     (tmp_path / "self/net/dev").write_text(own, encoding="ascii")
-    parts = COLLECTORS["netdev"](this_machine._replace(procfs=tmp_path))
+    parts = COLLECTORS["netdev"].collect(this_machine._replace(procfs=tmp_path))
     assert "lo" in column_of(parts, "networks", "receive_bytes")

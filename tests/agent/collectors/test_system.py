@@ -6,12 +6,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pombo_agent.collectors import COLLECTORS, Collector, Sources, system
-from pombo_agent.collectors.reading import File
+from pombo_agent.collecting.collector import Collect
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import system
+from pombo_agent.options import COLLECTORS
 from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
-Collected = Callable[[Collector], list[Section]]
+Collected = Callable[[Collect], list[Section]]
 
 #: Seconds by which a value may grow between two readings on a busy machine.
 SLACK_SECONDS = 60
@@ -86,7 +89,9 @@ def test_selinux_is_enabled_where_its_filesystem_exists(
 
 
 def test_system_has_the_values_of_this_kernel(collected: Collected) -> None:
-    sections = [section for collect in COLLECTORS.values() for section in collected(collect)]
+    sections = [
+        section for collector in COLLECTORS.values() for section in collected(collector.collect)
+    ]
 
     def value_of(name: str) -> float:
         (known,) = [

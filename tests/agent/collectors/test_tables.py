@@ -1,7 +1,7 @@
 """Rows and values to sections."""
 
 import pytest
-from pombo_agent.collectors.tables import Cell, Row, families, family, numbers, record, table
+from pombo_agent.collecting.tables import Cell, Row, families, family, numbers, record, table
 from pombo_wire.forms import packed
 from pombo_wire.layout import read_section, split_members
 from pombo_wire.reading import read

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pombo_agent.collectors import Sources, thermal_zone
+from pombo_agent.collecting.sources import Sources
+from pombo_agent.collectors import thermal_zone
 from pombo_wire.section import Section
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]

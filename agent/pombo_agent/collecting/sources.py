@@ -1,11 +1,11 @@
-"""What a collector reads from: the paths of the host, and the filters of devices."""
+"""What a collector reads from: the files of the host, and the values of its flags."""
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from pombo_agent.collectors.reading import NO_VALUE, File, PathLike, Skips, in_order, read_bytes
+from pombo_agent.collecting.flags import Flags
+from pombo_agent.collecting.reading import NO_VALUE, File, PathLike, Skips, in_order, read_bytes
 
 #: Sizes of a filesystem, named as the columns of ``Filesystems``.
 Usage = dict[str, float | None]
@@ -31,19 +31,6 @@ class NoDataError(Exception):
     """
 
 
-class Filter(NamedTuple):
-    """Keeps the names that ``include`` matches and ``exclude`` does not; ``None`` is no limit."""
-
-    include: re.Pattern[str] | None = None
-    exclude: re.Pattern[str] | None = None
-
-    def keeps(self, name: str) -> bool:
-        """Return whether ``name`` is reported."""
-        if self.include and not self.include.search(name):
-            return False
-        return not (self.exclude and self.exclude.search(name))
-
-
 class Sources(NamedTuple):
     """What a collector reads from.
 
@@ -54,7 +41,9 @@ class Sources(NamedTuple):
     procfs: PathLike
     sysfs: PathLike
     rootfs: PathLike
-    filters: Mapping[str, Filter]
+    #: The folder of udev's database.
+    udev: PathLike
+    flags: Flags
     #: Takes mount points, and returns their usage within a deadline.
     usages: Callable[[Iterable[str]], Usages]
     #: What this run of the collector has skipped.

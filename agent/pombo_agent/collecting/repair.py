@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section, check, is_column_name
 
-from pombo_agent.collectors.reading import Skips
+from pombo_agent.collecting.reading import Skips
 
 _NUMBERS = frozenset({int, float})
 

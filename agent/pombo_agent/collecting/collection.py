@@ -9,12 +9,12 @@ from pombo_cli.logs import LimitedLogger
 from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section
 
-from pombo_agent.collectors import Collector, NoDataError, Sources
-from pombo_agent.collectors.reading import Skips
-from pombo_agent.collectors.repair import valid
-from pombo_agent.collectors.sources import Usage, Usages
-from pombo_agent.collectors.tables import Row, table
-from pombo_agent.deadlines import Caller, Deadlines, Outcome
+from pombo_agent.collecting.collector import Collect
+from pombo_agent.collecting.deadlines import Caller, Deadlines, Outcome
+from pombo_agent.collecting.reading import Skips
+from pombo_agent.collecting.repair import valid
+from pombo_agent.collecting.sources import NoDataError, Sources, Usage, Usages
+from pombo_agent.collecting.tables import Row, table
 
 #: Seconds until a collector without data is run again.
 NO_DATA_SECONDS = 60.0
@@ -69,7 +69,7 @@ class Collection:
 
     def __init__(
         self,
-        collectors: Mapping[str, Collector],
+        collectors: Mapping[str, Collect],
         sources: Sources,
         caller: Caller[Run],
         log: LimitedLogger,
@@ -158,7 +158,7 @@ def is_table(section: Section) -> bool:
     return known.keys > 0 if known else bool(section.type)
 
 
-def _run(collect: Collector, sources: Sources) -> Run:
+def _run(collect: Collect, sources: Sources) -> Run:
     """Run a collector. It may be abandoned at any place."""
     start = time.perf_counter()
     skips = Skips()

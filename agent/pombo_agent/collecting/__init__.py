@@ -1,0 +1,1 @@
+"""What collectors stand on, files, tables and flags, and what runs them with deadlines."""

@@ -1,0 +1,78 @@
+"""Files of hosts for collectors: below ``proc``, ``sys`` and ``root``, with symbolic links."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pombo_agent.collecting.flags import Flags, from_json
+from pombo_agent.options import COLLECTORS
+
+from support.collectors import flags_of
+
+FIXTURES = Path(__file__).parents[1] / "agent/collectors/fixtures"
+
+#: What the folder of a collector has besides the files of the host: its links, and its flags.
+LINKS, FLAGS = "links", "flags.json"
+
+
+def copy_fixture(name: str, folder: Path) -> list[Path]:
+    """Copy the fixture of a collector and make its links; return its files.
+
+    The file ``links`` has a link and its target in each line. They are no links in the repository,
+    since programs that visit all its files would not end.
+    """
+    shutil.copytree(FIXTURES / name, folder)
+    (folder / FLAGS).unlink(missing_ok=True)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LINKS)
+    links = folder / LINKS
+    if links.exists():
+        for line in links.read_text(encoding="utf-8").splitlines():
+            link, target = line.split(" ")
+            (folder / link).parent.mkdir(parents=True, exist_ok=True)
+            (folder / link).symlink_to(target)
+        links.unlink()
+    return files
+
+
+def given_flags(name: str, folder: Path) -> dict[str, Any]:
+    """Return the flags that ``flags.json`` gives to the collector; ``HOST`` is the folder.
+
+    A value is a text, true or false, a list of texts, ``{"pattern": …}``, or
+    ``{"filter": [include, exclude]}``.
+    """
+    path = FIXTURES / name / FLAGS
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text("utf-8").replace("HOST", str(folder)))
+    return found
+
+
+def flags_in(name: str, folder: Path) -> Flags:
+    """Return the values of all flags of the collector; nothing is filtered out by default."""
+    values = flags_of(COLLECTORS[name]).values
+    given = given_flags(name, folder)
+    assert given.keys() <= values.keys()
+    return Flags({**values, **{flag: from_json(value) for flag, value in given.items()}})
+
+
+def arguments_in(name: str, folder: Path) -> list[str]:
+    """Return the same flags as arguments, of the agent as of node_exporter."""
+    arguments = []
+    for flag, value in flags_in(name, folder).values.items():
+        argument = f"--collector.{name}.{flag}"
+        shown = given_flags(name, folder).get(flag)
+        if shown is None:
+            if hasattr(value, "keeps"):
+                arguments.append(f"{argument}-exclude=^$")
+        elif isinstance(shown, bool):
+            arguments.append(argument if shown else f"--no-collector.{name}.{flag}")
+        elif isinstance(shown, dict) and "filter" in shown:
+            pairs = zip(("include", "exclude"), shown["filter"], strict=True)
+            arguments += [f"{argument}-{verb}={pattern}" for verb, pattern in pairs if pattern]
+        elif isinstance(shown, dict):
+            arguments.append(f"{argument}={shown['pattern']}")
+        else:
+            texts = shown if isinstance(shown, list) else [shown]
+            arguments += [f"{argument}={text}" for text in texts]
+    return arguments
