@@ -75,7 +75,7 @@ def test_families_and_values_are_those_of_node_exporter(
         f"--path.procfs={folder}/proc",
         f"--path.sysfs={folder}/sys",
         f"--path.rootfs={folder}/root",
-        f"--path.udev.data={folder}/root/run/udev/data",
+        f"--path.udev.data={folder / 'root'}/run/udev/data",
     ]
     theirs = of_their_own(start, flags)
     ours = of_agent(exporter, f"host of {name}", flags)

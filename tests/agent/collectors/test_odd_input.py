@@ -73,12 +73,8 @@ class Host:
     def __init__(self, name: str, folder: Path) -> None:
         self.collect = COLLECTORS[name].collect
         self.files = copy_fixture(name, folder)
-        paths = (
-            f"{folder}/proc",
-            f"{folder}/sys",
-            f"{folder}/root",
-            f"{folder}/root/run/udev/data",
-        )
+        root = f"{folder}/root"
+        paths = (f"{folder}/proc", f"{folder}/sys", root, f"{root}/run/udev/data")
         self._sources = Sources(*paths, flags_in(name, folder), usages, Skips(), {})
         unread = {path for path in self.files if path.name not in NOT_READ}
 
