@@ -62,10 +62,11 @@ class Sources(NamedTuple):
         return self.file(f"{self.procfs}/{name}")
 
     def proc_of_init(self, name: str) -> File:
-        """Return ``/proc/1/NAME``, or ``/proc/self/NAME`` where that is forbidden.
+        """Return ``/proc/1/NAME``, or ``/proc/NAME`` where that is forbidden or absent.
 
         The first process sees the mounts and the network of the host. This process may be in
-        another namespace, of a container or a service manager.
+        another namespace, of a container or a service manager. Names below ``net`` are links to
+        those of this process, and all that a copy of ``/proc`` has.
 
         Raises:
             OSError: when neither can be read.
@@ -74,7 +75,7 @@ class Sources(NamedTuple):
             return self.proc(f"1/{name}")
         except OSError as error:
             try:
-                return self.proc(f"self/{name}")
+                return self.proc(name)
             except FileNotFoundError:
                 raise error from None
 
