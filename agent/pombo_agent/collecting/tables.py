@@ -4,7 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pombo_wire.columns import SECTIONS
 from pombo_wire.limits import MAX_TEXT
-from pombo_wire.section import Section
+from pombo_wire.section import Section, is_column_name
+
+# How large the columns of open families may be. A datagram has 1200 bytes in all.
+_MOST_BYTES = 700
+_COLUMN_BYTES = 24  # a number, and what surrounds the name and the HELP text
 
 Cell = str | bytes | float | None
 Row = Mapping[str, Cell]
@@ -45,16 +49,38 @@ def families(
     ``name`` contains ``*``, which each key of ``helps`` replaces: these keys are the columns, and
     the values their HELP texts. Each collector needs names of its own. ``kind`` is ``counter`` or
     ``gauge``. A row has the texts of the ``labels`` and the values of the columns; without labels
-    there is one row.
+    there is one row. Where a row with all columns might not fit into a datagram, each family is a
+    section of its own.
 
     Example:
         ``families("node_xfs_*_total", "counter", {"reads": "Reads."}, ("device",), rows)``
     """
     found = _table(name, labels, tuple(helps), [*rows])
-    return [
+    sections = [
         section._replace(type=kind, help=tuple(_help(helps[value]) for value in section.values))
         for section in found
         if section.values
+    ]
+    return [part for section in sections for part in _sendable(section)]
+
+
+def _sendable(section: Section) -> list[Section]:
+    """Return open families as one section, or each as its own where they have too many texts."""
+    size = sum(map(len, (*section.values, *section.help))) + _COLUMN_BYTES * len(section.values)
+    if not section.labels or size <= _MOST_BYTES:  # without labels, columns are sent separately
+        return [section]
+    if not all(is_column_name(section.name, column) for column in section.values):
+        return [section]  # from which they are dropped
+    return [
+        part
+        for (column, cells), text in zip(section.columns.items(), section.help, strict=True)
+        for part in family(
+            section.name.replace("*", column),
+            section.type,
+            text,
+            tuple(section.labels),
+            [*zip(*section.labels.values(), cells, strict=True)],
+        )
     ]
 
 

@@ -6,6 +6,7 @@ from pombo_wire.forms import packed
 from pombo_wire.layout import read_section, split_members
 from pombo_wire.reading import read
 from pombo_wire.section import Section, check
+from pombo_wire.splitting import Form, Splitter
 
 
 def disks(devices: tuple[str, ...], values: tuple[str, ...], *cells: float | None) -> list[Section]:
@@ -148,3 +149,23 @@ def test_section_of_valid_texts_and_numbers_is_none() -> None:
     check(Section("node_a", {"b": ("c", "d")}, (), [-1, None], type="gauge"))
     check(Section("node_a_*", {}, ("x" * 150,), [1], type="gauge"))
     check(Section("labels", {"rack": ("7",)}, (), ()))
+
+
+def test_families_with_more_texts_than_a_datagram_has_room_for_are_sent_all_the_same() -> None:
+    helps = {f"statistic_{number}": f"Number {number} of the port." * 3 for number in range(40)}
+    rows: list[Row] = [
+        {"port": port, **{name: 10**12 + at for at, name in enumerate(helps) if at != skipped}}
+        for skipped, port in enumerate("ab")
+    ]
+    sections = families("node_switch_*_total", "counter", helps, ("port",), rows)
+    assert sections[0] == Section(
+        "node_switch_statistic_0_total",
+        {"port": ("b",)},
+        (),
+        (10**12,),
+        type="counter",
+        help=helps["statistic_0"],
+    )
+    assert [len(section.cells) for section in sections] == [1, 1, *[2] * 38]
+    for form in Form:
+        assert Splitter(form).datagrams({"host": "pi"}, sections)[1] == []
