@@ -5,7 +5,7 @@ import os.path
 from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collector
-from pombo_agent.collecting.flags import pattern
+from pombo_agent.collecting.flags import pattern, switch
 from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_agent.collecting.tables import Row, table
 
@@ -36,6 +36,7 @@ _MEGABIT_BYTES = 125_000
 def collect(sources: Sources) -> list[Section]:
     """Return the ``interfaces`` and ``network_info`` sections."""
     ignored = sources.flags.pattern("ignored-devices")
+    least_speed = 0 if sources.flags.switch("ignore-invalid-speed") else float("-inf")
     classes = f"{sources.sysfs}/class/net"
     if not os.path.isdir(classes):
         raise NoDataError("no network interfaces in /sys")
@@ -48,20 +49,24 @@ def collect(sources: Sources) -> list[Section]:
         ):  # the file bonding_masters in this folder is no interface
             found = sources.texts(path, _TEXTS)
             texts.append({"device": device, **found})
-            interfaces.append(_interface(sources, path, device, found.get("operstate")))
+            interfaces.append(
+                {
+                    "device": device,
+                    "up": int(found.get("operstate") == "up"),
+                    "speed": _speed(sources.value(f"{path}/speed"), least_speed),
+                    **sources.values(path, _FILES),
+                }
+            )
     return [*table("interfaces", interfaces), *table("network_info", texts)]
 
 
-def _interface(sources: Sources, path: str, device: str, operstate: str | None) -> Row:
-    """Return the row of an interface; a value that its driver does not have is ``None``."""
-    speed = sources.value(f"{path}/speed")
-    return {
-        "device": device,
-        "up": int(operstate == "up"),
-        "speed": None if speed is None else speed * _MEGABIT_BYTES,
-        **sources.values(path, _FILES),
-    }
+def _speed(megabits: float | None, least: float) -> float | None:
+    """Return a speed in bytes per second; some drivers have -1 where they do not know it."""
+    return None if megabits is None or megabits < least else megabits * _MEGABIT_BYTES
 
 
-FLAGS = (pattern("ignored-devices", "^$", "Regexp of net devices to ignore."),)
+FLAGS = (
+    pattern("ignored-devices", "^$", "Regexp of net devices to ignore."),
+    switch("ignore-invalid-speed", "Omit the speed of devices where it is invalid."),
+)
 COLLECTORS = [Collector("netclass", collect, flags=FLAGS)]

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pombo_agent.collecting.flags import Flags
 from pombo_agent.collecting.sources import Sources
 from pombo_agent.collectors import netclass
+from pombo_wire.section import Section
 
 Interface = Callable[[dict[str, str]], dict[str, float]]
 WriteFiles = Callable[[Path, dict[str, str]], Path]
+ColumnOf = Callable[[list[Section], str, str], dict[str, float | None]]
 
 
 ETH0 = {
@@ -69,6 +72,17 @@ def test_speed_becomes_bytes_and_hexadecimal_flags_a_number(interface: Interface
 def test_interface_that_is_down_has_neither_carrier_nor_speed(interface: Interface) -> None:
     assert interface({"operstate": "down", "mtu": "1500"}) == {"up": 0, "mtu": 1500}
     assert interface(ETH0 | {"speed": "-1"})["speed"] == -125_000
+
+
+def test_speed_that_is_invalid_is_omitted_where_the_user_says_so(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles, column_of: ColumnOf
+) -> None:
+    speeds = {"eth0": "-1\n", "eth1": "0\n", "eth2": "10\n"}
+    files = {f"class/net/{device}/speed": text for device, text in speeds.items()}
+    flags = Flags({**this_machine.flags.values, "ignore-invalid-speed": True})
+    sources = this_machine._replace(sysfs=write_files(tmp_path, files), flags=flags)
+    found = column_of(netclass.collect(sources), "interfaces", "speed")
+    assert found == {"eth0": None, "eth1": 0, "eth2": 1_250_000}
 
 
 def test_file_that_is_no_interface_is_ignored(
