@@ -131,7 +131,8 @@ def _flags_by_kind(name: str, own: Flag) -> Iterator[Callable[..., Any]]:
         things = own.name.replace("-", " ").removesuffix("s") + "s"
         for verb, default in (("exclude", own.default or "none"), ("include", "all")):
             text = f"Regexp of {things} to {verb}.  [default: {default}]"
-            yield flag(f"{name}-{verb}", type=_Pattern(), help=text)
+            aliases = [f"{own.alias}-{verb}"] if own.alias else []
+            yield flag(f"{name}-{verb}", *aliases, type=_Pattern(), help=text)
     elif own.kind is Kind.SWITCH:
         yield switch(name, default=own.default, show_default=True, help=own.help)
     elif own.kind is Kind.TEXTS:

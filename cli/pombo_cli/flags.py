@@ -106,19 +106,21 @@ def split_variable(text: str) -> list[str]:
         raise click.BadParameter(f"{text!r} cannot be split into values: {error}") from None
 
 
-def flag(name: str, **options: Any) -> Callable[[Command], Command]:
+def flag(name: str, *aliases: str, **options: Any) -> Callable[[Command], Command]:
     """Return the option ``--name``, with the environment variable ``POMBO_NAME``.
+
+    The ``aliases`` are other names of the option.
 
     Example:
         ``--udp.listen-address`` has the variable ``POMBO_UDP_LISTEN_ADDRESS`` and the parameter
         ``udp_listen_address``.
     """
-    return _option(f"--{name}", name, options)
+    return _option([f"--{each}" for each in (name, *aliases)], name, options)
 
 
 def switch(name: str, **options: Any) -> Callable[[Command], Command]:
     """Return the options ``--name`` for true and ``--no-name`` for false; else as ``flag``."""
-    return _option(f"--{name}/--no-{name}", name, options)
+    return _option([f"--{name}/--no-{name}"], name, options)
 
 
 def log_flags(command: Command) -> Command:
@@ -140,7 +142,9 @@ def log_flags(command: Command) -> Command:
     return level(log_format(command))
 
 
-def _option(declaration: str, name: str, options: dict[str, Any]) -> Callable[[Command], Command]:
+def _option(
+    declarations: list[str], name: str, options: dict[str, Any]
+) -> Callable[[Command], Command]:
     parameter = re.sub("[.-]", "_", name.partition("/")[0])
     variable = f"POMBO_{parameter.upper()}"
-    return click.option(declaration, parameter, envvar=variable, show_envvar=True, **options)
+    return click.option(*declarations, parameter, envvar=variable, show_envvar=True, **options)

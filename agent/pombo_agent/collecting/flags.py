@@ -30,17 +30,21 @@ class Kind(Enum):
 
 
 class Flag(NamedTuple):
-    """A flag ``--collector.COLLECTOR.NAME``, or the two of a filter."""
+    """A flag ``--collector.COLLECTOR.NAME``, or the two of a filter.
+
+    ``alias`` is another name of it, whole but for the end of a filter's.
+    """
 
     name: str
     kind: Kind
     default: Any
     help: str = ""
+    alias: str = ""
 
 
-def filtered(name: str, exclude: str | None = None) -> Flag:
+def filtered(name: str, exclude: str | None = None, alias: str = "") -> Flag:
     """Declare ``NAME-include`` and ``NAME-exclude``, of which one may be given."""
-    return Flag(name, Kind.FILTER, exclude)
+    return Flag(name, Kind.FILTER, exclude, alias=alias)
 
 
 def pattern(name: str, default: str, text: str) -> Flag:
