@@ -107,6 +107,11 @@ def test_exclude_replaces_the_default_exclude() -> None:
     assert not keeps("/home/me")
 
 
+def test_flag_may_have_the_name_that_node_exporter_gave_it() -> None:
+    options = parsed("--server=a", "--collector.qdisc", "--collector.qdisk.device-include=^eth")
+    assert not options.collectors["qdisc"]["device"].keeps("wlan0")
+
+
 @pytest.mark.parametrize(
     ("name", "kept", "excluded"),
     [
