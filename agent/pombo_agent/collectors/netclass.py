@@ -68,5 +68,6 @@ def _speed(megabits: float | None, least: float) -> float | None:
 FLAGS = (
     pattern("ignored-devices", "^$", "Regexp of net devices to ignore."),
     switch("ignore-invalid-speed", "Omit the speed of devices where it is invalid."),
+    switch("netlink", "Accepted, as node_exporter has it; /sys has all that netlink has."),
 )
 COLLECTORS = [Collector("netclass", collect, flags=FLAGS)]
