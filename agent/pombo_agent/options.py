@@ -269,10 +269,14 @@ def _value(given: Mapping[str, Any], name: str, own: Flag) -> Any:
     if own.kind is not Kind.FILTER:
         return given[_parameter(name)]
     include, exclude = given[_parameter(f"{name}-include")], given[_parameter(f"{name}-exclude")]
+    if include is None and exclude is None:
+        return default_of(own)
+    # An empty one is no limit, as in node_exporter, where it removes the default.
+    include, exclude = (each if each and each.pattern else None for each in (include, exclude))
     if include and exclude:
         flags = f"--{name}-include and --{name}-exclude"
         raise click.UsageError(f"{flags} exclude each other: give one of them")
-    return Filter(include, exclude) if include or exclude else default_of(own)
+    return Filter(include, exclude)
 
 
 def _parameter(name: str) -> str:

@@ -107,6 +107,14 @@ def test_exclude_replaces_the_default_exclude() -> None:
     assert not keeps("/home/me")
 
 
+def test_empty_exclude_removes_the_default_and_permits_an_include() -> None:
+    flags = "--collector.diskstats.device-exclude=", "--collector.netdev.device-exclude="
+    collectors = parsed("--server=a", *flags, "--collector.netdev.device-include=^eth").collectors
+    assert collectors["diskstats"]["device"].keeps("loop0")
+    assert collectors["netdev"]["device"].keeps("eth0")
+    assert not collectors["netdev"]["device"].keeps("lo")
+
+
 def test_flag_may_have_the_name_that_node_exporter_gave_it() -> None:
     options = parsed("--server=a", "--collector.qdisc", "--collector.qdisk.device-include=^eth")
     assert not options.collectors["qdisc"]["device"].keeps("wlan0")
