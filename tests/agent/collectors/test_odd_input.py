@@ -41,10 +41,15 @@ VOLATILE = {("system", (), "time")}
 LINES_BELONG_TOGETHER = {
     *("arp", "arp_cache", "ip_vs", "ip_vs_stats", "netstat"),
     *("nf_conntrack", "snmp", "udp", "udp6"),
+    *("drbd", "io_done", "io_errors", "mdstat", "mountstats", "mountinfo"),
+    *("objset-0x36", "objset-0x102"),
 }
 
-#: The most files on which a value depends: its own, and one that names its row.
-MOST_FILES = 2
+#: Open families whose rows are named by the first labels alone; the others are texts of the row.
+NAMED_BY = {"node_nvme_info": 1}
+
+#: The most files on which a value depends: its own, and two that name its row.
+MOST_FILES = 3
 
 #: Sections of which a row has a sum over files, or labels from several.
 OF_MANY_FILES = {"node_bonding_*", "node_fibrechannel_info", "node_infiniband_info"}
@@ -139,7 +144,7 @@ def cells_of(sections: list[Section]) -> Cells:
     for section in in_order(sections):
         check(section)
         known = SECTIONS.get(section.name)
-        count = known.keys if known else len(section.labels)
+        count = known.keys if known else NAMED_BY.get(section.name, len(section.labels))
         texts = [*zip(*section.labels.values(), strict=True)] or [()]
         rows = [row[:count] for row in texts]
         for at, name in enumerate(section.labels):
