@@ -123,7 +123,7 @@ def _flags_of(collector: Collector) -> Iterator[Callable[..., Any]]:
         help=f"Enable the {collector.name} collector.  [default: {default}]",
     )
     for own in collector.flags:
-        yield from _flags_by_kind(f"collector.{collector.name}.{own.name}", own)
+        yield from _flags_by_kind(collector.parameter(own), own)
 
 
 def _flags_by_kind(name: str, own: Flag) -> Iterator[Callable[..., Any]]:
@@ -227,7 +227,7 @@ def _options(given: Mapping[str, Any]) -> Options:
     if not given["server"] and not given["once"]:
         raise click.UsageError("give --server, or --once to print one report")
     enabled = {
-        name: {own.name: _value(given, f"collector.{name}.{own.name}", own) for own in known.flags}
+        name: {own.name: _value(given, known.parameter(own), own) for own in known.flags}
         for name, known in COLLECTORS.items()
         if _is_enabled(known, given)
     }

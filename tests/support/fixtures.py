@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pombo_agent.collecting.flags import Flags, from_json
+from pombo_agent.collecting.flags import Flags, Kind, from_json
 from pombo_agent.options import COLLECTORS
 
 from support.collectors import flags_of
@@ -58,21 +58,21 @@ def flags_in(name: str, folder: Path) -> Flags:
 
 def arguments_in(name: str, folder: Path) -> list[str]:
     """Return the same flags as arguments, of the agent as of node_exporter."""
+    collector, given = COLLECTORS[name], given_flags(name, folder)
     arguments = []
-    for flag, value in flags_in(name, folder).values.items():
-        argument = f"--collector.{name}.{flag}"
-        shown = given_flags(name, folder).get(flag)
+    for own in collector.flags:
+        flag, shown = collector.parameter(own), given.get(own.name)
         if shown is None:
-            if hasattr(value, "keeps"):
-                arguments.append(f"{argument}-exclude=^$")
+            if own.kind is Kind.FILTER and own.default:
+                arguments.append(f"--{flag}-exclude=^$")
         elif isinstance(shown, bool):
-            arguments.append(argument if shown else f"--no-collector.{name}.{flag}")
+            arguments.append(f"--{flag}" if shown else f"--no-{flag}")
         elif isinstance(shown, dict) and "filter" in shown:
             pairs = zip(("include", "exclude"), shown["filter"], strict=True)
-            arguments += [f"{argument}-{verb}={pattern}" for verb, pattern in pairs if pattern]
+            arguments += [f"--{flag}-{verb}={pattern}" for verb, pattern in pairs if pattern]
         elif isinstance(shown, dict):
-            arguments.append(f"{argument}={shown['pattern']}")
+            arguments.append(f"--{flag}={shown['pattern']}")
         else:
             texts = shown if isinstance(shown, list) else [shown]
-            arguments += [f"{argument}={text}" for text in texts]
+            arguments += [f"--{flag}={text}" for text in texts]
     return arguments

@@ -16,7 +16,7 @@ class Collector(NamedTuple):
     """A collector ``--collector.NAME``; the name is node_exporter's where it has one.
 
     ``collect`` returns the sections of this moment. With ``waits``, it may wait for its deadline,
-    and is run after the others.
+    and is run after the others. ``prefix`` is the name in its own flags, where it is another.
     """
 
     name: str
@@ -24,6 +24,11 @@ class Collector(NamedTuple):
     enabled: bool = True
     flags: tuple[Flag, ...] = ()
     waits: bool = False
+    prefix: str = ""
+
+    def parameter(self, own: Flag) -> str:
+        """Return the whole name of one of its own flags, without the dashes."""
+        return f"collector.{self.prefix or self.name}.{own.name}"
 
 
 def with_flags(collect: Collect, flags: Flags) -> Collect:
