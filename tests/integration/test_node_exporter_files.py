@@ -16,10 +16,16 @@ from support.processes import Exporter, Launcher, found, free_port
 OURS: frozenset[str] = frozenset()
 
 #: Collectors that newer versions of node_exporter have; their own tests state the values.
-NEWER: frozenset[str] = frozenset({"bcachefs", "dmmultipath", "xfrm"})
+NEWER: frozenset[str] = frozenset(
+    {
+        *("bcachefs", "cpu_vulnerabilities", "dmmultipath", "kernel_hung", "pcidevice"),
+        *("softirqs", "watchdog", "xfrm"),
+    }
+)
 
 #: Families that newer versions have, of collectors that node_exporter has.
 NEWER_FAMILIES = {
+    "node_cpu_scaling_governor",
     "node_mountstats_nfs_mountpoint_info",
     "node_mountstats_nfs_operations_errors_total",
     *(f"node_softnet_{name}" for name in ("backlog_len", "cpu_collision_total")),

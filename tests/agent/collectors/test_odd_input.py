@@ -30,8 +30,11 @@ from support.fixtures import FIXTURES, copy_fixture, flags_in
 #: Collectors that read no file.
 WITHOUT_FILES = {"ethtool", "network_route", "qdisc", "tcpstat", "timex", "wifi"}
 
-#: Files that are not read, since it matters only whether they exist.
-NOT_READ = {"enforce", "bonding_masters", "node_name"}
+#: Files that are not read, since it matters only whether they exist, or only to node_exporter.
+NOT_READ = {
+    *("enforce", "bonding_masters", "max_energy_range_uj", "node_name", "offline"),
+    *("policy", "related_cpus", "scaling_driver", "scaling_setspeed", "uevent"),
+}
 
 #: Values that differ from one run to the next.
 VOLATILE = {("system", (), "time")}
@@ -42,11 +45,18 @@ LINES_BELONG_TOGETHER = {
     *("arp", "arp_cache", "ip_vs", "ip_vs_stats", "netstat"),
     *("nf_conntrack", "snmp", "udp", "udp6"),
     *("drbd", "io_done", "io_errors", "mdstat", "mountstats", "mountinfo"),
-    *("objset-0x36", "objset-0x102"),
+    *("cpuinfo", "interrupts", "objset-0x36", "objset-0x102"),
 }
 
 #: Open families whose rows are named by the first labels alone; the others are texts of the row.
-NAMED_BY = {"node_nvme_info": 1}
+NAMED_BY = {
+    "node_cpu_info": 1,
+    "node_drm_card_info": 1,
+    "node_nvme_info": 1,
+    "node_pcidevice_info": 4,
+    "node_power_supply_info": 1,
+    "node_watchdog_info": 1,
+}
 
 #: The most files on which a value depends: its own, and two that name its row.
 MOST_FILES = 3
