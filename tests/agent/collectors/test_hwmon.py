@@ -1,9 +1,12 @@
 """The collector ``hwmon``."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pombo_agent.collecting.flags import Filter, Flags
+from pombo_agent.collecting.reading import Skips
 from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_agent.collectors import hwmon
 from pombo_wire.section import Section
@@ -70,9 +73,10 @@ def chips(
         rows: dict[str, dict[str, float | None]] = {}
         for section in sections:
             for column, cells in section.columns.items():
-                texts = zip(*section.labels.values(), strict=True)
+                texts = zip(section.labels["chip"], section.labels["sensor"], strict=True)
                 for (chip, sensor), cell in zip(texts, cells, strict=True):
-                    rows.setdefault(chip, {})[f"{sensor} {column}"] = cell
+                    if cell is not None:
+                        rows.setdefault(chip, {})[f"{sensor} {column}"] = cell
         return rows
 
     return collect
@@ -114,3 +118,46 @@ def test_sensor_that_cannot_be_read_costs_itself_alone(chips: Chips) -> None:
     found = chips(("platform/a", files), ("platform/b", {"fan1_input": "7\n"}))
     assert found["platform_a"] == {"fan2 rpm": 900, "temp1 celsius": 0.004}
     assert found["platform_b"] == {"fan1 rpm": 7}
+
+
+def test_frequency_of_a_graphics_card_is_named_for_its_label(chips: Chips) -> None:
+    files = {"freq1_input": "1725000000\n", "freq1_label": "sclk\n", "freq2_input": "96000000\n"}
+    assert chips(("pci0/0000:03:00.0", files)) == {"pci0_0000:03:00_0": {"sclk freq_mhz": 1725}}
+
+
+def test_sensor_with_a_plain_file_and_an_input_has_two_families(chips: Chips) -> None:
+    files = {"temp1": "41000\n", "temp1_input": "42000\n", "temp99999999999999999999": "1\n"}
+    expected = {"temp1 celsius": 41, "temp1 input_celsius": 42}
+    assert chips(("platform/a", files)) == {"platform_a": expected}
+
+
+def test_files_that_can_only_be_written_are_not_read(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    chip = write_files(tmp_path / "class/hwmon/hwmon0", {"power/control": "auto\n", "name": "a\n"})
+    (chip / "temp1_reset_history").mkdir()
+    sources = this_machine._replace(sysfs=tmp_path, skips=Skips())
+    assert [section.name for section in hwmon.collect(sources)] == ["sensor_chips"]
+    assert sources.skips.count == 0
+
+
+def test_flags_select_chips_and_sensors(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    files = {
+        "hwmon0/name": "a\n",
+        "hwmon0/temp1_input": "1000\n",
+        "hwmon0/temp2_input": "2000\n",
+        "hwmon1/name": "b\n",
+        "hwmon1/temp1_input": "3000\n",
+    }
+    write_files(tmp_path / "class/hwmon", files)
+    filters = {
+        "chip": Filter(include=re.compile("^a$")),
+        "sensor": Filter(exclude=re.compile("^a;temp2$")),
+    }
+    found = hwmon.collect(this_machine._replace(sysfs=tmp_path, flags=Flags(filters)))
+    assert found == [
+        Section("temperatures", {"chip": ("a",), "sensor": ("temp1",)}, ("celsius",), [1]),
+        Section("sensor_chips", {"chip": ("a",), "chip_name": ("a",)}, (), []),
+    ]
