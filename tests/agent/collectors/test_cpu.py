@@ -8,6 +8,8 @@ from typing import Any
 
 import psutil
 import pytest
+from pombo_agent.collecting.flags import Flags
+from pombo_agent.collecting.reading import File
 from pombo_agent.collecting.sources import Sources
 from pombo_agent.collectors import cpu
 from pombo_agent.options import COLLECTORS
@@ -15,6 +17,7 @@ from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section
 
 Report = Callable[..., list[dict[str, dict[str, Any]]]]
+WriteFiles = Callable[[Path, dict[str, str]], Path]
 ColumnOf = Callable[[list[Section], str, str], dict[str, Any]]
 #: Seconds by which a value may grow between two readings on a busy machine.
 SLACK_SECONDS = 60
@@ -38,7 +41,7 @@ cpu0 100 200 300 400
 
 def rows(this_machine: Sources, procfs: Path, *texts: str) -> list[dict[str, dict[str, Any]]]:
     """Return the rows by core of each of the reports of these contents of ``/proc/stat``."""
-    sources, reports = this_machine._replace(procfs=procfs), []
+    sources, reports = this_machine._replace(procfs=procfs, sysfs=procfs), []
     for text in texts:
         (procfs / "stat").write_text(text, encoding="ascii")
         (section,) = cpu.collect(sources)
@@ -124,6 +127,92 @@ def test_unreadable_count_costs_itself_alone(report: Report) -> None:
         "0": {"user": 0.01, "system": 0.03, "idle": 0.05},
         "1": {**one["1"], "idle": 0.05},
     }
+
+
+def sections_by_name(sections: list[Section]) -> dict[str, Section]:
+    return {section.name: section for section in sections}
+
+
+def test_throttling_is_read_once_for_the_threads_of_a_core(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    write_files(tmp_path, {"stat": STAT})
+    folder = tmp_path / "devices/system/cpu"
+    for number, (package, core, count) in enumerate([(0, 0, 5), (0, 0, 6), (0, 1, 7), (-1, 0, 8)]):
+        files = {
+            "topology/physical_package_id": f"{package}\n",
+            "topology/core_id": f"{core}\n",
+            "thermal_throttle/core_throttle_count": f"{count}\n",
+            "thermal_throttle/package_throttle_count": f"{count * 10}\n",
+        }
+        write_files(folder / f"cpu{number}", files)
+    found = sections_by_name(cpu.collect(this_machine._replace(procfs=tmp_path, sysfs=tmp_path)))
+    cores = found["node_cpu_core_throttles_total"]
+    assert cores.labels == {"package": ("0", "0"), "core": ("0", "1")}
+    assert cores.cells == (5, 7)
+    packages = found["node_cpu_package_throttles_total"]
+    assert packages.labels == {"package": ("0",)}
+    assert packages.cells == (50,)
+
+
+def test_cores_that_can_go_offline_have_a_state_which_is_read_when_they_change(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    sources = this_machine._replace(procfs=tmp_path, sysfs=tmp_path, kept={})
+    cores = tmp_path / "devices/system/cpu"
+    write_files(tmp_path, {"stat": STAT})
+    write_files(cores, {"cpu0/online": "1\n", "cpu1/online": "0\n", "cpu3/online": "1\n"})
+    assert sections_by_name(cpu.collect(sources))["node_cpu_online"] == Section(
+        "node_cpu_online",
+        {"cpu": ("0", "1", "3")},
+        (),
+        (1, 0, 1),
+        type="gauge",
+        help="CPUs that are online and being scheduled.",
+    )
+    write_files(tmp_path, {"stat": STAT + "cpu1 1 2 3 4\n", "devices/system/cpu/cpu1/online": "1"})
+    assert sections_by_name(cpu.collect(sources))["node_cpu_online"].cells == (1, 1, 1)
+    (cores / "cpu0/online").unlink()
+    assert "node_cpu_online" not in sections_by_name(cpu.collect(sources._replace(kept={})))
+
+
+def test_isolated_cores_are_those_of_the_list() -> None:
+    for text, expected in (
+        (b"\n", []),
+        (b"1,3-5,9\n", [1, 3, 4, 5, 9]),
+        (b"2,x,4-,-1,7-8-9,0-18446744073709551616,6", [2, 6]),
+    ):
+        assert cpu.parse_list(File(text)) == expected
+
+
+def test_flag_leaves_guests_out(this_machine: Sources, tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text(STAT, encoding="ascii")
+    flags = Flags({**this_machine.flags.values, "guest": False})
+    sources = this_machine._replace(procfs=tmp_path, sysfs=tmp_path, flags=flags)
+    (section,) = cpu.collect(sources)
+    assert section.values[-2:] == ("softirq", "steal")
+
+
+CPUINFO = b"""\
+processor\t: 0
+model name\t: ARMv8 Processor rev 1 (v8l)
+Features\t: fp asimd aes
+
+processor\t: x
+processor\t: 3
+hart\t\t: 2
+isa\t\t: rv64imafdc
+power management:
+"""
+
+
+def test_processors_of_other_architectures_have_the_labels_that_they_have() -> None:
+    file = File(CPUINFO)
+    assert cpu.parse_cpuinfo(file) == [
+        {"cpu": "0", "model_name": "ARMv8 Processor rev 1 (v8l)", "flags": "fp asimd aes"},
+        {"cpu": "3", "core": "2", "model_name": "rv64imafdc"},
+    ]
+    assert file.skips.count == 1
 
 
 def test_cpu_times_are_those_of_psutil(this_machine: Sources, column_of: ColumnOf) -> None:
