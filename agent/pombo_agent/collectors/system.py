@@ -1,13 +1,14 @@
-"""Boot time, load, processes, open files, entropy, SELinux."""
+"""Boot time, load, processes, softirqs, open files, entropy, SELinux."""
 
 import os.path
 
 from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import switch
 from pombo_agent.collecting.reading import File
 from pombo_agent.collecting.sources import Sources
-from pombo_agent.collecting.tables import record
+from pombo_agent.collecting.tables import family, record
 
 # The lines of /proc/stat whose first number is used, and their fields; see proc_stat(5).
 _STAT = {
@@ -19,12 +20,24 @@ _STAT = {
     b"procs_blocked": "processes_blocked",
 }
 
+# The softirqs in the order of their numbers in /proc/stat, which follow the sum.
+_VECTORS = (
+    *("hi", "timer", "net_tx", "net_rx", "block"),
+    *("block_iopoll", "tasklet", "sched", "hrtimer", "rcu"),
+)
+
 
 def collect_stat(sources: Sources) -> list[Section]:
-    """Return counts since boot, the boot time and the uptime."""
-    counts = parse_stat(sources.proc("stat"))
+    """Return counts since boot, the boot time and the uptime, and perhaps softirqs."""
+    file = sources.proc("stat")
+    counts = parse_stat(file)
     uptime = sources.optional(f"{sources.procfs}/uptime")
-    return record("system", {**counts, "uptime": _first(uptime) if uptime else None})
+    found = record("system", {**counts, "uptime": _first(uptime) if uptime else None})
+    if sources.flags.switch("softirq"):
+        rows = parse_softirqs(file).items()
+        text = "Number of softirq calls."
+        found += family("node_softirqs_total", "counter", text, ("vector",), rows)
+    return found
 
 
 def collect_loadavg(sources: Sources) -> list[Section]:
@@ -62,6 +75,15 @@ def parse_stat(file: File) -> dict[str, float | None]:
     return found
 
 
+def parse_softirqs(file: File) -> dict[str, float | None]:
+    """Return the counts of softirqs in ``/proc/stat`` by vector."""
+    for line in file.lines():
+        name, *counts = line.split()
+        if name == b"softirq":
+            return dict(zip(_VECTORS, file.numbers(counts[1 : len(_VECTORS) + 1]), strict=False))
+    return {}
+
+
 def parse_loadavg(file: File) -> dict[str, float | None]:
     """Return the three averages in ``/proc/loadavg``, by field of the wire."""
     averages = file.numbers(file.data.split()[:3])
@@ -73,8 +95,9 @@ def _first(file: File) -> float | None:
     return file.number(b"".join(file.data.split()[:1]))
 
 
+STAT_FLAGS = (switch("softirq", "Export softirq calls per vector."),)
 COLLECTORS = [
-    Collector("stat", collect_stat),
+    Collector("stat", collect_stat, flags=STAT_FLAGS),
     Collector("loadavg", collect_loadavg),
     Collector("filefd", collect_filefd),
     Collector("entropy", collect_entropy),
