@@ -106,11 +106,11 @@ Files = dict[str, tuple[str, dict[str, str]]]
 
 
 class Chip(NamedTuple):
-    """The name of a chip's device, those of its own, and the files of its sensors."""
+    """The path of a chip, the name of its device and its own, and the files of its sensors."""
 
+    path: str
     device: str
     name: str
-    number: str
     files: Files
 
 
@@ -239,13 +239,17 @@ def _label(sources: Sources, path: str) -> str | None:
 def _chip(sources: Sources, path: str, _: str) -> Chip:
     """Return a chip. The files of its sensors may be in the directory of its device."""
     name = clean(sources.text(f"{path}/name") or "")
-    number = clean(os.path.basename(os.path.realpath(path)))
     device, files = "", _files(sources, path)
     if os.path.exists(f"{path}/device"):
         device = device_name(os.path.realpath(f"{path}/device"))
         for sensor, (kind, elements) in _files(sources, f"{path}/device").items():
             files.setdefault(sensor, (kind, {}))[1].update(elements)
-    return Chip(device or name or number, name, number, files)
+    return Chip(path, device or name or _number(path), name, files)
+
+
+def _number(path: str) -> str:
+    """Return the name of the directory of a chip, such as ``hwmon3``."""
+    return clean(os.path.basename(os.path.realpath(path)))
 
 
 def _files(sources: Sources, directory: str) -> Files:
@@ -287,7 +291,7 @@ def chip_labels(chips: Sequence[Chip]) -> list[str]:
         if chip.device not in doubtful
         else f"{chip.device}_{chip.name}"
         if chip.name and of_both[chip.device, chip.name] == 1
-        else f"{chip.device}_{chip.number}"
+        else f"{chip.device}_{_number(chip.path)}"
         for chip in chips
     ]
 
