@@ -1,8 +1,9 @@
-"""Memory errors, corrected or not: of each memory controller, its rows and their channels."""
+"""Memory errors, corrected or not: of each memory controller, and where in its memory they were."""
 
 import os.path
 import re
 from functools import partial
+from typing import NamedTuple
 
 from pombo_wire.section import Section
 
@@ -13,8 +14,27 @@ from pombo_agent.collecting.tables import Cell, Row, families
 _FILES = {"correctable": "ce_count", "uncorrectable": "ue_count"}
 _WITHOUT_ROW = {"correctable": "ce_noinfo_count", "uncorrectable": "ue_noinfo_count"}
 
+_DIMM_FILES = {"correctable": "dimm_ce_count", "uncorrectable": "dimm_ue_count"}
+
+_DIMM_HELPS = {
+    "correctable": "Total correctable memory errors for this DIMM.",
+    "uncorrectable": "Total uncorrectable memory errors for this DIMM. Best effort: errors the"
+    " controller cannot localize to a slot are counted in ue_noinfo_count instead.",
+}
+
 _NUMBERED = re.compile(r"([0-9]+)")
+_DIMM = re.compile(r"(?:dimm|rank)([0-9]+)")
+_CSROW = re.compile(r"csrow([0-9]+)")
 _CHANNEL = re.compile(r"ch([0-9]+)_ce_count")
+
+
+class Tables(NamedTuple):
+    """The rows of controllers, and of what they have."""
+
+    controllers: list[Row]
+    csrows: list[Row]
+    channels: list[Row]
+    dimms: list[Row]
 
 
 def collect(sources: Sources) -> list[Section]:
@@ -22,34 +42,55 @@ def collect(sources: Sources) -> list[Section]:
     controllers = f"{sources.sysfs}/devices/system/edac/mc"
     if not os.path.isdir(controllers):
         raise NoDataError("no memory controller that detects errors")
-    tables: tuple[list[Row], list[Row], list[Row]] = ([], [], [])
+    tables = Tables([], [], [], [])
     sources.rows(controllers, partial(_add_controller, sources, tables), "mc")
-    kinds = ("", "csrow_", "channel_")
-    endings = ("", " for this csrow", " for this channel")
-    labels = ("controller", "csrow", "channel", "dimm_label")
-    found: list[Section] = []
-    for kind, ending, count, rows in zip(kinds, endings, (1, 2, 4), tables, strict=True):
-        helps = {column: f"Total {column} memory errors{ending}." for column in _FILES}
-        name = f"node_edac_{kind}*_errors_total"
-        found += families(name, "counter", helps, labels[:count], rows)
-    return found
+    name = "node_edac_{}*_errors_total"
+    channel = ("controller", "csrow", "channel", "dimm_label")
+    dimm = ("controller", "dimm", "dimm_label")
+    return [
+        *families(name.format(""), "counter", _helps(""), channel[:1], tables.controllers),
+        *families(
+            name.format("csrow_"), "counter", _helps(" for this csrow"), channel[:2], tables.csrows
+        ),
+        *families(
+            name.format("channel_"),
+            "counter",
+            _helps(" for this channel"),
+            channel,
+            tables.channels,
+        ),
+        *families(name.format("dimm_"), "counter", _DIMM_HELPS, dimm, tables.dimms),
+    ]
 
 
-def _add_controller(
-    sources: Sources, tables: tuple[list[Row], list[Row], list[Row]], path: str, name: str
-) -> None:
-    """Add the row of a controller, those of its memory, and those of their channels."""
+def _helps(ending: str) -> dict[str, str]:
+    return {column: f"Total {column} memory errors{ending}." for column in _FILES}
+
+
+def _add_controller(sources: Sources, tables: Tables, path: str, name: str) -> None:
+    """Add the row of a controller, those of its memory, and those of their channels.
+
+    Its modules are added where it has no rows, since else each error would be counted twice.
+    """
     if not (number := _NUMBERED.match(name)):
         return
-    controllers, csrows, channels = tables
     of_controller: dict[str, Cell] = {"controller": number[1]}
-    controllers.append({**of_controller, **sources.values(path, _FILES)})
-    csrows.append({**of_controller, "csrow": "unknown", **sources.values(path, _WITHOUT_ROW)})
-    for entry in sources.names(path, "csrow"):
-        if csrow := _NUMBERED.match(entry, len("csrow")):
-            of_row = {**of_controller, "csrow": csrow[1]}
-            csrows.append({**of_row, **sources.values(f"{path}/{entry}", _FILES)})
-            _add_channels(sources, channels, f"{path}/{entry}", of_row)
+    tables.controllers.append({**of_controller, **sources.values(path, _FILES)})
+    without = sources.values(path, _WITHOUT_ROW)
+    tables.csrows.append({**of_controller, "csrow": "unknown", **without})
+    entries = sources.names(path)
+    rows = [found for entry in entries if (found := _CSROW.match(entry))]
+    for row in rows:
+        folder = f"{path}/{row.string}"
+        of_row = {**of_controller, "csrow": row[1]}
+        tables.csrows.append({**of_row, **sources.values(folder, _FILES)})
+        _add_channels(sources, tables.channels, folder, of_row)
+    for entry in () if rows else entries:
+        if dimm := _DIMM.fullmatch(entry):
+            folder = f"{path}/{entry}"
+            texts = {"dimm": dimm[1], "dimm_label": sources.text(f"{folder}/dimm_label")}
+            counts = sources.values(folder, _DIMM_FILES)
+            tables.dimms.append({**of_controller, **texts, **counts})
 
 
 def _add_channels(

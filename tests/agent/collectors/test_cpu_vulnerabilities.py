@@ -1,4 +1,4 @@
-"""The collector ``cpu_vulnerabilities``, which node_exporter has since 1.7."""
+"""The collector ``cpu_vulnerabilities``, which node_exporter 1.5 does not have."""
 
 from collections.abc import Callable
 from pathlib import Path

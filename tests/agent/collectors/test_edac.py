@@ -43,6 +43,40 @@ def test_channels_of_a_row_have_the_names_of_their_modules(
     ]
 
 
+def test_modules_are_reported_where_there_are_no_rows(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    files = {
+        "mc0/dimm0/dimm_ce_count": "7\n",
+        "mc0/dimm0/dimm_ue_count": "1\n",
+        "mc0/dimm0/dimm_label": "CPU_SrcID#0_MC#0_Chan#0_DIMM#0\n",
+        "mc0/rank3/dimm_ce_count": "8\n",
+        "mc1/csrow0/size_mb": "4096\n",
+        "mc1/rank0/dimm_ce_count": "9\n",
+    }
+    write_files(tmp_path / "devices/system/edac/mc", files)
+    assert edac.collect(this_machine._replace(sysfs=tmp_path)) == [
+        Section(
+            "node_edac_dimm_*_errors_total",
+            {
+                "controller": ("0", "0"),
+                "dimm": ("0", "3"),
+                "dimm_label": ("CPU_SrcID#0_MC#0_Chan#0_DIMM#0", ""),
+            },
+            ("correctable", "uncorrectable"),
+            [7, 8, 1, None],
+            type="counter",
+            help=(
+                "Total correctable memory errors for this DIMM.",
+                (
+                    "Total uncorrectable memory errors for this DIMM. Best effort: errors the"
+                    " controller cannot localize to a slot are counted in ue_noinfo_count instead."
+                ),
+            ),
+        )
+    ]
+
+
 def test_host_without_error_detection_has_no_data(this_machine: Sources, tmp_path: Path) -> None:
     with pytest.raises(NoDataError):
         edac.collect(this_machine._replace(sysfs=tmp_path))

@@ -1,4 +1,4 @@
-"""The collector ``kernel_hung``, which node_exporter has since 1.10."""
+"""The collector ``kernel_hung``, which node_exporter 1.5 does not have."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The collector ``pcidevice``, which node_exporter has since 1.10."""
+"""The collector ``pcidevice``, which node_exporter 1.5 does not have."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The collector ``softirqs``, which node_exporter has since 1.6."""
+"""The collector ``softirqs``, which node_exporter 1.5 does not have."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The collector ``watchdog``, which node_exporter has since 1.7."""
+"""The collector ``watchdog``, which node_exporter 1.5 does not have."""
 
 from pathlib import Path
 
