@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collector
-from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.sources import Sources
 from pombo_agent.collecting.tables import Cell, Row, families, family
 
 _HELPS = {
@@ -40,7 +40,10 @@ class Hardware(NamedTuple):
 
 
 def collect(sources: Sources) -> list[Section]:
-    """Return the open families ``node_cpu_*_hertz`` and ``node_cpu_scaling_governor``."""
+    """Return the open families ``node_cpu_*_hertz`` and ``node_cpu_scaling_governor``.
+
+    As in node_exporter, a virtual machine, whose frequencies are unknown, is a success.
+    """
     cores = f"{sources.sysfs}/devices/system/cpu"
     rows: list[Row] = []
     governors: list[tuple[Cell, ...]] = []
@@ -55,8 +58,6 @@ def collect(sources: Sources) -> list[Section]:
         current = sources.text(f"{path}/scaling_governor")
         if current:
             governors += [(number, name, int(name == current)) for name in hardware.governors]
-    if not rows:
-        raise NoDataError("no core whose frequency is known")
     text = "Current enabled CPU frequency governor."
     return [
         *families("node_cpu_*_hertz", "gauge", _HELPS, ("cpu",), rows),
