@@ -1,12 +1,11 @@
 """Vulnerabilities of the processor, and what the kernel does about them."""
 
-import os.path
 from functools import partial
 
 from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collector
-from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.sources import Sources
 from pombo_agent.collecting.tables import Cell, family
 
 _HELP = (
@@ -23,8 +22,6 @@ _BEFORE = ("KVM: ", "Processor ")
 def collect(sources: Sources) -> list[Section]:
     """Return the open family ``node_cpu_vulnerabilities_info``."""
     vulnerabilities = f"{sources.sysfs}/devices/system/cpu/vulnerabilities"
-    if not os.path.isdir(vulnerabilities):
-        raise NoDataError("the kernel does not tell vulnerabilities")
     rows = sources.rows(vulnerabilities, partial(_row, sources))
     return family("node_cpu_vulnerabilities_info", "gauge", _HELP, _LABELS, rows)
 
