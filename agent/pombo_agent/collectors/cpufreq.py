@@ -33,10 +33,11 @@ _KILO = 1000
 
 
 class Hardware(NamedTuple):
-    """What does not change while the core is there: its limits in hertz, and its governors."""
+    """What does not change while a core is there: its limits, its governors, its other files."""
 
     limits: dict[str, float | None]
     governors: list[str]
+    files: dict[str, str]
 
 
 def collect(sources: Sources) -> list[Section]:
@@ -54,7 +55,7 @@ def collect(sources: Sources) -> list[Section]:
         hardware = sources.kept.get(path)
         if hardware is None:
             hardware = sources.kept[path] = _hardware(sources, path)
-        rows.append({"cpu": number, **hardware.limits, **_hertz(sources, path, _FILES)})
+        rows.append({"cpu": number, **hardware.limits, **_hertz(sources, path, hardware.files)})
         current = sources.text(f"{path}/scaling_governor")
         if current:
             governors += [(number, name, int(name == current)) for name in hardware.governors]
@@ -67,7 +68,8 @@ def collect(sources: Sources) -> list[Section]:
 
 def _hardware(sources: Sources, path: str) -> Hardware:
     governors = sources.text(f"{path}/scaling_available_governors") or ""
-    return Hardware(_hertz(sources, path, _OF_HARDWARE), governors.split())
+    files = {column: file for column, file in _FILES.items() if os.path.lexists(f"{path}/{file}")}
+    return Hardware(_hertz(sources, path, _OF_HARDWARE), governors.split(), files)
 
 
 def _hertz(sources: Sources, path: str, files: Mapping[str, str]) -> dict[str, float | None]:
