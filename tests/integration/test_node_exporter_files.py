@@ -19,7 +19,7 @@ OURS: frozenset[str] = frozenset()
 NEWER: frozenset[str] = frozenset(
     {
         *("bcachefs", "cpu_vulnerabilities", "dmmultipath", "kernel_hung", "pcidevice"),
-        *("softirqs", "watchdog", "xfrm"),
+        *("softirqs", "swap", "watchdog", "xfrm"),
     }
 )
 
@@ -33,7 +33,7 @@ NEWER_FAMILIES = {
 }
 
 #: Collectors whose values are of this very machine.
-OF_THIS_MACHINE = {"filesystem", "time", "timex", "uname"}
+OF_THIS_MACHINE = {"filesystem", "selinux", "time", "timex", "uname"}
 
 #: Families about node_exporter and the agent themselves.
 _OWN = re.compile("node_(scrape_|exporter_)")

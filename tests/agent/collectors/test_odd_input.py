@@ -28,7 +28,9 @@ from pombo_wire.section import Section, check, in_order
 from support.fixtures import FIXTURES, copy_fixture, flags_in
 
 #: Collectors that read no file.
-WITHOUT_FILES = {"ethtool", "network_route", "qdisc", "tcpstat", "timex", "wifi"}
+WITHOUT_FILES = {
+    *("ethtool", "logind", "network_route", "qdisc", "systemd", "tcpstat", "timex", "wifi"),
+}
 
 #: Files that are not read, since it matters only whether they exist, or only to node_exporter.
 NOT_READ = {
@@ -44,6 +46,7 @@ VOLATILE = {("system", (), "time")}
 LINES_BELONG_TOGETHER = {
     *("arp", "arp_cache", "ip_vs", "ip_vs_stats", "netstat"),
     *("nf_conntrack", "snmp", "udp", "udp6"),
+    *("b254:0", "b8:0", "b8:1", "os-release", "zoneinfo"),
     *("drbd", "io_done", "io_errors", "mdstat", "mountstats", "mountinfo"),
     *("cpuinfo", "interrupts", "objset-0x36", "objset-0x102"),
 }
