@@ -1,7 +1,14 @@
 """The collector ``diskstats``."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
 from pombo_agent.collectors import diskstats
+from pombo_wire.section import Section
+
+WriteFiles = Callable[[Path, dict[str, str]], Path]
 
 DISKSTATS = """\
    7       0 loop0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0
@@ -46,7 +53,7 @@ def test_sectors_become_bytes_and_milliseconds_seconds() -> None:
         "discards": 3310,
         "discards_merged": 50,
         "discarded_sectors": 74184,
-        "discard_seconds": 0.284,
+        "discard_seconds": 284 * 0.001,  # not 0.284, as in node_exporter
         "flushes": 493,
         "flush_seconds": 0.02,
     }
@@ -68,13 +75,69 @@ def test_lines_of_every_kernel_are_read_except_partitions_before_2_6_25() -> Non
     ]
 
 
-def test_disk_is_described_by_udev_with_the_serial_number_on_its_label() -> None:
-    assert diskstats.parse_udev(File(UDEV.encode())) == {
-        "model": "CT500MX500SSD1",
-        "path": "pci-0000:00:17.0-ata-1",
-        "revision": "M3CR033",
-        "serial": "2117E5",
-        "wwn": "",
+def test_disk_is_described_by_udev_with_its_short_serial_number() -> None:
+    assert diskstats.disk_info(diskstats.parse_udev(File(UDEV.encode()))) == {
+        "model": b"CT500MX500SSD1",
+        "path": b"pci-0000:00:17.0-ata-1",
+        "revision": b"M3CR033",
+        "serial": b"2117E5",
+        "wwn": b"",
     }
-    assert diskstats.parse_udev(File(b"E:ID_SERIAL=virtio-1\n"))["serial"] == "virtio-1"
-    assert set(diskstats.parse_udev(File(b"")).values()) == {""}
+    assert set(diskstats.disk_info({}).values()) == {b""}
+
+
+def test_property_without_a_value_is_none() -> None:
+    file = File(b"E:ID_ATA\nE:ID_FS_TYPE=\nE:A=b=c\nW:ID_MODEL=x\n")
+    assert diskstats.parse_udev(file) == {b"ID_FS_TYPE": b"", b"A": b"b=c"}
+
+
+def families_of(sources: Sources) -> dict[str, Section]:
+    return {section.name: section for section in diskstats.collect(sources)}
+
+
+def test_device_mapper_has_its_names_and_the_devices_below(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    files = {
+        "diskstats": "254 0 dm-0 1 2 3 4 5 6 7 8 9 10 11\n8 1 sda1 1 2 3 4 5 6 7 8 9 10 11\n",
+        "udev/b254:0": "E:DM_NAME=vg-root\nE:DM_VG_NAME=vg\n",
+        "block/dm-0/slaves/sda2": "",
+        "block/dm-0/slaves/sdb1": "",
+        "block/sda1/slaves/x": "",
+    }
+    folder = write_files(tmp_path, files)
+    found = families_of(this_machine._replace(procfs=folder, sysfs=folder, udev=folder / "udev"))
+    assert found["node_disk_device_mapper_info"].labels == {
+        "device": ("dm-0",),
+        "name": ("vg-root",),
+        "uuid": ("",),
+        "vg_name": ("vg",),
+        "lv_name": ("",),
+        "lv_layer": ("",),
+    }
+    below = found["node_disk_device_mapper_backing_device_info"]
+    assert below.labels == {"device": ("dm-0", "dm-0"), "backing_device": ("sda2", "sdb1")}
+    assert below.cells == (1, 1)
+
+
+def test_only_ata_disks_have_ata_families_and_a_bad_value_costs_itself(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    counts = "1 2 3 4 5 6 7 8 9 10 11\n"
+    files = {
+        "diskstats": f"8 0 sda {counts}8 16 sdb {counts}8 32 sdc {counts}",
+        "udev/b8:0": "E:ID_ATA=1\nE:ID_ATA_WRITE_CACHE=1\nE:ID_ATA_ROTATION_RATE_RPM=fast\n",
+        "udev/b8:16": "E:ID_ATA_WRITE_CACHE=1\n",
+    }
+    folder = write_files(tmp_path, files)
+    found = families_of(this_machine._replace(procfs=folder, udev=folder / "udev"))
+    assert found["node_disk_ata_*"] == Section(
+        "node_disk_ata_*",
+        {"device": ("sda",)},
+        ("write_cache",),
+        [1],
+        type="gauge",
+        help=("ATA disk has a write cache.",),
+    )
+    assert this_machine.skips.count == 1
+    assert "node_disk_filesystem_info" not in found
