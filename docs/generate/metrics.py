@@ -70,6 +70,9 @@ they were sent.
 #: Families of node_exporter 1.5 with its default collectors, on Debian 12 with Linux 6.18.
 _THEIRS = Path(__file__).with_name("node_exporter_families.txt")
 
+# Of these, what agents send as open families, which the exporter's tables do not have.
+_OPEN = {"node_os_version"}
+
 _COMMON = """
 ## In common with node_exporter
 
@@ -89,10 +92,10 @@ _MISSING = """
 _HARDWARE = """
 On other machines node_exporter has more families. From the hardware monitor, Pombo has
 temperatures, fans and the names of chips and sensors, but no voltages, currents, powers and
-alarms. From the firmware it has no serial numbers: only root may read them, and datagrams are not
-encrypted. It has no collectors for bcache, bonding, btrfs, cpufreq, edac, fibrechannel,
-infiniband, ipvs, mdadm, nfs, nfsd, nvme, powersupplyclass, rapl, schedstat, systemd, tapestats,
-textfile, xfs and zfs.
+alarms. The serial numbers and the UUID of the machine are sent where the agent may read them,
+which is as root; datagrams are not encrypted. It has no collectors for bcache, bonding, btrfs,
+cpufreq, edac, fibrechannel, infiniband, ipvs, mdadm, nfs, nfsd, nvme, powersupplyclass, rapl,
+schedstat, tapestats, textfile, xfs and zfs.
 
 Debian's package of node_exporter excludes `lo` and mounts under `/media`, `/mnt` and `/run`.
 Pombo includes them, as node_exporter does by default.
@@ -156,7 +159,7 @@ def comparison() -> Iterator[str]:
         SystemExit: when a family is neither in Pombo nor in UNSUPPORTED.
     """
     everything = family_table(node=True)
-    here = {family.name for family in everything.families}
+    here = _OPEN | {family.name for family in everything.families}
     prefixes = tuple(family.prefix for family in everything.maps)
     theirs = _THEIRS.read_text(encoding="ascii").split()
     common = [name for name in theirs if name in here or name.startswith(prefixes)]

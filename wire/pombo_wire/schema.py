@@ -480,7 +480,7 @@ class OperatingSystem(Record, frozen=True):
 class Dmi(Record, frozen=True):
     """Machine and firmware, from DMI."""
 
-    label_columns: ClassVar[int] = 16
+    label_columns: ClassVar[int] = 20
 
     bios_date: Text = ""
     bios_release: Text = ""
@@ -488,14 +488,18 @@ class Dmi(Record, frozen=True):
     bios_version: Text = ""
     board_asset_tag: Text = ""
     board_name: Text = ""
+    board_serial: Text = ""
     board_vendor: Text = ""
     board_version: Text = ""
     chassis_asset_tag: Text = ""
+    chassis_serial: Text = ""
     chassis_vendor: Text = ""
     chassis_version: Text = ""
     product_family: Text = ""
     product_name: Text = ""
+    product_serial: Text = ""
     product_sku: Text = ""
+    product_uuid: Text = ""
     product_version: Text = ""
     system_vendor: Text = ""
 

@@ -478,6 +478,5 @@ NODE_MAPS: tuple[MapFamilies, ...] = (
 #: What node_exporter shows with its default collectors and Pombo does not, and why.
 UNSUPPORTED = {
     "node_exporter_build_info": "It describes node_exporter itself; see `pombo_host_info`.",
-    "node_os_version": "See the label `version_id` of `node_os_info`, which may also be text.",
     "node_textfile_scrape_error": "The agent does not read text files; send open families instead.",
 }
