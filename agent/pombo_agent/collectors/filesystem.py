@@ -9,14 +9,14 @@ from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.flags import filtered
-from pombo_agent.collecting.reading import NO_VALUE, File, PathLike
+from pombo_agent.collecting.reading import NO_VALUE, File, PathLike, decoded
 from pombo_agent.collecting.sources import Sources, Usage
-from pombo_agent.collecting.tables import Row, table
+from pombo_agent.collecting.tables import Row, family, table
 
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
 
 # The fields of a mount in mountinfo, which has at least that many before the separator.
-_MOUNT_POINT, _OPTIONS, _FEWEST_FIELDS = 4, 5, 6
+_NUMBER, _MOUNT_POINT, _OPTIONS, _FEWEST_FIELDS = 2, 4, 5, 6
 
 _LARGEST = 2**63 - 1  # of a count; what is above was below zero
 
@@ -73,17 +73,19 @@ class Mount(NamedTuple):
     device: str
     fstype: str
     readonly: bool
+    #: The major and the minor number of the device, such as ``8:1``, if they are known.
+    number: str = ""
 
 
 def collect(sources: Sources) -> list[Section]:
-    """Return the ``filesystems`` section."""
+    """Return the ``filesystems`` section, and the numbers of the devices as an open family."""
     mounts = topmost(_mounts(sources))
     paths = {mount: _below_rootfs(sources.rootfs, mount.mountpoint) for mount in mounts}
     return filesystems(paths, sources)
 
 
 def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Section]:
-    """Return the ``filesystems`` section of the mounts that the filters keep.
+    """Return what ``collect`` does, of the mounts that the filters keep.
 
     ``paths`` has the path of each mount as this process sees it. A mount whose usage cannot be
     read has a row with ``device_error`` 1. One for which there was no time has none.
@@ -106,7 +108,22 @@ def filesystems(paths: Mapping[Mount, str], sources: Sources) -> list[Section]:
         if path not in usages and path not in faults:
             sources.skips.add("mount", "no time left for statvfs", path)
             del kept[mount]
-    return table("filesystems", (_row(mount, usages.get(path)) for mount, path in kept.items()))
+    return [
+        *table("filesystems", (_row(mount, usages.get(path)) for mount, path in kept.items())),
+        *_mount_info(mount for mount, path in kept.items() if path in usages),
+    ]
+
+
+def _mount_info(mounts: Iterable[Mount]) -> list[Section]:
+    """Return the family ``node_filesystem_mount_info``."""
+    rows = []
+    for mount in mounts:
+        major, colon, minor = mount.number.partition(":")
+        if colon:
+            rows.append((mount.device, major, minor, mount.mountpoint, 1))
+    labels = ("device", "major", "minor", "mountpoint")
+    text = "Filesystem mount information."
+    return family("node_filesystem_mount_info", "gauge", text, labels, rows)
 
 
 def parse_mounts(file: File, rootfs: PathLike, *, own: bool = False) -> list[Mount]:
@@ -132,7 +149,21 @@ def parse_mounts(file: File, rootfs: PathLike, *, own: bool = False) -> list[Mou
                 continue
             shown = mountpoint
         flags = b"".join(others[2:]).split(b",") + ([] if own else fields[_OPTIONS].split(b","))
-        mounts.append(Mount(shown, _unescape(others[1]), _unescape(others[0]), b"ro" in flags))
+        device, fstype = _unescape(others[1]), _unescape(others[0])
+        number = decoded(fields[_NUMBER])
+        mounts.append(Mount(shown, device, fstype, b"ro" in flags, number))
+    return mounts
+
+
+def parse_fstab(file: File, rootfs: PathLike) -> list[Mount]:
+    """Return the mounts in ``/proc/<pid>/mounts``, in its order."""
+    mounts = []
+    for device, mountpoint, fstype, options, *_ in file.words(4):
+        point = _unescape(mountpoint)
+        shown = _without_rootfs(rootfs, point) or point
+        mounts.append(
+            Mount(shown, _unescape(device), _unescape(fstype), b"ro" in options.split(b","))
+        )
     return mounts
 
 
@@ -202,13 +233,19 @@ def _without_rootfs(rootfs: PathLike, mountpoint: str) -> str | None:
 
 
 def _mounts(sources: Sources) -> list[Mount]:
-    """Return the mounts of the first process, or of this one where that is forbidden."""
+    """Return the mounts of the first process, or of this one where that is forbidden.
+
+    Where neither has ``mountinfo``, as in a copy of another host's files, ``mounts`` is read.
+    """
     try:
         return parse_mounts(sources.proc("1/mountinfo"), sources.rootfs)
     except OSError as error:
         try:
             return parse_mounts(sources.proc("self/mountinfo"), sources.rootfs, own=True)
         except FileNotFoundError:
+            for name in ("1/mounts", "mounts"):
+                if file := sources.optional(f"{sources.procfs}/{name}"):
+                    return parse_fstab(file, sources.rootfs)
             raise error from None
 
 

@@ -37,17 +37,17 @@ CONTAINER_MOUNTS = """601 501 0:50 / / ro,relatime - overlay overlay rw,lowerdir
 
 def test_mounts_are_read_with_their_names_unescaped() -> None:
     assert filesystem.parse_mounts(File(MOUNTS.encode()), Path("/"))[1:4] == [
-        filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False),
-        filesystem.Mount("/mnt/My Disk\t\\x", "/dev/sdb1", "ntfs", readonly=True),
-        filesystem.Mount("/broken", "/dev/sdb2", "ext4", readonly=True),
+        filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False, number="8:1"),
+        filesystem.Mount("/mnt/My Disk\t\\x", "/dev/sdb1", "ntfs", readonly=True, number="8:17"),
+        filesystem.Mount("/broken", "/dev/sdb2", "ext4", readonly=True, number="8:18"),
     ]
 
 
 def test_in_a_container_only_mounts_of_the_host_are_read_with_their_own_flags() -> None:
     assert filesystem.parse_mounts(File(CONTAINER_MOUNTS.encode()), Path("/host"), own=True) == [
-        filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False),
-        filesystem.Mount("/data", "/dev/sda2", "xfs", readonly=False),
-        filesystem.Mount("/image", "/dev/loop1", "ext4", readonly=True),
+        filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False, number="8:1"),
+        filesystem.Mount("/data", "/dev/sda2", "xfs", readonly=False, number="8:2"),
+        filesystem.Mount("/image", "/dev/loop1", "ext4", readonly=True, number="7:1"),
     ]
 
 
@@ -89,11 +89,15 @@ DRVFS = rb"""27 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 def test_options_with_spaces_and_optional_fields_are_read() -> None:
     file = File(DRVFS)
     assert filesystem.parse_mounts(file, Path("/")) == [
-        filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False),
-        filesystem.Mount("/Docker/host", "drvfs", "9p", readonly=False),
-        filesystem.Mount("/no/options", "tmpfs", "tmpfs", readonly=True),
+        filesystem.Mount("/", "/dev/sda1", "ext4", readonly=False, number="8:1"),
+        filesystem.Mount("/Docker/host", "drvfs", "9p", readonly=False, number="0:99"),
+        filesystem.Mount("/no/options", "tmpfs", "tmpfs", readonly=True, number="0:100"),
         filesystem.Mount(
-            "/caf\N{LATIN SMALL LETTER E WITH ACUTE}\\777", "/dev/sd b", "ext4", readonly=True
+            "/caf\N{LATIN SMALL LETTER E WITH ACUTE}\\777",
+            "/dev/sd b",
+            "ext4",
+            readonly=True,
+            number="0:101",
         ),
     ]
     assert file.skips.count == 0
@@ -194,3 +198,42 @@ def test_filesystems_are_those_of_df(this_machine: Sources, column_of: ColumnOf)
     for mountpoint, (_fstype, total, itotal) in expected.items():
         assert size[mountpoint] == int(total.replace("-", "0")), mountpoint
         assert inodes[mountpoint] == int(itotal.replace("-", "0")), mountpoint
+
+
+def test_mounts_that_respond_have_the_numbers_of_their_devices(
+    this_machine: Sources, tmp_path: Path
+) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/mountinfo").write_text(MOUNTS, encoding="ascii")
+    usages = Usages({"/": {"size": 1}, "/srv": {"size": 2}}, {"/broken": OSError(errno.EIO, "")})
+    sources = this_machine._replace(procfs=tmp_path, usages=lambda _: usages)
+    found = {section.name: section for section in filesystem.collect(sources)}
+    info = found["node_filesystem_mount_info"]
+    assert info.labels == {
+        "device": ("/dev/sda1", "nas:/export"),
+        "major": ("8", "0"),
+        "minor": ("1", "41"),
+        "mountpoint": ("/", "/srv"),
+    }
+    assert info.cells == (1, 1)
+
+
+def test_mounts_are_read_where_there_is_no_mountinfo(this_machine: Sources, tmp_path: Path) -> None:
+    (tmp_path / "mounts").write_text(
+        "/dev/sda1 / ext4 rw,errors=remount-ro 0 0\n/dev/sdb /a\\040b xfs ro,noatime 0 0\nbad\n",
+        encoding="ascii",
+    )
+    usages = Usages({"/": {"size": 1}, "/a b": {"size": 2}}, {})
+    sources = this_machine._replace(procfs=tmp_path, rootfs="/", usages=lambda _: usages)
+    (found,) = filesystem.collect(sources)
+    assert found.labels == {
+        "mountpoint": ("/", "/a b"),
+        "device": ("/dev/sda1", "/dev/sdb"),
+        "fstype": ("ext4", "xfs"),
+    }
+    batched = [found.cells[at : at + 2] for at in (0, 2, 4)]
+    assert dict(zip(found.values, batched, strict=True)) == {
+        "size": [1, 2],
+        "readonly": [0, 1],
+        "device_error": [0, 0],
+    }
