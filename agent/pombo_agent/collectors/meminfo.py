@@ -5,11 +5,12 @@ import re
 from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import pattern
 from pombo_agent.collecting.reading import File, decoded
 from pombo_agent.collecting.sources import Sources
 from pombo_agent.collecting.tables import numbers
 
-_EVENTS = re.compile(b"oom_kill|pgpg|pswp|pg.*fault")
+_EVENTS = r"^(oom_kill|pgpg|pswp|pg.*fault).*"
 _FORBIDDEN = re.compile("[^a-zA-Z0-9]")
 
 
@@ -19,8 +20,10 @@ def collect(sources: Sources) -> list[Section]:
 
 
 def collect_vmstat(sources: Sources) -> list[Section]:
-    """Return the ``vmstat`` section: paging, page faults, swapping, OOM kills."""
-    return numbers("vmstat", parse_vmstat(sources.proc("vmstat")))
+    """Return the ``vmstat`` section: by default paging, page faults, swapping, OOM kills."""
+    chosen = sources.kept.setdefault("chosen", {})
+    fields = sources.flags.pattern("fields")
+    return numbers("vmstat", parse_vmstat(sources.proc("vmstat"), fields, chosen))
 
 
 def parse_meminfo(file: File) -> dict[str, float | None]:
@@ -44,16 +47,26 @@ def parse_meminfo(file: File) -> dict[str, float | None]:
     return sizes
 
 
-def parse_vmstat(file: File) -> dict[str, float | None]:
-    """Return those of the counts in ``/proc/vmstat`` that node_exporter has by default."""
-    return {
-        decoded(name): file.number(count)
-        for name, count, *_ in file.words(2)
-        if _EVENTS.match(name)
-    }
+def parse_vmstat(
+    file: File, fields: re.Pattern[str], chosen: dict[bytes, str]
+) -> dict[str, float | None]:
+    """Return those of the counts in ``/proc/vmstat`` whose names ``fields`` matches.
+
+    ``chosen`` has what was made of each name before: the text, which is empty for all others.
+    """
+    found: dict[str, float | None] = {}
+    for name, count, *_ in file.words(2):
+        text = chosen.get(name)
+        if text is None:
+            text = decoded(name)
+            text = chosen[name] = text if fields.search(text) else ""
+        if text:
+            found[text] = file.number(count)
+    return found
 
 
+VMSTAT_FLAGS = (pattern("fields", _EVENTS, "Regexp of fields to return for vmstat collector."),)
 COLLECTORS = [
     Collector("meminfo", collect),
-    Collector("vmstat", collect_vmstat),
+    Collector("vmstat", collect_vmstat, flags=VMSTAT_FLAGS),
 ]

@@ -1,16 +1,19 @@
 """The collectors of module ``meminfo``: meminfo and vmstat."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from pombo_agent.collecting.flags import Flags
 from pombo_agent.collecting.reading import File
 from pombo_agent.collecting.sources import Sources
 from pombo_agent.collectors import meminfo
 from pombo_agent.options import COLLECTORS
 from pombo_wire.section import Section
+from support.collectors import flags_of
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -38,9 +41,15 @@ def test_vmstat_has_paging_faults_swapping_and_kills(
     this_machine: Sources, tmp_path: Path, write_files: WriteFiles
 ) -> None:
     text = "nr_free_pages 9\npgpgin 1\npswpout 2\npgfault 3\npgmajfault 4\noom_kill 5\npgscan_x 6\n"
-    sources = this_machine._replace(procfs=write_files(tmp_path, {"vmstat": text}))
+    sources = this_machine._replace(
+        procfs=write_files(tmp_path, {"vmstat": text}), flags=flags_of(COLLECTORS["vmstat"])
+    )
     names = ("pgpgin", "pswpout", "pgfault", "pgmajfault", "oom_kill")
     assert meminfo.collect_vmstat(sources) == [Section("vmstat", {}, names, (1, 2, 3, 4, 5))]
+    chosen = sources._replace(flags=Flags({"fields": re.compile("scan|^nr_")}), kept={})
+    assert meminfo.collect_vmstat(chosen) == [
+        Section("vmstat", {}, ("nr_free_pages", "pgscan_x"), (9, 6))
+    ]
 
 
 #: The name in psutil of each value that the exporter derives memory and swap from, and others.
