@@ -8,7 +8,7 @@ from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.flags import switch
 from pombo_agent.collecting.reading import File
 from pombo_agent.collecting.sources import Sources
-from pombo_agent.collecting.tables import family, record
+from pombo_agent.collecting.tables import families, family, record
 
 # The lines of /proc/stat whose first number is used, and their fields; see proc_stat(5).
 _STAT = {
@@ -25,6 +25,14 @@ _VECTORS = (
     *("hi", "timer", "net_tx", "net_rx", "block"),
     *("block_iopoll", "tasklet", "sched", "hrtimer", "rcu"),
 )
+
+# The modes of SELinux, as /etc/selinux/config names them; any other is that of the disabled one.
+_SELINUX_MODES = {b"enforcing": 1, b"permissive": 0}
+_SELINUX_DISABLED = -1
+_SELINUX = {
+    "config_mode": "Configured SELinux enforcement mode",
+    "current_mode": "Current SELinux enforcement mode",
+}
 
 
 def collect_stat(sources: Sources) -> list[Section]:
@@ -59,9 +67,19 @@ def collect_entropy(sources: Sources) -> list[Section]:
 
 
 def collect_selinux(sources: Sources) -> list[Section]:
-    """Return 1 if SELinux is enabled, which is when its filesystem exists."""
-    enabled = os.path.exists(f"{sources.sysfs}/fs/selinux/enforce")
-    return record("system", {"selinux_enabled": int(enabled)})
+    """Return 1 if SELinux is enabled, which is when its filesystem exists, and then its modes."""
+    enforce = f"{sources.sysfs}/fs/selinux/enforce"
+    if not os.path.lexists(enforce):
+        return record("system", {"selinux_enabled": 0})
+    config = sources.optional(f"{sources.rootfs}/etc/selinux/config")
+    modes = {
+        "config_mode": parse_selinux_config(config) if config else _SELINUX_DISABLED,
+        "current_mode": sources.value(enforce),
+    }
+    return [
+        *record("system", {"selinux_enabled": 1}),
+        *families("node_selinux_*", "gauge", _SELINUX, (), [modes]),
+    ]
 
 
 def parse_stat(file: File) -> dict[str, float | None]:
@@ -82,6 +100,16 @@ def parse_softirqs(file: File) -> dict[str, float | None]:
         if name == b"softirq":
             return dict(zip(_VECTORS, file.numbers(counts[1 : len(_VECTORS) + 1]), strict=False))
     return {}
+
+
+def parse_selinux_config(file: File) -> int:
+    """Return the mode in ``/etc/selinux/config``: 1 enforcing, 0 permissive, -1 disabled."""
+    mode = _SELINUX_DISABLED
+    for line in file.lines():
+        name, equals, value = line.strip().partition(b"=")
+        if equals and name.strip() == b"SELINUX":
+            mode = _SELINUX_MODES.get(value.strip().strip(b'"'), _SELINUX_DISABLED)
+    return mode
 
 
 def parse_loadavg(file: File) -> dict[str, float | None]:

@@ -74,18 +74,35 @@ def test_files_and_entropy_are_read_where_the_kernel_has_them(
     assert system.collect_entropy(sources) == [Section("system", {}, ("entropy_available",), [256])]
 
 
-@pytest.mark.parametrize(("files", "enabled"), [({}, 0), ({"fs/selinux/enforce": "0"}, 1)])
 def test_selinux_is_enabled_where_its_filesystem_exists(
-    files: dict[str, str],
-    enabled: int,
-    this_machine: Sources,
-    tmp_path: Path,
-    write_files: WriteFiles,
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
 ) -> None:
-    sources = this_machine._replace(sysfs=write_files(tmp_path, files))
-    assert system.collect_selinux(sources) == [
-        Section("system", {}, ("selinux_enabled",), [enabled])
-    ]
+    sources = this_machine._replace(sysfs=tmp_path, rootfs=tmp_path)
+    assert system.collect_selinux(sources) == [Section("system", {}, ("selinux_enabled",), [0])]
+    write_files(tmp_path, {"fs/selinux/enforce": "1"})
+    enabled, modes = system.collect_selinux(sources)
+    assert enabled == Section("system", {}, ("selinux_enabled",), [1])
+    assert modes == Section(
+        "node_selinux_*",
+        {},
+        ("config_mode", "current_mode"),
+        [-1, 1],
+        type="gauge",
+        help=("Configured SELinux enforcement mode", "Current SELinux enforcement mode"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "mode"),
+    [
+        ("# a comment\nSELINUX=enforcing\nSELINUXTYPE=targeted\n", 1),
+        ("SELINUX=permissive\n", 0),
+        ("SELINUX=disabled\n", -1),
+        ("SELINUXTYPE=enforcing\n", -1),
+    ],
+)
+def test_configured_mode_of_selinux_is_a_number(config: str, mode: int) -> None:
+    assert system.parse_selinux_config(File(config.encode())) == mode
 
 
 def test_system_has_the_values_of_this_kernel(collected: Collected) -> None:
