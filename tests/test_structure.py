@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "pombo_wire": ("wire", {"msgspec", "orjson"}),
     "pombo_cli": ("cli", {"click"}),
-    "pombo_agent": ("agent", {"psutil", "click", "msgspec", "pombo_wire", "pombo_cli"}),
+    "pombo_agent": ("agent", {"psutil", "click", "jeepney", "msgspec", "pombo_wire", "pombo_cli"}),
     "pombo_exporter": (
         "exporter",
         {
