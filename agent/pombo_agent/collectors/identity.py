@@ -11,8 +11,11 @@ from pombo_agent.collecting.reading import File, decoded
 from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_agent.collecting.tables import Cell, family, record
 
-_ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
+_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*)")
 _ESCAPE = re.compile(r"\\(.)")
+
+# The parts of a value: in quotation marks, in apostrophes, in neither. A comment ends it.
+_PART = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'#]+))""")
 
 _VERSION = re.compile(r"[0-9]+\.?[0-9]*")
 _OS_VERSION = "Metric containing the major.minor part of the OS version."
@@ -111,10 +114,25 @@ def parse_os_release(file: File) -> dict[str, str]:
     for line in file.lines():
         if assignment := _ASSIGNMENT.fullmatch(decoded(line.strip())):
             name, value = assignment.groups()
-            if value[:1] in ('"', "'") and value.endswith(value[0]):
-                value = value[1:-1]
-            found[name.lower()] = _ESCAPE.sub(r"\1", value)
+            text = unquoted(value)
+            if text is None:
+                file.skip("line", line)
+            else:
+                found[name.lower()] = text
     return found
+
+
+def unquoted(value: str) -> str | None:
+    """Return what a shell would assign; ``None`` where a quotation is not closed."""
+    text, at = "", 0
+    while part := _PART.match(value, at):
+        quoted, literal, bare = part.groups()
+        at = part.end()
+        if bare is None:
+            text += literal if quoted is None else _ESCAPE.sub(r"\1", quoted)
+        else:
+            text += bare.rstrip() if at == len(value) or value[at] == "#" else bare
+    return text if at == len(value) or value[at] == "#" else None
 
 
 COLLECTORS = [

@@ -34,6 +34,33 @@ def test_os_release_is_read_without_its_quotes() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("debian", "debian"),
+        ("two words  ", "two words"),
+        ('"two words" # a comment', "two words"),
+        ("a#b", "a"),
+        ("""'it is'" so"!""", "it is so!"),
+        (r"'a \n b'", r"a \n b"),
+        (r"a\ b", r"a\ b"),
+        ('" spaced "', " spaced "),
+        ("", ""),
+        ("'open", None),
+        ('"open', None),
+        ('a"', None),
+    ],
+)
+def test_value_is_that_of_a_shell(value: str, text: str | None) -> None:
+    assert identity.unquoted(value) == text
+
+
+def test_line_with_an_open_quotation_costs_itself_and_names_may_be_exported() -> None:
+    file = File(b" export ID = x\nNAME='open\nVERSION=1\n")
+    assert identity.parse_os_release(file) == {"id": "x", "version": "1"}
+    assert file.skips.count == 1
+
+
 def test_usr_lib_os_release_is_read_where_etc_has_none(
     this_machine: Sources, tmp_path: Path, write_files: WriteFiles
 ) -> None:
