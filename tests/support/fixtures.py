@@ -16,6 +16,10 @@ FIXTURES = Path(__file__).parents[1] / "agent/collectors/fixtures"
 LINKS, FLAGS = "links", "flags.json"
 
 
+#: Filters with which Debian's node_exporter excludes something by default, and the agent does not.
+_EXCLUDE_BY_DEFAULT = {"collector.netdev.device"}
+
+
 def copy_fixture(name: str, folder: Path) -> list[Path]:
     """Copy the fixture of a collector and make its links; return its files.
 
@@ -63,7 +67,7 @@ def arguments_in(name: str, folder: Path) -> list[str]:
     for own in collector.flags:
         flag, shown = collector.parameter(own), given.get(own.name)
         if shown is None:
-            if own.kind is Kind.FILTER and own.default:
+            if own.kind is Kind.FILTER and (own.default or flag in _EXCLUDE_BY_DEFAULT):
                 arguments.append(f"--{flag}-exclude=^$")
         elif isinstance(shown, bool):
             arguments.append(f"--{flag}" if shown else f"--no-{flag}")
