@@ -444,7 +444,7 @@ def _refused_sections() -> Iterator[Vector]:
 
 
 def _refused_families() -> Iterator[Vector]:
-    yield layout("family-type", "Only gauge and counter.", '{"a":{"type":"summary"}}', "[1]")
+    yield layout("family-type", "No such type.", '{"a":{"type":"info"}}', "[1]")
     yield layout("family-name", "A bad name.", '{"1a":{"type":"gauge"}}', "[1]")
     yield layout(
         "family-values", "values need a *.", '{"a":{"type":"gauge","values":["b"]}}', "[1]"
@@ -460,7 +460,7 @@ def _refused_families() -> Iterator[Vector]:
     yield layout(
         "family-label",
         "A label of Prometheus.",
-        '{"a":{"type":"gauge","labels":{"le":["1"]}}}',
+        '{"a":{"type":"gauge","labels":{"job":["1"]}}}',
         "[1]",
     )
     yield layout("family-host", "A reserved name.", '{"host_a":{"type":"gauge"}}', "[1]")

@@ -583,7 +583,7 @@ INVALID_FIELDS: list[dict[str, Any]] = [
     {"families": {"x": 5}},
     {"families": {"x": {"values": [1]}}},
     {"families": {"x": {"type": None, "values": [1]}}},
-    {"families": {"x": {"type": "histogram", "values": [1]}}},
+    {"families": {"x": {"type": "info", "values": [1]}}},
     {"families": {"x": {"type": ["gauge"], "values": [1]}}},
     {"families": {"x": {"type": "gauge"}}},
     {"families": {"x": {"type": "gauge", "values": 1}}},
@@ -676,7 +676,7 @@ def test_two_rows_with_the_same_keys_are_refused() -> None:
 
 
 RESERVED = ["up", "ALERTS", "ALERTS_FOR_STATE", "__name", "host_up", "pombo_x", "process_x"]
-RESERVED += ["python_info", "prometheus_x", "scrape_duration_seconds"]
+RESERVED += ["python_info", "scrape_duration_seconds"]
 RESERVED += ["cpu", "os", "meminfo", "labels"]
 
 
@@ -693,7 +693,7 @@ def test_label_that_the_exporter_sets_is_refused(name: str) -> None:
     assert refusal_of(labels={"rack": "7", name: "x"}) is Reason.RESERVED_NAME
 
 
-@pytest.mark.parametrize("name", ["instance", "job", "le", "quantile"])
+@pytest.mark.parametrize("name", ["instance", "job"])
 def test_label_of_a_family_that_prometheus_sets_is_refused(name: str) -> None:
     family = {"type": "gauge", "labels": {name: ["x"]}, "values": [1]}
     assert refusal_of(families={"x": family}) is Reason.RESERVED_NAME

@@ -95,7 +95,7 @@ class _Member(Struct, frozen=True, gc=False):
     labels: dict[str, Annotated[tuple[Text, ...], Meta(min_length=1)]] = {}
     values: tuple[str, ...] = ()
     absent: tuple[int, ...] = ()
-    type: Literal["gauge", "counter", "untyped"] | None = None
+    type: Literal["gauge", "counter", "untyped", "histogram", "summary"] | None = None
     help: str | tuple[str, ...] = ""
 
 

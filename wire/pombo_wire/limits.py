@@ -46,13 +46,12 @@ RESERVED_FAMILY_PREFIXES = (
     "host_",
     "pombo_",
     "process_",
-    "prometheus_",
     "python_",
     "scrape_",
 )
 
 #: Names that the labels of an open family must not have.
-RESERVED_FAMILY_LABELS = frozenset({"instance", "job", "le", "quantile"})
+RESERVED_FAMILY_LABELS = frozenset({"instance", "job"})
 
 
 def label_bytes(

@@ -510,9 +510,12 @@ class OpenFamily(Struct, frozen=True, gc=False, omit_defaults=True):
     ``labels`` are columns of texts, one text a row; without labels there is one row. ``values`` has
     the value of each row. Where the name contains ``*``, which each key of ``columns`` replaces,
     ``columns`` has the values of each row by that key, and ``help`` one text for each key.
+
+    A histogram is three families of this type: ``NAME_bucket`` with the label ``le``, ``NAME_sum``
+    and ``NAME_count``. A summary is ``NAME`` with the label ``quantile``, and the other two.
     """
 
-    type: Literal["gauge", "counter", "untyped"]
+    type: Literal["gauge", "counter", "untyped", "histogram", "summary"]
     help: str | tuple[str, ...] = ""
     labels: dict[LabelName, TextColumn] = {}
     values: tuple[float | None, ...] = ()

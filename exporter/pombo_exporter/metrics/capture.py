@@ -21,6 +21,7 @@ from pombo_exporter.hosts.layouts import Section
 from pombo_exporter.hosts.slots import Slot
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.family import FamilyTable, HostField, MetricType, Unit
+from pombo_exporter.metrics.parts import whole_of
 from pombo_exporter.metrics.rows import (
     Floats,
     GroupedRows,
@@ -47,6 +48,8 @@ _CHUNK_BITS: Final = 10
 _CHUNK: Final = 1 << _CHUNK_BITS
 
 _END: Final = b"} "  # of every label text
+
+_IN_PARTS: Final = frozenset({MetricType.HISTOGRAM, MetricType.SUMMARY})
 
 
 class HostValues(NamedTuple):
@@ -197,9 +200,9 @@ class Capture:
         """Return the type of an open family; untyped where hosts disagree."""
         return self._families.types[family]
 
-    def has_open(self, family: str) -> bool:
-        """Whether hosts have an open family of this name."""
-        return family in self._families.types
+    def open_type(self, family: str) -> MetricType | None:
+        """Return the type of an open family, None where hosts have none of this name."""
+        return self._families.types.get(family)
 
     def load(self, name: str, steps: StepClock) -> Iterator[Rows | None]:
         """Yield all rows of a section, some in each step; None after a step without any.
@@ -341,6 +344,7 @@ class _Families:
         self._owners: dict[str, str] = {}  # the first section with each family, by its name
         self._names: dict[str, list[str]] = {}  # the families of each owner
         self._linked: dict[str, set[str]] = {}  # other sections that have a family in common
+        self._wholes: dict[str, str] = {}  # the first section with each histogram or summary
 
     def add(self, section: Section) -> None:
         """Add the families of a section."""
@@ -351,9 +355,17 @@ class _Families:
                 self._names.setdefault(owner, []).append(name)
                 types = self._sent.get(name) or (section.type,)
                 self.types[name] = MetricType(next(iter(types)) if len(types) == 1 else "untyped")
-            elif owner not in (None, section.name):
-                self._linked.setdefault(owner, set()).add(section.name)
-                self._linked.setdefault(section.name, set()).add(owner)
+            elif owner is not None:
+                self._link(owner, section.name)
+            if section.type in _IN_PARTS:
+                whole = whole_of(name, section.type)
+                self._link(self._wholes.setdefault(whole, section.name), section.name)
+
+    def _link(self, one: str, other: str) -> None:
+        """Let two sections, which have a family in common, be read together."""
+        if one != other:
+            self._linked.setdefault(one, set()).add(other)
+            self._linked.setdefault(other, set()).add(one)
 
     def connected(self, sections: Collection[str]) -> frozenset[str]:
         """Return sections, and all that have a family in common with them."""
@@ -366,8 +378,9 @@ class _Families:
         return frozenset(found)
 
     def of(self, sections: Collection[str]) -> list[str]:
-        """Return the names of the families of these sections, sorted."""
-        return sorted(name for section in sections for name in self._names.get(section, ()))
+        """Return the names of the families of these sections, sorted, with parts together."""
+        names = [name for section in sections for name in self._names.get(section, ())]
+        return sorted(names, key=lambda name: (whole_of(name, self.types[name]), name))
 
 
 class _Chunks:

@@ -4,7 +4,7 @@ One family after the other is rendered over all hosts. Numbers become text in on
 thousands of samples; the family's name and the label texts are ready before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from math import inf
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import Family, FamilyTable, MetricType
+from pombo_exporter.metrics.parts import can_be_whole, whole_of
 from pombo_exporter.metrics.rows import Block, Floats, Objects
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock, StepSize
@@ -24,20 +25,31 @@ _NARROW: Final = 512  # samples of one row; rows of fewer are made into text tog
 
 
 def render(
-    table: FamilyTable, capture: Capture, steps: StepClock, *, openmetrics: bool
+    table: FamilyTable,
+    capture: Capture,
+    steps: StepClock,
+    *,
+    openmetrics: bool,
+    own: MutableMapping[str, float] | None = None,
 ) -> Iterator[bytes | None]:
     """Yield the exposition of the captured hosts in pieces, without the closing EOF.
 
     None is a checkpoint. Label texts without ``instance``, as a capture may have, get no braces
     where there are no labels, and no comma after the last.
+
+    ``own`` are values of the exporter itself by name. Those whose family the hosts have, too, stand
+    there without labels, and are removed from ``own``.
     """
-    clashes = _Clashes(table, capture) if openmetrics else None
+    heads = _Heads(table, capture, openmetrics=openmetrics)
     family: Family | None = None
+    shown = last = ""  # the names in the lines of the present family, and of the last one
     size = steps.size(_PIECE, _PIECE)
     for found in samples(table, capture, steps):
         if found is None:
             yield None
             continue
+        if found.family is not family:
+            family, shown = found.family, heads.name_of(found.family)
         begin = b"\n%b{" % found.family.name.encode()
         block = found.block()
         block = block._replace(begins=[begin + text for text in block.begins])
@@ -45,13 +57,14 @@ def render(
             block = _without_instance(block)
         for piece in _pieces(block, size):
             text = lines(*piece)
-            if text and found.family is not family:
-                head = _head(found.family, clashes)
-                yield (b"\n" if family else b"") + head + text
-                family = found.family
+            if text and shown != last:
+                value = own.pop(found.family.name, None) if own else None
+                own_line = _without_labels(found.family.name, value)
+                yield (b"\n" if last else b"") + heads.of(found.family) + own_line + text
+                last = shown
             else:
                 yield text or None
-    if family:
+    if last:
         yield b"\n"
     yield from capture.release()
 
@@ -132,14 +145,55 @@ def _without_instance(block: Block) -> Block:
     return Block([text.removesuffix(b",") for text in begins], ends, values)
 
 
-class _Clashes:
-    """The names of all families of an exposition, which in OpenMetrics forbid some counters."""
+def _without_labels(name: str, value: float | None) -> bytes:
+    """Return the line of a sample without labels, or nothing where it has no value."""
+    if value is None:
+        return b""
+    return lines([b"\n" + name.encode()], np.array([b" "], object), np.array([[value]]))
 
-    def __init__(self, table: FamilyTable, capture: Capture) -> None:
+
+class _Heads:
+    """The lines HELP and TYPE of families, which depend on the names of the others."""
+
+    def __init__(self, table: FamilyTable, capture: Capture, *, openmetrics: bool) -> None:
         self._names = frozenset(family.name for family in table.families)
-        self._capture = capture
+        self._capture, self._openmetrics = capture, openmetrics
 
-    def allow(self, counter: str) -> bool:
+    def name_of(self, family: Family) -> str:
+        """Return the name in the lines of a family; parts of one histogram have the same."""
+        return self._named(family)[0]
+
+    def of(self, family: Family) -> bytes:
+        """Return the lines of a family."""
+        name, kind = self._named(family)
+        text = family.help.replace("\\", r"\\")
+        if self._openmetrics:
+            text = text.replace('"', r"\"")
+        return f"# HELP {name} {text}\n# TYPE {name} {kind}".encode()
+
+    def _named(self, family: Family) -> tuple[str, str]:
+        """Return the name and the type of a family as these lines have them."""
+        name, kind = family.name, family.type
+        if kind is MetricType.GAUGE:
+            return name, kind
+        if self._openmetrics:
+            # All samples of a histogram would have to follow each other, those of a host together.
+            if kind is MetricType.COUNTER and self._allows_counter(name):
+                return name.removesuffix("_total"), kind
+            return name, "unknown"
+        if kind in {MetricType.HISTOGRAM, MetricType.SUMMARY}:
+            whole = whole_of(name, kind)
+            if can_be_whole(whole, kind, self._type_of):
+                return whole, kind
+            return name, MetricType.UNTYPED
+        return name, kind
+
+    def _type_of(self, name: str) -> MetricType | None:
+        if name in self._names:
+            return MetricType.UNTYPED  # no part of a histogram or summary, whatever it is
+        return self._capture.open_type(name)
+
+    def _allows_counter(self, counter: str) -> bool:
         """Whether a family of this name may be a counter.
 
         OpenMetrics names a counter without ``_total``, and with ``_created`` its start. Neither
@@ -149,16 +203,4 @@ class _Clashes:
         if base == counter:
             return False
         others = (base, f"{base}_created", f"{base}_created_total")
-        return not any(name in self._names or self._capture.has_open(name) for name in others)
-
-
-def _head(family: Family, clashes: _Clashes | None) -> bytes:
-    """Return the lines HELP and TYPE; ``clashes`` is None for the text format."""
-    name, kind, text = family.name, str(family.type), family.help.replace("\\", r"\\")
-    if clashes is not None:
-        text = text.replace('"', r"\"")
-        if family.type is MetricType.COUNTER and clashes.allow(name):
-            name = name.removesuffix("_total")
-        elif family.type is not MetricType.GAUGE:
-            kind = "unknown"
-    return f"# HELP {name} {text}\n# TYPE {name} {kind}".encode()
+        return all(self._type_of(name) is None for name in others)
