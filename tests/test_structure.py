@@ -57,6 +57,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "start",
         ["loop", "options"],
         ["report", "text_report", "transport", "schedule", "settings", "reexecute"],
+        "own_process",
         "discovery",
         "collectors",
         "collecting",

@@ -12,6 +12,7 @@ from pombo_wire.splitting import Splitter
 from pombo_agent import __version__
 from pombo_agent.collecting.collection import Collection
 from pombo_agent.collecting.tables import record
+from pombo_agent.own_process import OwnProcess, build
 
 _BYES = 3  # datagrams, since some may be lost
 
@@ -26,7 +27,7 @@ def constant_sections(labels: Mapping[str, str]) -> list[Section]:
 
     Every report repeats it, since the exporter may have started after the agent.
     """
-    found = record("info", {"agent": f"pombo-agent {__version__}", **_system()})
+    found = record("info", {"agent": f"pombo-agent {__version__}", **_system()}) + build()
     if labels:
         found.append(Section("labels", {name: (text,) for name, text in labels.items()}, (), ()))
     return found
@@ -59,6 +60,7 @@ class Reporter:
     ) -> None:
         self._header, self._constant, self._collection = dict(header), constant, collection
         self._splitter, self._log = splitter, log
+        self._process = OwnProcess()
 
     def next_report(self) -> list[bytes]:
         """Collect a report of this moment and return its datagrams."""
@@ -67,7 +69,8 @@ class Reporter:
     def collect(self) -> tuple[dict[str, Any], list[Section]]:
         """Collect a report of this moment; return the header and the sections."""
         header = with_time(self._header)
-        return header, [*self._constant, *self._collection.sections()]
+        sections = self._collection.sections()
+        return header, [*self._constant, *sections, *self._process.section()]
 
     def datagrams(self, header: Mapping[str, Any], sections: list[Section]) -> list[bytes]:
         """Return a report as the next datagrams of the session."""

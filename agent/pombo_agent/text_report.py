@@ -47,6 +47,9 @@ _FIELDS: dict[tuple[str, str], Formatter] = {
     ("interfaces", "mtu"): _with_unit("B"),
     ("interfaces", "speed"): human.speed,
     ("time_zone", "offset"): human.span,
+    ("textfiles", "mtime"): _timestamp,
+    ("process", "start_time"): _timestamp,
+    ("process", "virtual_bytes_max"): human.size,
     ("collectors", "seconds"): human.span,
     **{
         ("timex", name): human.span

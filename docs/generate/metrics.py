@@ -44,7 +44,8 @@ of a session, and for a row of which a counter fell.
 _OWN = """
 ## Families of the exporter
 
-The exporter also has the families of prometheus_client (`process_*`, `python_*`).
+The exporter also has the families of prometheus_client (`process_*`, `python_*`). Its own samples
+of `process_*` have no label `instance`.
 
 | family | type | labels | unit | meaning |
 |---|---|---|---|---|
@@ -52,6 +53,8 @@ The exporter also has the families of prometheus_client (`process_*`, `python_*`
 
 _TITLES = (
     ("pombo_host_", "State of each host", "the exporter"),
+    ("pombo_agent_", "Build of each agent", ""),
+    ("process_", "Process of each agent", ""),
     ("host_", "Host metrics as gauges", ""),
     ("node_", "Families of node_exporter", ""),
 )

@@ -126,7 +126,7 @@ def test_failing_collector_costs_its_own_section_alone(
     faulty: Collect, reporter: Make, warnings: Warnings
 ) -> None:
     _, found = only(reporter({"faulty": faulty, "system": system}).next_report())
-    assert found.keys() == {"info", "system", "collectors"}
+    assert found.keys() == {"info", "system", "collectors", "process", "build"}
     assert found["system"] == {"load1": (0.5,)}
     assert [fields["collector"] for _, fields in warnings] == ["faulty"]
 
@@ -213,7 +213,7 @@ def test_section_that_fits_no_datagram_is_omitted_and_logged(
 ) -> None:
     labels = {f"label_{number}": chr(0x4E00 + 97 * number) * 255 for number in range(30)}
     _, found = only(reporter({"system": system}, labels).next_report())
-    assert found.keys() == {"info", "system", "collectors"}
+    assert found.keys() == {"info", "system", "collectors", "process", "build"}
     ((message, fields),) = warnings
     assert message == "omitted from report: too large"
     assert fields["detail"].startswith("labels: ")

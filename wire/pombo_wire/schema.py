@@ -445,6 +445,46 @@ class Collectors(Table, frozen=True):
     skipped: Column = None
 
 
+class Textfile(Record, frozen=True):
+    """Text files with metrics; ``scrape_error`` is 1 where one could not be read, else 0."""
+
+    scrape_error: Value = None
+
+
+class Textfiles(Table, frozen=True):
+    """Text files with metrics that were read; ``mtime`` is in Unix seconds."""
+
+    file: TextColumn
+    mtime: SignedColumn = None
+
+
+class Process(Record, frozen=True):
+    """The agent's own process: seconds of CPU, bytes of memory, file descriptors.
+
+    ``start_time`` is in Unix seconds.
+    """
+
+    cpu_seconds: Value = None
+    resident_bytes: Value = None
+    virtual_bytes: Value = None
+    virtual_bytes_max: Value = None
+    start_time: Value = None
+    open_fds: Value = None
+    max_fds: Value = None
+
+
+class Build(Record, frozen=True):
+    """How the agent was built: its version and revision, and what it runs on."""
+
+    label_columns: ClassVar[int] = 5
+
+    version: Text = ""
+    revision: Text = ""
+    pythonversion: Text = ""
+    os: Text = ""
+    arch: Text = ""
+
+
 class Uname(Record, frozen=True):
     """Names of the host and its kernel from ``uname(2)``."""
 
@@ -572,6 +612,10 @@ class Report(Header, frozen=True):
     sensor_chips: SensorChips | None = None
     sensor_labels: SensorLabels | None = None
     collectors: Collectors | None = None
+    textfile: Textfile | None = None
+    textfiles: Textfiles | None = None
+    process: Process | None = None
+    build: Build | None = None
     uname: Uname | None = None
     os: OperatingSystem | None = None
     dmi: Dmi | None = None

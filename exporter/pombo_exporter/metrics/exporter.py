@@ -1,7 +1,7 @@
 """The exporter's own metrics, with prometheus_client."""
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pombo_wire import MAX_DATAGRAM_BYTES
 from prometheus_client import (
@@ -84,6 +84,22 @@ def _labelled(name: str, text: str, label: str, values: Mapping[str, int]) -> Me
     for key, value in values.items():
         family.add_metric([key], value)
     return family
+
+
+def single_samples(families: Iterable[Metric]) -> dict[str, float]:
+    """Return the values of families that have one sample without labels, by its name."""
+    return {
+        sample.name: sample.value
+        for family in families
+        if len(family.samples) == 1
+        for sample in family.samples
+        if not sample.labels
+    }
+
+
+def without_samples(families: Iterable[Metric], names: Collection[str]) -> list[Metric]:
+    """Return families without those that have a sample of one of these names."""
+    return [family for family in families if not any(each.name in names for each in family.samples)]
 
 
 class ExporterMetrics:

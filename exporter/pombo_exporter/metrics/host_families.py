@@ -19,6 +19,40 @@ from pombo_exporter.metrics.family import (
 )
 from pombo_exporter.metrics.node_families import NODE_FAMILIES, NODE_MAPS
 
+#: The agent's own process. The names, types and HELP texts are those of prometheus_client, whose
+#: samples of the exporter's process stand in the same families.
+PROCESS_FAMILIES: tuple[Family, ...] = (
+    counter(
+        "process_cpu_seconds_total",
+        "Total user and system CPU time spent in seconds.",
+        field("process", "cpu_seconds"),
+    ),
+    gauge(
+        "process_resident_memory_bytes",
+        "Resident memory size in bytes.",
+        field("process", "resident_bytes"),
+    ),
+    gauge(
+        "process_virtual_memory_bytes",
+        "Virtual memory size in bytes.",
+        field("process", "virtual_bytes"),
+    ),
+    gauge(
+        "process_virtual_memory_max_bytes",
+        "Maximum amount of virtual memory available in bytes.",
+        field("process", "virtual_bytes_max"),
+    ),
+    gauge(
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds.",
+        field("process", "start_time"),
+    ),
+    gauge("process_open_fds", "Number of open file descriptors.", field("process", "open_fds")),
+    gauge(
+        "process_max_fds", "Maximum number of open file descriptors.", field("process", "max_fds")
+    ),
+)
+
 HOST_FAMILIES: tuple[Family, ...] = (
     gauge(
         "pombo_host_up",
@@ -80,6 +114,12 @@ HOST_FAMILIES: tuple[Family, ...] = (
         "Datagrams refused because another agent reports under the same name.",
         HostField(lambda host, _: host.conflicts),
     ),
+    gauge(
+        "pombo_agent_build_info",
+        "Version of the agent, and what it runs on; always 1.",
+        PerRow("build", (), derive.one),
+    ),
+    *PROCESS_FAMILIES,
     gauge(
         "host_cpu_usage_ratio",
         "CPU usage of the core between the last two reports, from 0 to 1.",

@@ -395,6 +395,23 @@ _AGENT = _gauges(
     ("success", "success", "node_exporter: Whether a collector succeeded."),
 )
 
+_TEXTFILES = (
+    *_gauges(
+        "textfile",
+        "node_textfile_",
+        (
+            "scrape_error",
+            "scrape_error",
+            "1 if there was an error opening or reading a file, 0 otherwise",
+        ),
+    ),
+    *_gauges(
+        "textfiles",
+        "node_textfile_",
+        ("mtime_seconds", "mtime", "Unixtime mtime of textfiles successfully read."),
+    ),
+)
+
 _TEXTS = (
     _info(
         "node_uname_info",
@@ -431,6 +448,7 @@ NODE_FAMILIES: tuple[Family, ...] = (
     *_CLOCK,
     *_SENSORS,
     *_AGENT,
+    *_TEXTFILES,
     *_TEXTS,
 )
 
@@ -477,6 +495,7 @@ NODE_MAPS: tuple[MapFamilies, ...] = (
 
 #: What node_exporter shows with its default collectors and Pombo does not, and why.
 UNSUPPORTED = {
-    "node_exporter_build_info": "It describes node_exporter itself; see `pombo_host_info`.",
-    "node_textfile_scrape_error": "The agent does not read text files; send open families instead.",
+    "node_exporter_build_info": (
+        "It describes node_exporter itself; see `pombo_agent_build_info`."
+    ),
 }

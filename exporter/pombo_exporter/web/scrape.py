@@ -11,7 +11,11 @@ from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.capture import MOST_LABEL_BYTES, Capture
-from pombo_exporter.metrics.exporter import ExporterMetrics
+from pombo_exporter.metrics.exporter import (
+    ExporterMetrics,
+    single_samples,
+    without_samples,
+)
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.formats import format_for
@@ -71,8 +75,12 @@ class ScrapeEndpoints:
 
         def work(steps: StepClock) -> Iterator[bytes | None]:
             yield from capture.read(snapshot, steps)
-            yield from render(self.table, capture, steps, openmetrics=wanted.openmetrics)
-            yield wanted.encode(self.metrics.registry(stats, capture.states, process))
+            own = single_samples(process)
+            names = {*own}
+            openmetrics = wanted.openmetrics
+            yield from render(self.table, capture, steps, openmetrics=openmetrics, own=own)
+            rest = without_samples(process, names - own.keys())
+            yield wanted.encode(self.metrics.registry(stats, capture.states, rest))
 
         with snapshot:
             return await stream(request, work, wanted.content_type, vary="Accept")

@@ -14,8 +14,9 @@ from pombo_cli.flags import Address
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
+from pombo_exporter.metrics.host_families import PROCESS_FAMILIES
 from pombo_exporter.runtime import listen
-from pombo_wire import MAX_DATAGRAM_BYTES, Report, encode
+from pombo_wire import MAX_DATAGRAM_BYTES, Build, Process, Report, encode
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 from support.builders import ADDRESS
@@ -110,6 +111,55 @@ def test_exposition_without_hosts_has_the_exporters_own_metrics() -> None:
     assert own(exposition, "pombo_exporter_datagrams_received_total") == {(): 0}
     assert own(exposition, "pombo_exporter_build_info").values()
     assert own(exposition, "process_resident_memory_bytes")
+
+
+PROCESS = {
+    "cpu_seconds": 1.5,
+    "resident_bytes": 2e7,
+    "virtual_bytes": 3e7,
+    "virtual_bytes_max": 2.0**64,
+    "start_time": 1.7e9,
+    "open_fds": 7,
+    "max_fds": 1024,
+}
+
+
+@pytest.mark.parametrize("accept", ["text/plain", *PROMETHEUS])
+def test_processes_of_agents_and_of_the_exporter_are_in_one_family(accept: str) -> None:
+    served = Served()
+    for name in ("a", "b"):
+        build = Build("0.1.0", "", "3.11.2", "linux", "x86_64")
+        served.take(Report(name, process=Process(**PROCESS), build=build))
+    exposition = get(served, "/metrics", Accept=accept)[1].decode()
+    lines = exposition.splitlines()
+    for family in PROCESS_FAMILIES:
+        total = "" if accept == "text/plain" else "_total"
+        name = family.name.removesuffix(total) if family.type == "counter" else family.name
+        assert lines.count(f"# HELP {name} {family.help}") == 1
+        assert lines.count(f"# TYPE {name} {family.type}") == 1
+        series = [line.split(" ")[0] for line in lines if re.match(rf"{family.name}[ {{]", line)]
+        of_hosts = [f'{family.name}{{instance="{host}"}}' for host in ("a", "b")]
+        # prometheus_client has no limit of virtual memory.
+        of_exporter = [] if family.name == "process_virtual_memory_max_bytes" else [family.name]
+        assert series == of_exporter + of_hosts
+    labels = 'version="0.1.0",revision="",pythonversion="3.11.2",os="linux",arch="x86_64"'
+    assert f'pombo_agent_build_info{{{labels},instance="a"}} 1' in lines
+    parse = text if accept == "text/plain" else openmetrics
+    names = [family.name for family in parse(exposition)]
+    assert len({*names}) == len(names)
+
+
+def test_process_of_the_exporter_is_where_hosts_are_not() -> None:
+    for path in ("/metrics", "/exporter/metrics"):
+        served = Served()
+        served.take(Report("pi", process=Process(**PROCESS), interval=0.1), ago=1.0)  # it is down
+        exposition = get(served, path)[1].decode()
+        assert [*own(exposition, "process_open_fds")] == [()]
+        assert exposition.count("# TYPE process_open_fds gauge") == 1
+    served = Served()
+    served.take(Report("pi", process=Process(**PROCESS)))
+    exposition = get(served, "/hosts/pi/metrics")[1].decode()
+    assert own(exposition, "process_open_fds") == {(): 7}
 
 
 def test_exporters_own_metrics_have_its_counters_states_and_limits() -> None:
