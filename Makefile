@@ -89,6 +89,7 @@ docs: install
 	$(BIN)/python docs/generate/metrics.py > docs/metrics.md
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
 	$(BIN)/python docs/generate/columns.py > wire/pombo_wire/columns.py
+	$(BIN)/python docs/generate/families.py > wire/pombo_wire/families.py
 	$(BIN)/python docs/generate/vectors.py docs/wire-vectors
 
 # The pictures in README.md, of real agents; some minutes.

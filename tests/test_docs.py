@@ -16,6 +16,13 @@ def test_document_of_metrics_is_up_to_date() -> None:
     assert (ROOT / "docs/metrics.md").read_text(encoding="utf-8") == generated, "run `make docs`"
 
 
+def test_names_of_families_that_agents_know_are_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "docs/generate/families.py")]
+    generated = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    module = ROOT / "wire/pombo_wire/families.py"
+    assert module.read_text(encoding="utf-8") == generated, "run `make docs`"
+
+
 def test_document_of_the_api_is_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "docs/generate/openapi.py")]
     generated = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -44,7 +44,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "splitting",
         "forms",
         "section",
-        ["codec", "columns"],
+        ["codec", "columns", "families"],
         "reading",
         "layout",
         "schema",

@@ -15,7 +15,7 @@ from pombo_agent.collecting.collection import (
 from pombo_agent.collecting.collector import Collect
 from pombo_agent.collecting.deadlines import Caller, Deadlines
 from pombo_agent.collecting.sources import NoDataError, Sources, Usage
-from pombo_agent.collecting.tables import Cell, family, numbers, record, table
+from pombo_agent.collecting.tables import Cell, families, family, numbers, record, table
 from pombo_agent.wakeup import EventWaiter
 from pombo_cli.logs import LimitedLogger
 from pombo_wire.section import Section
@@ -188,3 +188,32 @@ def test_deadlines_are_a_fraction_of_the_interval_and_bounded(interval: float) -
     assert 0 < mounts.call <= mounts.round < whole.round
     assert mounts.longest == mounts.round
     assert whole.round <= max(interval / 2, 0.1)
+
+
+def test_family_of_another_collector_is_left_out(collection: Make, warnings: Warnings) -> None:
+    def several(_: Sources) -> list[Section]:
+        helps = {"a": "A.", "b": "B."}
+        return families("node_x_*", "gauge", helps, ("d",), [{"d": "1", "a": 1, "b": 2}])
+
+    def others(_: Sources) -> list[Section]:
+        helps = {"x_b": "B.", "y": "Y.", "vmstat_pgfault": "Faults."}
+        return [
+            *families("node_*", "gauge", helps, (), [{"x_b": 3, "y": 4, "vmstat_pgfault": 5}]),
+            *family("node_x_a", "gauge", "A.", (), [(6,)]),
+        ]
+
+    def faults(_: Sources) -> list[Section]:
+        return numbers("vmstat", {"pgfault": 7})
+
+    runs = collection({"one": several, "two": faults, "three": others})
+    for _ in range(2):
+        found = runs.sections()
+        assert [section.name for section in found] == ["node_x_*", "vmstat", "node_*", "collectors"]
+        assert found[2].values == ("y",)
+        assert found[2].cells == [4]
+        assert found[2].help == ("Y.",)
+    assert [fields["error"] for _, fields in warnings[:3]] == [
+        "node_x_b belongs to the collector one",
+        "node_vmstat_pgfault belongs to the collector two",
+        "node_x_a belongs to the collector one",
+    ]

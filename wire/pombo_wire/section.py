@@ -209,12 +209,13 @@ def check(section: Section) -> None:
         raise ValueError(f"{section.name}: columns differ in length")
     if not _NUMBERS.issuperset(map(type, section.cells)):
         raise ValueError(f"{section.name}: a value is no number")
-    if section.type:  # the numbers of an open family may be negative
+    if section.type and section.type != "counter":
         return
     signed = known.signed if known else ()
+    names = section.values or (section.name,)
     for at, cell in enumerate(section.cells):
-        if cell is not None and cell < 0 and section.values[at // rows] not in signed:
-            raise ValueError(f"{section.name}: {section.values[at // rows]} is negative")
+        if cell is not None and cell < 0 and names[at // rows] not in signed:
+            raise ValueError(f"{section.name}: {names[at // rows]} is negative")
 
 
 @lru_cache(maxsize=256)  # the names are the same in each report, and some sections have hundreds

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from pombo_cli.logs import LimitedLogger
 from pombo_wire.columns import SECTIONS
+from pombo_wire.families import MAP_PREFIXES
 from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collect
 from pombo_agent.collecting.deadlines import Caller, Deadlines, Outcome
 from pombo_agent.collecting.reading import Skips
-from pombo_agent.collecting.repair import valid
+from pombo_agent.collecting.repair import valid, without_columns
 from pombo_agent.collecting.sources import NoDataError, Sources, Usage, Usages
 from pombo_agent.collecting.tables import Row, table
 
@@ -80,7 +81,8 @@ class Collection:
             name: partial(_run, collect, sources._replace(kept={}))
             for name, collect in collectors.items()
         }
-        self._owners: dict[str, str] = {}  # the collector of each table and open family
+        self._owners: dict[str, str] = {}  # the collector of each table and section of families
+        self._families: dict[str, str] = {}  # the collector of each open family, and those of maps
         self._skipped = dict.fromkeys(collectors, 0)
         self._absent_until: dict[str, float] = {}
 
@@ -125,13 +127,23 @@ class Collection:
             owner = name
             if is_table(section):
                 owner = self._owners.setdefault(section.name, name)
-            if owner == name:
+            if owner != name:
+                self._log_owner(name, section.name, owner)
+                continue
+            taken = []
+            for at, family in enumerate(_families(section.name, section.values, section.type)):
+                owner = self._families.setdefault(family, name)
+                if owner != name:
+                    self._log_owner(name, family, owner)
+                    taken.append(at)
+            if not taken:
                 yield section
-            else:
-                error = f"{section.name} belongs to the collector {owner}"
-                self._log.warning(
-                    "collector failed", key=f"collector {name}", collector=name, error=error
-                )
+            elif len(taken) < len(section.values):
+                yield without_columns(section, taken)
+
+    def _log_owner(self, name: str, item: str, owner: str) -> None:
+        error = f"{item} belongs to the collector {owner}"
+        self._log.warning("collector failed", key=f"collector {name}", collector=name, error=error)
 
     def _log_missing(self, outcome: Outcome[Run]) -> None:
         for name in outcome.hanging:
@@ -150,6 +162,15 @@ class Collection:
         for kind, (item, path) in run.skips.examples.items():
             fields = {"collector": name, "kind": kind, "item": item, "file": path}
             self._log.warning("collector skipped an item", key=f"collector {name} {kind}", **fields)
+
+
+@lru_cache(maxsize=1024)  # they are the same in each report
+def _families(section: str, columns: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    """Return the families that a section has under names of its own, one for each column."""
+    if kind:
+        return tuple(section.replace("*", each, 1) for each in columns) or (section,)
+    prefix = MAP_PREFIXES.get(section)
+    return tuple(prefix + each for each in columns) if prefix else ()
 
 
 def is_table(section: Section) -> bool:

@@ -1,6 +1,6 @@
 """Makes sections valid: drops what the exporter would refuse a whole datagram for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section, check, is_column_name
@@ -46,14 +46,17 @@ def _unique_rows(section: Section, skips: Skips) -> Section:
 
 
 def _valid_columns(section: Section, skips: Skips) -> Section:
-    kept = []
-    for at, name in enumerate(section.values):
-        if is_column_name(section.name, name):
-            kept.append(at)
-        else:
-            skips.add("column", f"invalid name: {name}", section.name)
-    if len(kept) == len(section.values):
-        return section
+    invalid = [
+        at for at, name in enumerate(section.values) if not is_column_name(section.name, name)
+    ]
+    for at in invalid:
+        skips.add("column", f"invalid name: {section.values[at]}", section.name)
+    return without_columns(section, invalid) if invalid else section
+
+
+def without_columns(section: Section, places: Collection[int]) -> Section:
+    """Return ``section`` without the columns at these places."""
+    kept = [at for at in range(len(section.values)) if at not in places]
     rows = section.rows
     cells = [cell for at in kept for cell in section.cells[at * rows : (at + 1) * rows]]
     helps = section.help if isinstance(section.help, str) else [section.help[at] for at in kept]
@@ -69,9 +72,9 @@ def _valid_cells(section: Section, skips: Skips) -> Section:
     names: Sequence[str] = section.values or (section.name,)
     if len(section.cells) != len(names) * rows:
         return section
-    signed = (
-        names if section.type else SECTIONS[section.name].signed if section.name in SECTIONS else ()
-    )
+    signed = names if section.type and section.type != "counter" else ()
+    if section.name in SECTIONS:
+        signed = SECTIONS[section.name].signed
     cells: list[float | None] = []
     for at, cell in enumerate(section.cells):
         name = names[at // rows]

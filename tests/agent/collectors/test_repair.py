@@ -41,7 +41,11 @@ def test_negative_number_is_unknown_where_the_column_has_none(skips: Skips) -> N
     section = Section("interfaces", {"device": ("a", "b")}, ("mtu", "speed"), [-1, 2, -3, 4])
     assert [*valid(section, skips).cells] == [None, 2, -3, 4]
     assert skips.examples == {"value": ("not a number of this column: -1", "interfaces mtu")}
-    assert valid(Section("node_x", {}, (), [-1], type="gauge"), skips).cells == [-1]
+    for kind in ("gauge", "untyped", "histogram", "summary"):
+        assert valid(Section("node_x", {}, (), [-1], type=kind), skips).cells == [-1]
+    assert valid(Section("node_x", {}, (), [-1], type="counter"), skips).cells == [None]
+    several = Section("node_*", {"a": ("1", "2")}, ("x", "y"), [1, -2, -3, 4], type="counter")
+    assert valid(several, skips).cells == [1, None, None, 4]
 
 
 def test_column_with_an_invalid_name_is_dropped(skips: Skips) -> None:
