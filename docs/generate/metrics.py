@@ -96,12 +96,34 @@ _HARDWARE = """
 On other machines node_exporter has more families. From the hardware monitor, Pombo has
 temperatures, fans and the names of chips and sensors, but no voltages, currents, powers and
 alarms. The serial numbers and the UUID of the machine are sent where the agent may read them,
-which is as root; datagrams are not encrypted. It has no collectors for bcache, bonding, btrfs,
-cpufreq, edac, fibrechannel, infiniband, ipvs, mdadm, nfs, nfsd, nvme, powersupplyclass, rapl,
-schedstat, tapestats, textfile, xfs and zfs.
+which is as root; datagrams are not encrypted.
 
 Debian's package of node_exporter excludes `lo` and mounts under `/media`, `/mnt` and `/run`.
 Pombo includes them, as node_exporter does by default.
+"""
+
+_TEXTFILES = """
+## Text files
+
+The agent's collector `textfile` reads the `*.prom` files of the directories that
+`--collector.textfile.directory` gives, as node_exporter's does. Their families become open ones,
+with the same names, types, HELP texts, labels and values, with these differences:
+
+- NaN is not sent, so the sample is absent. Infinite values and negative counters are left out and
+  counted in `pombo_host_collector_skipped_items_total`.
+- The labels `instance` and `job` become `exported_instance` and `exported_job`, as in a scrape
+  without `honor_labels`.
+- A family is left out and counted if its name [is taken](wire.md#names-that-are-taken) or contains
+  a colon, if a name of a label begins with an underscore or has over 64 characters, or if it has
+  more than 16 labels.
+- Texts of labels and HELP are cut after 255 characters, and HELP has one line.
+- Of a host, 256 files of 1 MiB at most, 256 families and 4,000 samples are sent.
+- Where node_exporter would show a sample in two places, the first file has it, and other collectors
+  have it before files.
+
+In the text format, a histogram or summary `x` is one family of this type. In OpenMetrics,
+`x_bucket`, `x_sum` and `x_count` are families of the type `unknown`. In the text format they are
+untyped if any host uses one of the names, or `x`, for something else.
 """
 
 
@@ -192,6 +214,7 @@ def document() -> str:
         parts.append("\n".join(rows) + "\n")
     parts += [_MAPS, "\n".join(map(map_row, everything.maps)), "\n"]
     parts += comparison()
+    parts += [_TEXTFILES]
     parts += [_OWN, "\n".join(own_rows()), "\n"]
     return "".join(parts)
 

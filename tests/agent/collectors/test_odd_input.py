@@ -51,6 +51,12 @@ LINES_BELONG_TOGETHER = {
     *("cpuinfo", "interrupts", "objset-0x36", "objset-0x102"),
 }
 
+#: Collectors that skip a file as a whole where a line of it is faulty.
+WHOLE_FILES = {"textfile"}
+
+#: Columns that depend on when a file was written, and on every file.
+OF_ALL_FILES = {("textfiles", "mtime"), ("textfile", "scrape_error")}
+
 #: Open families whose rows are named by the first labels alone; the others are texts of the row.
 NAMED_BY = {
     "node_cpu_info": 1,
@@ -96,6 +102,7 @@ class Host:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.collect = COLLECTORS[name].collect
+        self.skips_files = name in WHOLE_FILES
         self.files = copy_fixture(name, folder)
         root = f"{folder}/root"
         paths = (f"{folder}/proc", f"{folder}/sys", root, f"{root}/run/udev/data")
@@ -139,6 +146,12 @@ class Host:
         """Return the sound cells that a run lacks or that differ."""
         return {cell for cell, value in self.sound.items() if run.cells.get(cell) != value}
 
+    def of_file(self, path: Path) -> set[Cell]:
+        """Return the cells that a fault in a file may cost besides its own: all, or none."""
+        if not self.skips_files:
+            return set()
+        return self.affected(self.with_content(path, b"faulty"))
+
     def has_lost_a_number(self, run: Run) -> bool:
         """Return whether a run has fewer numbers, and nothing under another name."""
         lost = self.sound.keys() - run.cells.keys()
@@ -171,7 +184,11 @@ def cells_of(sections: list[Section]) -> Cells:
                 for keys, cell in zip(rows, cells, strict=False)
                 if cell is not None
             }
-    return {cell: value for cell, value in found.items() if cell not in VOLATILE}
+    return {
+        cell: value
+        for cell, value in found.items()
+        if cell not in VOLATILE and (cell[0], cell[2]) not in OF_ALL_FILES
+    }
 
 
 @pytest.fixture(params=[name for name in COLLECTORS if name not in WITHOUT_FILES])
@@ -203,6 +220,7 @@ def with_line(lines: list[bytes], at: int, *instead: bytes) -> bytes:
 def test_line_costs_itself_alone(host: Host) -> None:
     for path in host.files:
         lines = lines_of(path)
+        of_file = host.of_file(path)
         depending: Counter[Cell] = Counter()
         for at, line in enumerate(lines):
             content = partial(with_line, lines, at)
@@ -212,22 +230,23 @@ def test_line_costs_itself_alone(host: Host) -> None:
             own = host.affected(host.with_content(path, content()))
             depending.update(own)
             for odd in odd_lines(line):
-                others = host.affected(host.with_content(path, content(odd))) - own
+                others = host.affected(host.with_content(path, content(odd))) - own - of_file
                 assert others == set(), (path, odd)
-        if path.name not in LINES_BELONG_TOGETHER and len(lines) > 2:
+        if path.name not in LINES_BELONG_TOGETHER and not of_file and len(lines) > 2:
             assert {cell: n for cell, n in depending.items() if n > 1} == {}, path
 
 
 def test_value_costs_itself_alone_and_is_counted(host: Host) -> None:
     for path in host.files:
         content = path.read_bytes()
+        of_file = host.of_file(path)
         for word in _WORD.finditer(content):
             before, after = content[: word.start()], content[word.end() :]
-            of_line = host.affected(host.with_content(path, without_line(content, word)))
+            of_line = host.affected(host.with_content(path, without_line(content, word))) | of_file
             own, is_number = of_line, _NUMBER.fullmatch(word[0])
             if is_number:
                 another = b"8" if b"7" in word[0] else b"7"
-                own = host.affected(host.with_content(path, before + another + after))
+                own = host.affected(host.with_content(path, before + another + after)) | of_file
             for odd in ODD_VALUES:
                 run = host.with_content(path, before + odd + after)
                 affected = host.affected(run)
@@ -274,6 +293,7 @@ def test_file_that_fails_half_way_has_the_lines_before(host: Host) -> None:
         lines = path.read_bytes().splitlines(keepends=True)
         for count in range(len(lines)):
             rest = host.affected(host.with_content(path, b"".join(lines[:count])))
+            rest |= host.of_file(path)
             chunks = iter([b"".join((*lines[:count], lines[count][:1]))])
 
             def fail(_file: int, _size: int, chunks: Iterator[bytes] = chunks) -> bytes:
