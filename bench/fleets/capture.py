@@ -24,6 +24,7 @@ INTERVAL = 5.0  # seconds
 #: Columns that are the same on all machines of one kind.
 _PUBLIC = {
     *(("info", name) for name in ("agent", "system", "machine")),
+    *(("build", name) for name in ("version", "revision", "pythonversion", "os", "arch")),
     *(("uname", name) for name in ("sysname", "machine")),
     *(("os", name) for name in ("id", "id_like", "name", "pretty_name")),
     *(("os", name) for name in ("version", "version_codename", "version_id")),
