@@ -137,6 +137,9 @@ def _flags_by_kind(name: str, own: Flag) -> Iterator[Callable[..., Any]]:
         yield switch(name, default=own.default, show_default=True, help=own.help)
     elif own.kind is Kind.TEXTS:
         yield flag(name, type=_Texts(), multiple=True, help=own.help)
+    elif own.kind is Kind.NUMBER:
+        number = click.IntRange(1, own.most)
+        yield flag(name, type=number, default=own.default, show_default=True, help=own.help)
     else:
         kind = _Pattern() if own.kind is Kind.PATTERN else None
         yield flag(name, type=kind, default=own.default, show_default=True, help=own.help)

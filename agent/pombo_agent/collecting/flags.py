@@ -23,6 +23,7 @@ class Kind(Enum):
     """What a flag takes."""
 
     FILTER = "filter"
+    NUMBER = "number"
     PATTERN = "pattern"
     SWITCH = "switch"
     TEXT = "text"
@@ -32,7 +33,8 @@ class Kind(Enum):
 class Flag(NamedTuple):
     """A flag ``--collector.COLLECTOR.NAME``, or the two of a filter.
 
-    ``alias`` is another name of it, whole but for the end of a filter's.
+    ``alias`` is another name of it, whole but for the end of a filter's. A number is from 1 to
+    ``most``.
     """
 
     name: str
@@ -40,11 +42,17 @@ class Flag(NamedTuple):
     default: Any
     help: str = ""
     alias: str = ""
+    most: int = 0
 
 
 def filtered(name: str, exclude: str | None = None, alias: str = "") -> Flag:
     """Declare ``NAME-include`` and ``NAME-exclude``, of which one may be given."""
     return Flag(name, Kind.FILTER, exclude, alias=alias)
+
+
+def number(name: str, default: int, most: int, text: str) -> Flag:
+    """Declare a flag that takes a whole number from 1 to ``most``."""
+    return Flag(name, Kind.NUMBER, default, text, most=most)
 
 
 def pattern(name: str, default: str, text: str) -> Flag:
@@ -78,6 +86,11 @@ class Flags:
     def filter(self, name: str) -> Filter:
         """Return the value of a flag that is declared by ``filtered``."""
         found: Filter = self.values[name]
+        return found
+
+    def number(self, name: str) -> int:
+        """Return the value of a flag that is declared by ``number``."""
+        found: int = self.values[name]
         return found
 
     def pattern(self, name: str) -> re.Pattern[str]:
