@@ -50,8 +50,7 @@ def reported(report: Report, family: Family) -> dict[Series, float]:
         by_row = [column] if isinstance(section, Record) and not source.derive else column
         for labels, value in zip(rows, by_row or (), strict=by_row is not None):
             if value is not None:
-                extra = (source.label,) if source.label else ()
-                found[family.name, tuple(sorted((*labels, *extra)))] = value
+                found[family.name, tuple(sorted((*labels, *source.labels)))] = value
     return found
 
 

@@ -29,13 +29,13 @@ class PerRow:
     """A sample for each row of a section.
 
     The value is the field ``fields[0]``, or what ``derive`` computes from all of ``fields``.
-    ``label`` is a label that these samples have in addition to those of their row.
+    ``labels`` are labels that these samples have in addition to those of their row.
     """
 
     section: str
     fields: tuple[str, ...]
     derive: Callable[..., Floats] | None = None
-    label: tuple[str, str] | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
     def values(self, rows: Rows) -> Floats:
         """Return the value of each row, of shape (n,); NaN where unknown."""
@@ -46,7 +46,7 @@ class PerRow:
         """The names of the labels of each sample but ``instance``."""
         kind = SECTIONS.get(self.section)
         of_rows = kind.__struct_fields__[: kind.label_columns] if kind else ()
-        return (*of_rows, *((self.label[0],) if self.label else ()))
+        return (*of_rows, *(name for name, _ in self.labels))
 
     @property
     def wire_fields(self) -> tuple[str, ...]:
@@ -172,9 +172,9 @@ def counter(name: str, text: str, *sources: Source) -> Family:
     return Family(name, text, MetricType.COUNTER, sources)
 
 
-def field(section: str, name: str, label: tuple[str, str] | None = None) -> PerRow:
+def field(section: str, name: str, *labels: tuple[str, str]) -> PerRow:
     """Return the samples of a field as it was reported."""
-    return PerRow(section, (name,), label=label)
+    return PerRow(section, (name,), labels=labels)
 
 
 def rate(section: str, *fields: str) -> PerRow:
@@ -194,7 +194,8 @@ class Unit:
 class FamilyTable:
     """All families that an exposition of hosts may contain, besides open ones.
 
-    Open families whose names begin with ``hidden`` are left out, unless that is empty.
+    Open families whose names begin with ``hidden`` are left out, unless that is empty. ``viewed``
+    are rates that only views show.
 
     Raises:
         ValueError: when a family reads both sections and the host itself.
@@ -203,6 +204,7 @@ class FamilyTable:
     families: tuple[Family, ...]
     maps: tuple[MapFamilies, ...]
     hidden: str = ""
+    viewed: tuple[PerRow, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the sources of each family."""
@@ -254,7 +256,7 @@ class FamilyTable:
     def catalog(self) -> Catalog:
         """Return what the roster must know about sections."""
         rates: dict[str, set[str]] = {}
-        for source in self._row_sources:
+        for source in (*self._row_sources, *self.viewed):
             if source.rate_fields:
                 rates.setdefault(source.section, set()).update(source.rate_fields)
         return Catalog(

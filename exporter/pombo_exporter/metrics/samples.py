@@ -42,26 +42,26 @@ class OfHosts(NamedTuple):
 class OfRows(NamedTuple):
     """Samples of rows: values of shape (n,); NaN where there is no sample.
 
-    ``label`` is one more label, which all of them have.
+    ``more`` are further labels, which all of them have.
     """
 
     family: Family
-    label: tuple[str, str] | None
+    more: tuple[tuple[str, str], ...]
     rows: Rows
     values: Floats
 
     def block(self) -> Block:
         """Return the samples with their label texts."""
         found = self.rows.block(self.values)
-        if self.label is None:
+        if not self.more:
             return found
-        own = b'%b="%b",' % tuple(text.encode() for text in self.label)
+        own = "".join(f'{name}="{text}",' for name, text in self.more).encode()
         return found._replace(begins=[own + text for text in found.begins])
 
     def label_sets(self) -> Iterator[dict[str, str]]:
         """Return the labels of each row but ``instance``; the rows must be mixed."""
         assert isinstance(self.rows, MixedRows)
-        more = dict([self.label]) if self.label else {}
+        more = dict(self.more)
         return (more | labels for labels in self.rows.label_sets)
 
 
@@ -127,7 +127,7 @@ def _of_table(unit: Unit, rows: dict[str, list[Rows]]) -> Iterator[Samples]:
                 if isinstance(source, Aggregate):
                     yield OfHosts(family, few.host_labels, source.values(few))
                 else:
-                    yield OfRows(family, source.label, few, source.values(few))
+                    yield OfRows(family, source.labels, few, source.values(few))
                 if with_rates and family is with_rates[-1]:
                     few.drop_before()
 
@@ -147,7 +147,7 @@ def _of_open(
             continue
         family = _open_family(table, name, capture.type_of(name), sources[name])
         for few, column in sources.pop(name):
-            yield OfRows(family, None, few, few.last(column))
+            yield OfRows(family, (), few, few.last(column))
 
 
 def _open_family(
