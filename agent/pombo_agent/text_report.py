@@ -51,6 +51,18 @@ _FIELDS: dict[tuple[str, str], Formatter] = {
     ("process", "start_time"): _timestamp,
     ("process", "virtual_bytes_max"): human.size,
     ("collectors", "seconds"): human.span,
+    ("containers", "start_time"): _timestamp,
+    **{
+        ("containers", name): human.span
+        for name in (
+            *("cpu_usage", "cpu_user", "cpu_system", "cfs_throttled", "cpu_waiting"),
+            *("cpu_stalled", "memory_waiting", "memory_stalled", "io_waiting", "io_stalled"),
+        )
+    },
+    **{
+        ("containers", f"memory_{name}"): human.size
+        for name in ("usage", "working_set", "rss", "cache", "swap", "limit")
+    },
     **{
         ("timex", name): human.span
         for name in ("offset", "maxerror", "estimated_error", "tick", "tai_offset")

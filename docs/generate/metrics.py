@@ -56,8 +56,33 @@ _TITLES = (
     ("pombo_agent_", "Build of each agent", ""),
     ("process_", "Process of each agent", ""),
     ("host_", "Host metrics as gauges", ""),
+    ("container_", "Families of cAdvisor", ""),
     ("node_", "Families of node_exporter", ""),
 )
+
+#: What precedes the table of a title.
+_NOTES = {
+    "container_": """Containers and services as their cgroups count them, of version 1 and 2. The
+agent asks no socket of a container engine and needs no privilege. Names, types, units and HELP
+texts are those of cAdvisor. `id` is the path of the cgroup, as cAdvisor's. `name` is what can be
+known without a socket: the name of a service, or the first 12 digits of a container's id. cAdvisor
+has the container's name there, and `image`, which Pombo lacks. `runtime` is `docker`, `podman`,
+`containerd`, `cri-o`, `cri` (another one of Kubernetes) or `systemd` (a service); cAdvisor does not
+have it. `{runtime!="systemd"}` are the containers.
+
+- What is within a container belongs to it. What is within a service is reported, too: the values of
+  `user@1000.service` include those of its user's services. Slices and pods are not reported.
+- As in cAdvisor, families of the CPU quota are absent without a quota, and a limit of 0 is none.
+- `container_oom_events_total` counts the processes that the kernel has killed in the cgroup.
+  cAdvisor reads the kernel's log instead.
+- The agent looks for new containers every 15 s. It reports `--collector.containers.max` at most,
+  containers before services, and counts the others as skipped items. Choose with
+  `--collector.containers.id-include`, `--collector.containers.name-exclude` and so on.
+- There are no families of the networks and filesystems of containers, for which cAdvisor enters
+  their namespaces, and no `container_last_seen`.
+
+"""
+}
 
 _MAPS = """
 ## Families of maps
@@ -207,7 +232,7 @@ def document() -> str:
     everything = family_table(node=True)
     parts = [_HEAD]
     for prefix, title, _ in _TITLES:
-        parts.append(f"\n## {title}\n\n")
+        parts.append(f"\n## {title}\n\n{_NOTES.get(prefix, '')}")
         parts.append(
             "| family | type | labels | unit | source | meaning |\n|---|---|---|---|---|---|\n"
         )

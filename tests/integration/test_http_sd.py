@@ -188,7 +188,7 @@ QUERIES = [
     "sum by (state) (pombo_exporter_hosts)",
     "pombo_exporter_limits",
     "pombo_exporter_build_info",
-    "count by (job, instance) ({__name__=~'(host|node)_.+'})",
+    "count by (job, instance) ({__name__=~'(container|host|node)_.+'})",
     "sum(increase(pombo_host_datagrams_lost_total[10s]))",
 ]
 

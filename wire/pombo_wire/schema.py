@@ -231,6 +231,63 @@ class Networks(Table, frozen=True):
     transmit_compressed: Column = None
 
 
+class Containers(Table, frozen=True):
+    """Containers and services by their cgroup: CPU, memory, tasks and stalled time.
+
+    ``id`` is the path of the cgroup. Totals are cumulative, in seconds or counts; memory is in
+    bytes. The columns of which rates are derived come first; so do those of ``ContainerDisks``.
+    """
+
+    label_columns: ClassVar[int] = 3
+
+    id: TextColumn
+    name: TextColumn
+    runtime: TextColumn
+    cpu_usage: Column = None
+    cfs_periods: Column = None
+    cfs_throttled_periods: Column = None
+    cfs_throttled: Column = None
+    cpu_user: Column = None
+    cpu_system: Column = None
+    cpu_quota: Column = None
+    cpu_period: Column = None
+    memory_usage: Column = None
+    memory_working_set: Column = None
+    memory_rss: Column = None
+    memory_cache: Column = None
+    memory_swap: Column = None
+    memory_limit: Column = None
+    page_faults: Column = None
+    major_page_faults: Column = None
+    oom_kills: Column = None
+    processes: Column = None
+    threads: Column = None
+    threads_max: Column = None
+    cpu_waiting: Column = None
+    cpu_stalled: Column = None
+    memory_waiting: Column = None
+    memory_stalled: Column = None
+    io_waiting: Column = None
+    io_stalled: Column = None
+    start_time: Column = None
+
+
+class ContainerDisks(Table, frozen=True):
+    """Bytes and requests of containers and services by block device, cumulative."""
+
+    key_columns: ClassVar[int] = 2
+    label_columns: ClassVar[int] = 4
+
+    id: TextColumn
+    device: TextColumn
+    name: TextColumn
+    runtime: TextColumn
+    read_bytes: Column = None
+    written_bytes: Column = None
+    reads: Column = None
+    writes: Column = None
+
+
 class DiskInfo(Table, frozen=True):
     """Properties of block devices."""
 
@@ -611,6 +668,8 @@ class Report(Header, frozen=True):
     cooling_devices: CoolingDevices | None = None
     sensor_chips: SensorChips | None = None
     sensor_labels: SensorLabels | None = None
+    containers: Containers | None = None
+    container_disks: ContainerDisks | None = None
     collectors: Collectors | None = None
     textfile: Textfile | None = None
     textfiles: Textfiles | None = None

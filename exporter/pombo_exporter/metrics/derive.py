@@ -30,6 +30,17 @@ def per_second(rows: Rows, *names: str) -> Floats:
     return _ratio(_sum(change), rows.elapsed)
 
 
+@_quiet
+def share(rows: Rows, part: str, whole: str) -> Floats:
+    """Return the share of one counter's increase in another's, from 0 to 1, of shape (n,).
+
+    Without an increase it is 0.
+    """
+    change = rows.change(part, whole)
+    change[:, np.any(change < 0, axis=0)] = np.nan
+    return np.where(change[1] == 0, 0.0, np.minimum(_ratio(*change), 1.0))
+
+
 def _sum(fields: Floats) -> Floats:
     """Return the sum of the known fields of each row, from (f, n) to (n,); NaN without any."""
     unknown = np.isnan(fields)

@@ -1,11 +1,13 @@
 """The table of the families of a host: each one's name, help, type and sources.
 
 The exposition, the API, the limits, ``docs/metrics.md`` and the tests follow from it.
-The families that node_exporter has, too, are in ``node_families``.
+The families that node_exporter has, too, are in ``node_families``, those of cAdvisor in
+``container_families``.
 """
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.metrics import derive
+from pombo_exporter.metrics.container_families import CONTAINER_FAMILIES, CONTAINER_RATES
 from pombo_exporter.metrics.family import (
     Aggregate,
     Family,
@@ -239,6 +241,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
 
 def family_table(*, node: bool) -> FamilyTable:
     """Return all families, with or without node_exporter's."""
+    found = HOST_FAMILIES + CONTAINER_FAMILIES
     if not node:
-        return FamilyTable(HOST_FAMILIES, (), hidden="node_")
-    return FamilyTable(HOST_FAMILIES + NODE_FAMILIES, NODE_MAPS)
+        return FamilyTable(found, (), hidden="node_", viewed=CONTAINER_RATES)
+    return FamilyTable(found + NODE_FAMILIES, NODE_MAPS, viewed=CONTAINER_RATES)

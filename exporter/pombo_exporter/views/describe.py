@@ -22,6 +22,7 @@ from pombo_exporter.metrics.rows import Floats, MixedRows, Rows, gather
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views.schema import (
+    Container,
     Core,
     Disk,
     Filesystem,
@@ -153,9 +154,14 @@ def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, byte
     yield "filesystems", (yield from _list(Filesystem, found, steps))
     yield "disks", (yield from _list(Disk, _disks(rows["disks"]), steps))
     yield "networks", (yield from _list(Network, _networks(rows["networks"]), steps))
+    containers = _containers(rows["containers"], rows["container_disks"])
+    yield "containers", (yield from _list(Container, containers, steps))
 
 
-_DETAILED: Final = ("cpu", "disks", "filesystems", "networks", *_SWAP, "system")
+_DETAILED: Final = (
+    *("containers", "container_disks", "cpu", "disks", "filesystems", "networks", *_SWAP),
+    "system",
+)
 
 
 def _list(
@@ -315,6 +321,33 @@ def _networks(rows: MixedRows) -> Sequence[Sequence[Any]]:
     )
     found = (_known(derive.per_second(rows, *names)) for names in counters)
     return rows.texts("device"), *found
+
+
+def _containers(rows: MixedRows, disks: MixedRows) -> Sequence[Sequence[Any]]:
+    ids = rows.texts("id")
+    limits = _known(rows.last("memory_limit"))
+    return (
+        ids,
+        *map(rows.texts, ("name", "runtime")),
+        _known(derive.per_second(rows, "cpu_usage")),
+        _known(derive.share(rows, "cfs_throttled_periods", "cfs_periods")),
+        _known(rows.last("memory_working_set")),
+        [limit or None for limit in limits],  # 0 is no limit
+        *(
+            [*map(_sums(disks, derive.per_second(disks, name)).get, ids)]
+            for name in ("read_bytes", "written_bytes")
+        ),
+        _known(rows.last("threads")),
+    )
+
+
+def _sums(disks: MixedRows, values: Floats) -> dict[str, float]:
+    """Return the sum of the known values of the disks of each container."""
+    found: dict[str, float] = {}
+    for container, value in zip(disks.texts("id"), values.tolist(), strict=True):
+        if isfinite(value):
+            found[container] = found.get(container, 0.0) + value
+    return found
 
 
 def _gauges(slots: Sequence[Slot]) -> Iterator[tuple[str, float]]:

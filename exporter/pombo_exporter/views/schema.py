@@ -92,6 +92,25 @@ class Network(Struct, frozen=True):
     transmit_lost_packets_per_second: float | None
 
 
+class Container(Struct, frozen=True):
+    """A container or service, by the path of its cgroup.
+
+    ``memory_limit_bytes`` is None without a limit. ``throttled_ratio`` is the share of the periods
+    of its CPU quota in which it was throttled, None without a quota.
+    """
+
+    id: str
+    name: str
+    runtime: str
+    cpu_usage_cores: float | None
+    throttled_ratio: float | None
+    memory_working_set_bytes: float | None
+    memory_limit_bytes: float | None
+    read_bytes_per_second: float | None
+    write_bytes_per_second: float | None
+    threads: float | None
+
+
 class Sample(Struct, frozen=True):
     """A value of a family; ``labels`` are without ``instance``."""
 
@@ -133,6 +152,7 @@ class HostDetail(HostSummary, frozen=True):
     filesystems: list[Filesystem]
     disks: list[Disk]
     networks: list[Network]
+    containers: list[Container]
     gauges: dict[str, float]
     extra: dict[str, Any] | None
 

@@ -38,15 +38,15 @@ NOT_READ = {
     *("policy", "related_cpus", "scaling_driver", "scaling_setspeed", "uevent"),
 }
 
-#: Values that differ from one run to the next.
-VOLATILE = {("system", (), "time")}
+#: Values that differ from one run to the next, by section and column.
+VOLATILE = {("containers", "start_time"), ("system", "time")}
 
 #: Files of which a value may depend on several lines, since it is a sum or the lines belong
 #: together.
 LINES_BELONG_TOGETHER = {
     *("arp", "arp_cache", "ip_vs", "ip_vs_stats", "netstat"),
     *("nf_conntrack", "snmp", "udp", "udp6"),
-    *("b254:0", "b8:0", "b8:1", "os-release", "zoneinfo"),
+    *("b254:0", "b8:0", "b8:1", "cgroup.procs", "os-release", "zoneinfo"),
     *("drbd", "io_done", "io_errors", "mdstat", "mountstats", "mountinfo"),
     *("cpuinfo", "interrupts", "objset-0x36", "objset-0x102"),
 }
@@ -185,9 +185,9 @@ def cells_of(sections: list[Section]) -> Cells:
                 if cell is not None
             }
     return {
-        cell: value
-        for cell, value in found.items()
-        if cell not in VOLATILE and (cell[0], cell[2]) not in OF_ALL_FILES
+        (section, keys, name): value
+        for (section, keys, name), value in found.items()
+        if (section, name) not in VOLATILE | OF_ALL_FILES
     }
 
 

@@ -35,6 +35,8 @@ def test_family_of_rows_and_of_the_host_itself_is_refused() -> None:
 
 def test_catalog_has_the_columns_of_which_rates_are_derived() -> None:
     assert CATALOG.rate_columns == {
+        "containers": {"cpu_usage", "cfs_periods", "cfs_throttled_periods"},
+        "container_disks": {"read_bytes", "written_bytes"},
         "cpu": {*derive.CPU_MODES},
         "disks": {"read_bytes", "written_bytes"},
         "networks": {
@@ -54,6 +56,8 @@ def test_catalog_has_the_columns_of_which_rates_are_derived() -> None:
         ("networks", ["receive_errors", "receive_drops"], 3),  # two totals and one rate
         ("filesystems", ["size"], 3),  # both families of sizes; used space needs free too
         ("uname", [], 1),
+        ("containers", ["page_faults"], 2),  # of the container and of its hierarchy
+        ("containers", ["cpu_usage"], 1),  # its rate is of views only
         ("meminfo", ["MemTotal_bytes", "x"], 2),  # besides the open families
         ("unheard_of", ["x"], 0),
     ],

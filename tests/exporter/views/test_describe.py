@@ -14,6 +14,8 @@ from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views import describe, schema
 from pombo_wire import (
+    ContainerDisks,
+    Containers,
     Cpu,
     Filesystems,
     Info,
@@ -294,6 +296,56 @@ def test_tables_of_a_host_agree_with_its_exposition(counters: list[int]) -> None
         name = "host_network_receive_lost_packets_per_second"
         value = agent.exporter.value(name, device=network.device)
         assert network.receive_lost_packets_per_second == value
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 2**40), min_size=2, max_size=2))
+def test_containers_have_rates_and_the_sum_of_their_disks(counters: list[int]) -> None:
+    agent = Agent()
+    steps = ((0.0, 0.0, 0.0), (*map(float, counters), 30.0))
+    for read, usage, throttled in steps:
+        agent.exporter.wait(INTERVAL)
+        agent.send(
+            containers=Containers(
+                ("/a", "/b"),
+                ("a", "b"),
+                ("docker", "systemd"),
+                cpu_usage=(usage, None),
+                cfs_periods=(2 * throttled, None),
+                cfs_throttled_periods=(throttled, None),
+                memory_limit=(0.0, 4096.0),
+            ),
+            container_disks=ContainerDisks(
+                ("/a", "/a"),
+                ("/dev/sda", "/dev/sdb"),
+                ("a", "a"),
+                ("docker", "docker"),
+                read_bytes=(read, 2 * read),
+                written_bytes=(None, 5.0),
+            ),
+        )
+    one, other = detail(agent).containers
+    assert (one.id, one.name, one.runtime) == ("/a", "a", "docker")
+    assert one.cpu_usage_cores == pytest.approx(counters[1] / INTERVAL)
+    assert one.read_bytes_per_second == pytest.approx(3 * counters[0] / INTERVAL)
+    assert one.write_bytes_per_second == 0
+    assert one.throttled_ratio == 0.5
+    assert (one.memory_limit_bytes, other.memory_limit_bytes) == (None, 4096)
+    assert (other.cpu_usage_cores, other.throttled_ratio, other.read_bytes_per_second) == (
+        None,
+        None,
+        None,
+    )
+    assert (
+        agent.exporter.value(
+            "container_fs_reads_bytes_total",
+            id="/a",
+            device="/dev/sdb",
+            name="a",
+            runtime="docker",
+        )
+        == 2 * counters[0]
+    )
 
 
 def test_wide_hosts_are_heavier_than_narrow_ones() -> None:

@@ -98,8 +98,8 @@ def test_document_is_of_this_version_and_its_schemas_are_valid() -> None:
 
 
 def test_name_of_every_number_has_its_unit() -> None:
-    units = ("_seconds", "_bytes", "_ratio", "_per_second")
-    plain = {"load1", "load5", "load15", "value"}
+    units = ("_seconds", "_bytes", "_ratio", "_per_second", "_cores")
+    plain = {"load1", "load5", "load15", "threads", "value"}
     for name, described in DOCUMENT["components"]["schemas"].items():
         for field, described_field in described.get("properties", {}).items():
             kinds = [described_field, *described_field.get("anyOf", [])]

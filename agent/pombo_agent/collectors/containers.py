@@ -1,0 +1,548 @@
+"""Containers and services: CPU, memory, I/O, tasks and pressure, as their cgroups count them.
+
+No socket of a container engine is asked, so any user may read all of it. Families, units and
+conventions are those of cAdvisor.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from pombo_wire.section import Section
+
+from pombo_agent.collecting.collector import Collector
+from pombo_agent.collecting.flags import filtered, number
+from pombo_agent.collecting.reading import File, decoded
+from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.tables import Row, table
+from pombo_agent.collectors.pressure import parse_pressure
+
+#: The most cgroups that are reported by default.
+MOST_CGROUPS = 500
+
+#: Seconds after which the tree of cgroups is read again, and with it what seldom changes.
+RESCAN_SECONDS = 15.0
+
+#: The most folders of cgroups that are looked into.
+MOST_FOLDERS = 20_000
+
+#: The most folders below a container or service in which its processes are counted.
+MOST_NESTED = 64
+
+#: The runtime of services.
+SERVICE = "systemd"
+
+#: The runtime of a container by the name that its cgroup begins with.
+_RUNTIMES = {
+    "cri": "cri",
+    "cri-containerd": "containerd",
+    "crio": "cri-o",
+    "docker": "docker",
+    "libpod": "podman",
+}
+
+# A scope of systemd, or a cgroup that the runtime itself has made. Conmon is no container: it is
+# the process of podman and CRI-O that watches one.
+_CONTAINER = re.compile(
+    r"(?:.+:)?(docker|libpod|cri-containerd|crio|cri)[-:](?!conmon-)(?:payload-)?"
+    r"(?:(?P<scope>.+)\.scope|(?P<id>[0-9a-f]{12,64}))"
+)
+_FULL_ID, _ANY_ID = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{12,64}")
+_SHORT = 12  # characters of an id, as the engines show them
+
+_DEVICE = re.compile("[0-9]+:[0-9]+")
+_UNLIMITED = 2**62  # a limit of memory above it is none, in version 1
+
+_MICRO, _NANO = 1e6, 1e9
+_TICKS = float(os.sysconf("SC_CLK_TCK"))
+
+#: The columns that are reported where the quota of CPU time is limited.
+_OF_QUOTA = ("cfs_periods", "cfs_throttled_periods", "cfs_throttled")
+
+
+class Version(NamedTuple):
+    """Where a version of cgroups has the values: a controller's folder, and a file in it.
+
+    ``values`` has the column of each file that is one number, and what that is divided by;
+    ``fields`` has the columns of the lines of a file by what precedes their number. ``pressure``
+    has the columns of the files of pressure. While the files in ``signs`` stay the same, a cgroup
+    has neither run nor gained or lost memory. ``limits`` returns what seldom changes, and whether
+    the quota is limited; ``disks`` yields the counts of each block device. Both take the folders
+    by controller.
+    """
+
+    values: Mapping[tuple[str, str], tuple[str, float]]
+    fields: Mapping[tuple[str, str], Mapping[bytes, tuple[str, float]]]
+    pressure: Mapping[str, dict[bytes, str]]
+    signs: tuple[tuple[str, str], ...]
+    limits: Callable[[Sources, Mapping[str, str]], tuple[Row, bool]]
+    disks: Callable[[Sources, Mapping[str, str]], Iterable[tuple[str, Row]]]
+
+
+class Cgroup(NamedTuple):
+    """A container or service: its labels, its folders by controller, and what seldom changes.
+
+    ``folders`` are one of its folders and all those below, where its processes are. ``cfs`` is
+    whether the quota of its CPU time is limited.
+    """
+
+    labels: Mapping[str, str]
+    paths: Mapping[str, str]
+    folders: list[str]
+    seldom: Row
+    cfs: bool
+
+
+class Measured(NamedTuple):
+    """The content of the files that show whether a cgroup did anything, and its rows."""
+
+    signs: list[bytes | None]
+    row: Row
+    disks: list[Row]
+
+
+class Scan(NamedTuple):
+    """What one look at the tree has found.
+
+    ``due`` is when to look again, on the monotonic clock in seconds. ``beyond`` is the number of
+    cgroups that were left out, and ``devices`` has the names of block devices by their numbers.
+    ``last`` has what was measured since, by id.
+    """
+
+    due: float
+    version: Version
+    cgroups: list[Cgroup]
+    beyond: int
+    devices: dict[str, str]
+    last: dict[str, Measured]
+
+
+def collect(sources: Sources) -> list[Section]:
+    """Return the ``containers`` and ``container_disks`` sections.
+
+    Most services are idle for most of the time. What is read of these is two files; the others
+    are read again after the next look at the tree.
+    """
+    scan: Scan | None = sources.kept.get("scan")
+    if scan is None or time.monotonic() >= scan.due:
+        scan = sources.kept["scan"] = _scan(sources)
+    if scan.beyond:
+        most = f"more than --collector.containers.max={len(scan.cgroups)}"
+        sources.skips.add("cgroup", most, f"{sources.sysfs}/fs/cgroup", scan.beyond)
+    rows: list[Row] = []
+    disks: list[Row] = []
+    for cgroup in scan.cgroups:
+        found = _measured(sources, scan, cgroup)
+        if found.row:  # else it has vanished
+            rows.append(found.row)
+            disks += found.disks
+    return [*table("containers", rows), *table("container_disks", disks)]
+
+
+# --- the tree ---
+
+
+def _scan(sources: Sources) -> Scan:
+    """Look at the tree of cgroups.
+
+    Raises:
+        NoDataError: when the host has none.
+    """
+    version, roots = _roots(f"{sources.sysfs}/fs/cgroup")
+    found: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    for root in dict.fromkeys(roots.values()):
+        controllers = [name for name, folder in roots.items() if folder == root]
+        for labels, path in _containers(sources, root):
+            _, paths = found.setdefault(labels["id"], (labels, {}))
+            paths.update(dict.fromkeys(controllers, path))
+    ids, names = sources.flags.filter("id"), sources.flags.filter("name")
+    kept = [
+        each for each in found.values() if ids.keeps(each[0]["id"]) and names.keeps(each[0]["name"])
+    ]
+    # Where there are too many, containers are more telling than services.
+    kept.sort(key=lambda each: (each[0]["runtime"] == SERVICE, each[0]["id"]))
+    most = sources.flags.number("max")
+    cgroups = []
+    for labels, paths in kept[:most]:
+        limits, limited = version.limits(sources, paths)
+        seldom = {**limits, "start_time": _start(paths.values())}
+        folders = _all_folders(sources, paths.get("pids") or next(iter(paths.values())))
+        cgroups.append(Cgroup(labels, paths, folders, seldom, limited))
+    due = time.monotonic() + RESCAN_SECONDS
+    return Scan(due, version, cgroups, max(0, len(kept) - most), {}, {})
+
+
+def _roots(base: str) -> tuple[Version, dict[str, str]]:
+    """Return the version of cgroups below a folder, and the root of each controller.
+
+    Raises:
+        NoDataError: when there are none.
+    """
+    if not os.path.isdir(base):
+        raise NoDataError("no cgroups")
+    if not os.path.exists(f"{base}/cgroup.controllers"):
+        folders = {
+            controller: next(filter(os.path.isdir, (f"{base}/{name}" for name in names)), "")
+            for controller, names in _FOLDERS.items()
+        }
+        found = {controller: folder for controller, folder in folders.items() if folder}
+        if found:
+            return _VERSION_1, found
+    return _VERSION_2, {"": base}
+
+
+def _containers(sources: Sources, root: str) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield the labels and the folder of each container and service below a root.
+
+    A service may contain others, such as those of a user. What is within a container is part of
+    it, and is not looked at.
+    """
+    folders = [("", root)]
+    for looked, (parent, folder) in enumerate(folders):
+        if looked == MOST_FOLDERS:
+            sources.skips.add("cgroup", f"more than {MOST_FOLDERS} cgroups", root)
+            return
+        for name in _folders_in(sources, folder):
+            own, path = f"{parent}/{name}", f"{folder}/{name}"
+            labels = identified(parent, name)
+            if labels:
+                yield {"id": own, **labels}, path
+            if not labels or labels["runtime"] == SERVICE:
+                folders.append((own, path))
+
+
+def _all_folders(sources: Sources, folder: str) -> list[str]:
+    """Return a folder and all below, of which there are few in a container."""
+    found = [folder]
+    for each in found:
+        if len(found) < MOST_NESTED:
+            found += (f"{each}/{name}" for name in _folders_in(sources, each))
+    return found[:MOST_NESTED]
+
+
+def _folders_in(sources: Sources, folder: str) -> list[str]:
+    try:
+        if os.stat(folder).st_nlink == 2:  # one for each folder in it, and it has dozens of files
+            return []
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError as error:
+        sources.skip_unreadable(error, folder)
+        return []
+
+
+def identified(parent: str, name: str) -> dict[str, str] | None:
+    """Return ``name`` and ``runtime`` of a container or service; ``None`` for other cgroups.
+
+    ``parent`` is the path of the cgroup in which it is, and ``name`` its own.
+    """
+    found = _CONTAINER.fullmatch(name)
+    if found:
+        own = found["scope"] or found["id"]
+        return {"name": _short(own), "runtime": _RUNTIMES[found[1]]}
+    if name.endswith(".service"):
+        return {"name": name, "runtime": SERVICE}
+    within = parent.rpartition("/")[2]
+    in_pod = "/kubepods" in parent
+    of_engine = within == "docker" or (in_pod and within.startswith("pod"))
+    if (_ANY_ID if of_engine else _FULL_ID).fullmatch(name):
+        runtime = "cri" if in_pod else "docker" if within == "docker" else ""
+        return {"name": _short(name), "runtime": runtime}
+    return None
+
+
+def _short(own: str) -> str:
+    return own[:_SHORT] if _ANY_ID.fullmatch(own) else own
+
+
+def _start(paths: Iterable[str]) -> int | None:
+    """Return when a cgroup was made, as cAdvisor takes it: the oldest time of these files."""
+    times = []
+    for path in paths:
+        for file in (path, f"{path}/cgroup.events", f"{path}/cgroup.clone_children"):
+            try:
+                times.append(os.stat(file).st_mtime)
+            except OSError:  # noqa: PERF203  # each version has one of them
+                continue
+    return int(min(times)) if times else None
+
+
+# --- what is read for each report ---
+
+
+def _measured(sources: Sources, scan: Scan, cgroup: Cgroup) -> Measured:
+    """Return the rows of a cgroup; they have no values where it has vanished."""
+    version, own = scan.version, cgroup.labels["id"]
+    read = {sign: _file(sources, cgroup.paths, *sign) for sign in version.signs}
+    signs = [file.data if file else None for file in read.values()]
+    before = scan.last.get(own)
+    if before and before.signs == signs and any(signs):
+        return before
+    row = _values(sources, version, cgroup, read)
+    disks: list[Row] = []
+    if row:
+        row = {**cgroup.labels, **cgroup.seldom, **row}
+        for number, counts in version.disks(sources, cgroup.paths):
+            if any(counts.values()):
+                device = scan.devices.get(number) or _device(sources, number, scan.devices)
+                disks.append({**cgroup.labels, "device": device, **counts})
+    found = scan.last[own] = Measured(signs, row, disks)
+    return found
+
+
+def _values(
+    sources: Sources,
+    version: Version,
+    cgroup: Cgroup,
+    read: Mapping[tuple[str, str], File | None],
+) -> Row:
+    """Return the values of a cgroup by column. ``read`` are files that were read already."""
+    found: dict[str, float | None] = {}
+    for place, fields in version.fields.items():
+        file = read[place] if place in read else _file(sources, cgroup.paths, *place)
+        if file:
+            found |= parse_fields(file, fields)
+    for place, (column, divisor) in version.values.items():
+        file = read[place] if place in read else _file(sources, cgroup.paths, *place)
+        value = file.value if file else None
+        if value is not None:
+            found[column] = value if divisor == 1 else value / divisor
+    usage, inactive = found.get("memory_usage"), found.pop("inactive_file", None)
+    if usage is not None and inactive is not None:
+        found["memory_working_set"] = max(0, usage - inactive)
+    found |= _processes(sources, cgroup.folders)
+    if not cgroup.cfs:
+        for column in _OF_QUOTA:
+            found.pop(column, None)
+    for name, columns in version.pressure.items():
+        file = _file(sources, cgroup.paths, "", name)
+        if file:
+            found |= parse_pressure(file, columns)
+    return found
+
+
+def _processes(sources: Sources, folders: Iterable[str]) -> dict[str, float | None]:
+    """Return how many processes are in a cgroup, and in those of its folders that still exist."""
+    own, *below = (sources.optional(f"{folder}/cgroup.procs") for folder in folders)
+    if own is None:
+        return {}
+    return {"processes": sum(len(file.lines()) for file in (own, *below) if file)}
+
+
+def _file(sources: Sources, paths: Mapping[str, str], controller: str, name: str) -> File | None:
+    folder = paths.get(controller)
+    return None if folder is None else sources.optional(f"{folder}/{name}")
+
+
+def parse_fields(file: File, fields: Mapping[bytes, tuple[str, float]]) -> dict[str, float | None]:
+    """Return the numbers of some lines of a file, such as ``cpu.stat``, by column.
+
+    ``fields`` has the column and the divisor of each line by what precedes its number.
+    """
+    found: dict[str, float | None] = {}
+    data = b"\n%b\n" % file.data
+    for start, (column, divisor) in fields.items():
+        at = data.find(start)  # there are dozens of other lines
+        if at >= 0:
+            at += len(start)
+            value = file.number(data[at : data.index(b"\n", at)])
+            found[column] = value / divisor if value is not None and divisor != 1 else value
+    return found
+
+
+def _device(sources: Sources, number: str, known: dict[str, str]) -> str:
+    """Return the name of a block device as ``/dev/sda``, or its numbers where it has none."""
+    try:
+        link = os.readlink(f"{sources.sysfs}/dev/block/{number}")
+    except OSError:
+        known[number] = number
+    else:
+        known[number] = f"/dev/{os.path.basename(link).replace('!', '/')}"
+    return known[number]
+
+
+# --- version 2 ---
+
+#: The column of each count in ``io.stat``.
+_IO = {b"rbytes": "read_bytes", b"wbytes": "written_bytes", b"rios": "reads", b"wios": "writes"}
+
+
+def _limits(sources: Sources, paths: Mapping[str, str]) -> tuple[Row, bool]:
+    path = paths[""]
+    found: dict[str, float | None] = {}
+    memory = sources.optional(f"{path}/memory.max")
+    if memory:
+        found["memory_limit"] = _limit(memory)
+    tasks = sources.optional(f"{path}/pids.max")
+    if tasks:
+        found["threads_max"] = _limit(tasks)
+    limited = False
+    cpu = sources.optional(f"{path}/cpu.max")
+    if cpu:
+        for quota, *period in list(cpu.words())[:1]:
+            limited = quota != b"max"
+            if limited:
+                found["cpu_quota"] = cpu.number(quota)
+            if period:
+                found["cpu_period"] = cpu.number(period[0])
+    return found, limited
+
+
+def _limit(file: File) -> float | None:
+    """Return the limit in a file; 0 is none."""
+    return 0 if file.data.strip() == b"max" else file.value
+
+
+def _disks(sources: Sources, paths: Mapping[str, str]) -> Iterator[tuple[str, Row]]:
+    file = sources.optional(f"{paths['']}/io.stat")
+    if file is None:
+        return
+    for words in file.words():
+        device = ""
+        counts: dict[str, float | None] = {}
+        for word in words:
+            name, equals, value = word.partition(b"=")
+            if not equals:  # before Linux 5.14, devices without counts may precede
+                device = decoded(word)
+            elif name in _IO:
+                counts[_IO[name]] = file.number(value)
+        if _DEVICE.fullmatch(device):
+            yield device, counts
+        else:
+            file.skip("line", b" ".join(words))
+
+
+_VERSION_2 = Version(
+    values={
+        ("", "memory.current"): ("memory_usage", 1),
+        ("", "memory.swap.current"): ("memory_swap", 1),
+        ("", "pids.current"): ("threads", 1),
+    },
+    fields={
+        ("", "cpu.stat"): {
+            b"\nusage_usec ": ("cpu_usage", _MICRO),
+            b"\nuser_usec ": ("cpu_user", _MICRO),
+            b"\nsystem_usec ": ("cpu_system", _MICRO),
+            b"\nnr_periods ": ("cfs_periods", 1),
+            b"\nnr_throttled ": ("cfs_throttled_periods", 1),
+            b"\nthrottled_usec ": ("cfs_throttled", _MICRO),
+        },
+        ("", "memory.stat"): {
+            b"\nanon ": ("memory_rss", 1),
+            b"\nfile ": ("memory_cache", 1),
+            b"\ninactive_file ": ("inactive_file", 1),
+            b"\npgfault ": ("page_faults", 1),
+            b"\npgmajfault ": ("major_page_faults", 1),
+        },
+        ("", "memory.events"): {b"\noom_kill ": ("oom_kills", 1)},
+    },
+    pressure={
+        f"{name}.pressure": {b"some": f"{name}_waiting", b"full": f"{name}_stalled"}
+        for name in ("cpu", "memory", "io")
+    },
+    signs=(("", "cpu.stat"), ("", "memory.current")),
+    limits=_limits,
+    disks=_disks,
+)
+
+# --- version 1 ---
+
+#: The folders that a controller may have. Those of CPU time share one on most systems.
+_FOLDERS = {
+    "cpuacct": ("cpu,cpuacct", "cpuacct,cpu", "cpuacct"),
+    "cpu": ("cpu,cpuacct", "cpuacct,cpu", "cpu"),
+    "memory": ("memory",),
+    "blkio": ("blkio",),
+    "pids": ("pids",),
+}
+
+#: The column of each operation in the two files of ``blkio``.
+_BLKIO = {
+    "io_service_bytes": {b"Read": "read_bytes", b"Write": "written_bytes"},
+    "io_serviced": {b"Read": "reads", b"Write": "writes"},
+}
+
+
+def _limits_1(sources: Sources, paths: Mapping[str, str]) -> tuple[Row, bool]:
+    found: dict[str, float | None] = {}
+    memory = _file(sources, paths, "memory", "memory.limit_in_bytes")
+    if memory:
+        limit = memory.value
+        found["memory_limit"] = 0 if limit is not None and limit > _UNLIMITED else limit
+    tasks = _file(sources, paths, "pids", "pids.max")
+    if tasks:
+        found["threads_max"] = _limit(tasks)
+    period = _file(sources, paths, "cpu", "cpu.cfs_period_us")
+    if period:
+        found["cpu_period"] = period.value
+    file = _file(sources, paths, "cpu", "cpu.cfs_quota_us")
+    quota = file.value if file else None
+    limited = quota is not None and quota > 0  # -1 is no limit
+    if limited:
+        found["cpu_quota"] = quota
+    return found, limited
+
+
+def _disks_1(sources: Sources, paths: Mapping[str, str]) -> Iterable[tuple[str, Row]]:
+    found: dict[str, dict[str, float | None]] = {}
+    for name, columns in _BLKIO.items():
+        file = _throttle_file(sources, paths, name)
+        if file is None:
+            continue
+        for device, *operation in file.words():
+            if len(operation) == 2 and _DEVICE.fullmatch(decoded(device)):
+                column = columns.get(operation[0])
+                if column:
+                    counts = found.setdefault(decoded(device), {})
+                    counts[column] = file.number(operation[1])
+            elif device != b"Total":
+                file.skip("line", b" ".join((device, *operation)))
+    return found.items()
+
+
+def _throttle_file(sources: Sources, paths: Mapping[str, str], name: str) -> File | None:
+    """Return a file of ``blkio`` that counts I/O with any scheduler, with that of descendants."""
+    found = _file(sources, paths, "blkio", f"blkio.throttle.{name}_recursive")
+    return found or _file(sources, paths, "blkio", f"blkio.throttle.{name}")
+
+
+_VERSION_1 = Version(
+    values={
+        ("cpuacct", "cpuacct.usage"): ("cpu_usage", _NANO),
+        ("memory", "memory.usage_in_bytes"): ("memory_usage", 1),
+        ("pids", "pids.current"): ("threads", 1),
+    },
+    fields={
+        ("cpuacct", "cpuacct.stat"): {
+            b"\nuser ": ("cpu_user", _TICKS),
+            b"\nsystem ": ("cpu_system", _TICKS),
+        },
+        ("cpu", "cpu.stat"): {
+            b"\nnr_periods ": ("cfs_periods", 1),
+            b"\nnr_throttled ": ("cfs_throttled_periods", 1),
+            b"\nthrottled_time ": ("cfs_throttled", _NANO),
+        },
+        ("memory", "memory.stat"): {
+            b"\ntotal_rss ": ("memory_rss", 1),
+            b"\ntotal_cache ": ("memory_cache", 1),
+            b"\ntotal_swap ": ("memory_swap", 1),
+            b"\ntotal_inactive_file ": ("inactive_file", 1),
+            b"\npgfault ": ("page_faults", 1),
+            b"\npgmajfault ": ("major_page_faults", 1),
+        },
+        ("memory", "memory.oom_control"): {b"\noom_kill ": ("oom_kills", 1)},
+    },
+    pressure={},
+    signs=(("cpuacct", "cpuacct.usage"), ("memory", "memory.usage_in_bytes")),
+    limits=_limits_1,
+    disks=_disks_1,
+)
+
+FLAGS = (
+    number("max", MOST_CGROUPS, 10_000, "The most containers and services that are reported."),
+    filtered("id"),
+    filtered("name"),
+)
+COLLECTORS = [Collector("containers", collect, flags=FLAGS)]
