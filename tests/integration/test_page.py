@@ -18,7 +18,7 @@ from pombo_cli import human
 from pombo_exporter.hosts.host import State
 from pombo_exporter.top import table
 from pombo_exporter.views.schema import HostList
-from pombo_wire import Filesystems, Info, Memory, Part, System
+from pombo_wire import ContainerDisks, Containers, Filesystems, Info, Memory, Part, System
 from support.browsers import PHONE, Tab, accessibility_violations, chromium
 from support.pages import fetch, wait_until
 from support.processes import Exporter, Launcher
@@ -507,6 +507,97 @@ def test_the_page_of_a_host_shows_the_values_of_the_api(start: Launcher, opened:
         ]
         expect(page.locator("#facts")).to_contain_text("Linux 6.1 x86_64")
         expect(page.locator("#tiles")).to_contain_text("2.0 GiB of 8.0 GiB available")
+
+
+#: CPU seconds per second of each container, its working set and its limit in MiB.
+CONTAINERS = {"idle": (0.0, 32, 0), "busy": (1.5, 192, 256), "<b>odd</b>": (0.25, 256, 1024)}
+
+
+def containers(moment: float) -> list[Part]:
+    """Return the sections of containers, whose counters grow steadily."""
+    names = tuple(CONTAINERS)
+    cores, used, limits = zip(*CONTAINERS.values(), strict=True)
+    ids = tuple(f"/docker/{name}" for name in names)
+    table = Containers(
+        id=ids,
+        name=names,
+        runtime=("docker",) * 3,
+        cpu_usage=tuple(each * moment for each in cores),
+        cfs_periods=(None, 10 * moment, 0.0),
+        cfs_throttled_periods=(None, 4 * moment, 0.0),
+        memory_working_set=tuple(float(each * 2**20) for each in used),
+        memory_limit=tuple(float(each * 2**20) for each in limits),
+        threads=(1.0, 1234.0, 7.0),
+    )
+    disks = ContainerDisks(
+        id=(ids[1], ids[1]),
+        device=("/dev/sda", "/dev/sdb"),
+        name=("busy", "busy"),
+        runtime=("docker", "docker"),
+        read_bytes=(2048 * moment, 1024 * moment),
+        written_bytes=(0.0, 4096 * moment),
+    )
+    return [("containers", table), ("container_disks", disks)]
+
+
+def test_containers_and_services_are_shown_busiest_first(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    with Sender("figures", exporter.port, interval=600) as sender:
+        sender.report(100, *machine(used=0.75))
+        page = opened(host_url(exporter, "figures")).page
+        expect(page.locator("#tiles")).to_be_visible()
+        expect(page.get_by_role("heading", name="Containers and services")).to_be_hidden()
+        sender.report(110, *machine(used=0.75), *containers(110))
+        rows = page.locator("#containers tr")
+        expect(rows).to_have_count(3)
+        sender.report(120, *machine(used=0.75), *containers(120))
+        expect(rows.first).to_contain_text("busy")
+        assert _texts(page, "#containers tr") == [
+            [
+                *("busy", "docker", "1.5", "40 %", "192 MiB", "256 MiB", "75 %"),
+                *("3.0 KiB/s", "4.0 KiB/s", "1,234"),
+            ],
+            [
+                *("<b>odd</b>", "docker", "0.25", "0 %", "256 MiB", "1.0 GiB", "25 %"),
+                *("-", "-", "7"),
+            ],
+            ["idle", "docker", "0", "-", "32.0 MiB", "-", "-", "-", "-", "1"],
+        ]
+        expect(rows.first.get_by_role("rowheader")).to_have_attribute("title", "/docker/busy")
+        found = json.loads(fetch(f"http://{exporter.target}/api/v1/hosts/figures"))["containers"]
+        busy = next(each for each in found if each["name"] == "busy")
+        assert busy == {
+            "id": "/docker/busy",
+            "name": "busy",
+            "runtime": "docker",
+            "cpu_usage_cores": 1.5,
+            "throttled_ratio": 0.4,
+            "memory_working_set_bytes": 192 * 2**20,
+            "memory_limit_bytes": 256 * 2**20,
+            "read_bytes_per_second": 3072,
+            "write_bytes_per_second": 4096,
+            "threads": 1234,
+        }
+        assert accessibility_violations(page) == []
+
+
+def test_table_of_many_containers_scrolls_within_the_page(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    names = tuple(f"worker-{number}.service" for number in range(400))
+    table = Containers(
+        id=tuple(f"/system.slice/{name}" for name in names),
+        name=names,
+        runtime=("systemd",) * 400,
+        memory_working_set=tuple(map(float, range(400))),
+    )
+    with Sender("many", exporter.port, interval=600) as sender:
+        sender.report(1, *machine(used=0.5), ("containers", table))
+        for viewport in ({}, {"viewport": PHONE}):
+            page = opened(host_url(exporter, "many"), **viewport).page
+            expect(page.locator("#containers tr")).to_have_count(400)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            region = page.get_by_role("region", name="Containers and services")
+            assert region.evaluate("region => region.scrollHeight > 2 * region.clientHeight")
 
 
 def test_values_that_a_report_does_not_change_stay(start: Launcher, opened: Open) -> None:

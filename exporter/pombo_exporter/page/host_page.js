@@ -2,7 +2,8 @@
 
 import { createChart, drawCurves } from "./curves.js";
 import {
-  byId, create, createMeter, createStateBadge, setText, showPairs, showRatio, showState, syncChildren, syncRows,
+  byId, create, createMeter, createStateBadge, setAttribute, setText, showPairs, showRatio, showState, syncChildren,
+  syncRows,
 } from "./dom.js";
 import { listen, ServerClock } from "./events.js";
 import { FamilyList } from "./families.js";
@@ -112,6 +113,7 @@ function render() {
   showFilesystems();
   showNetworks();
   showDisks();
+  showContainers();
   showGauges();
   families.update(`${host.last_seen_timestamp_seconds} ${host.state}`);
 }
@@ -241,6 +243,38 @@ function showDisks() {
     human.speed(disk.write_bytes_per_second),
   ]);
   syncRows(deviceList("disks", rows), rows, ["", "number", "number"]);
+}
+
+function showContainers() {
+  const busiestFirst = [...host.containers].sort(
+    (a, b) => (b.cpu_usage_cores ?? -1) - (a.cpu_usage_cores ?? -1) || (a.id < b.id ? -1 : 1),
+  );
+  const body = deviceList("containers", busiestFirst);
+  syncChildren(body, busiestFirst, createContainer, (row, container) => {
+    const [title, runtime, cpu, throttled, used, limit, share, read, write, threads] = row.cells;
+    const { memory_working_set_bytes: memory, memory_limit_bytes: most } = container;
+    const ratio = memory == null || most == null ? null : memory / most;
+    setText(title, human.displayName(container.name || container.id));
+    setAttribute(title, "title", human.printable(container.id));
+    setText(runtime, human.printable(container.runtime) || human.UNKNOWN);
+    setText(cpu, human.number(container.cpu_usage_cores));
+    setText(throttled, human.ratio(container.throttled_ratio));
+    setText(used, human.size(memory));
+    setText(limit, human.size(most));
+    setText(share.firstChild, human.ratio(ratio));
+    showRatio(share.lastChild, ratio);
+    setText(read, human.speed(container.read_bytes_per_second));
+    setText(write, human.speed(container.write_bytes_per_second));
+    setText(threads, human.number(container.threads));
+  });
+}
+
+function createContainer() {
+  const title = create("th");
+  title.scope = "row";
+  const numbers = (count) => Array.from({ length: count }, () => create("td", "number"));
+  const share = create("td", "number share", create("span", "value"), createMeter());
+  return create("tr", "", title, create("td"), ...numbers(4), share, ...numbers(3));
 }
 
 function showGauges() {
