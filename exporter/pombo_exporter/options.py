@@ -88,7 +88,7 @@ def command(
     )
     @_limit(
         "series-per-host",
-        10_000,
+        50_000,
         "Maximum number of series per host. Reports that would add more are refused.",
     )
     @flag(

@@ -34,7 +34,7 @@ class Limits:
     """
 
     hosts: int = 10_000
-    series_per_host: int = 10_000
+    series_per_host: int = 50_000
     forget_after: float = 3600.0
     bytes: int = 2**30
     families: int = 10_000

@@ -236,9 +236,9 @@ def test_status_has_limits_buffers_and_recent_refusals_newest_first() -> None:
     assert status.hosts == schema.HostStates(live=1, late=1, down=1)
     hosts, series, stored, families, datagram = status.limits
     assert hosts == schema.Limit("hosts", 4, 4, 1.0, None)
-    assert (series.name, series.limit, series.host) == ("series_per_host", 10_000, "live")
+    assert (series.name, series.limit, series.host) == ("series_per_host", 50_000, "live")
     assert series.used == served.exporter.host("live").series > 5
-    assert series.used_ratio == series.used / 10_000
+    assert series.used_ratio == series.used / 50_000
     limits, roster = served.exporter.limits, served.exporter.roster
     assert stored == schema.Limit(
         "bytes", limits.bytes, roster.booked_bytes, roster.booked_bytes / limits.bytes, None
