@@ -42,6 +42,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "packing",
         "reports",
         "splitting",
+        "extra",
         "forms",
         "section",
         ["codec", "columns", "families"],

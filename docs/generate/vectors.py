@@ -108,6 +108,14 @@ def accepted() -> Iterator[Vector]:
         '"arp":{"device":["eth0"],"entries":[4]}}',
     )
     yield plain(
+        "plain-processes",
+        "The table of processes is a field of a plain datagram. Of its columns, pid and name are "
+        "required.",
+        '{"host":"pi","session":1763953012345678901,"seq":1,"parts":1,'
+        '"processes":{"pid":["812"],"name":["postgres"],"command":["postgres -D data"],'
+        '"memory":[71303168]}}',
+    )
+    yield plain(
         "plain-bye",
         "The agent stops.",
         '{"host":"pi","session":1763953012345678901,"seq":2,"bye":true}',
@@ -240,10 +248,12 @@ def accepted() -> Iterator[Vector]:
     )
     yield packed(
         "packed-fourth-line",
-        "A fourth line has an object of data that changes with every report.",
+        "A fourth line has an object of tables whose texts change with every report, and perhaps "
+        "of what this version does not know.",
         '{"system":{"values":["load1"]}}',
         "[0.5]",
-        '{"processes":[{"name":"postgres","cpu":0.25}]}',
+        '{"processes":{"pid":["812","1"],"name":["postgres","init (1)"],"user":["70",""],'
+        '"start_time":[1763953000,null],"cpu":[1.25,0.004],"memory":[71303168,8192]},"moon":[1]}',
     )
     bye = HEADER.replace('"parts"', '"bye":true,"parts"')
     yield packed("packed-bye", "The agent stops.", "{}", "[]", header=bye)
@@ -354,6 +364,16 @@ def _refused_lines() -> Iterator[Vector]:
     yield packed("long-header", "513 bytes.", "{}", "[]", header=short.ljust(513))
     yield packed("header-array", "No object.", "{}", "[]", header='["pi"]')
     yield packed("fourth-line-array", "No object.", "{}", "[]", "[1]", header=short)
+    for name, text, table in (
+        ("negative", "A negative number.", '{"pid":["1"],"name":["init"],"cpu":[-1]}'),
+        ("pid", "A pid is digits.", '{"pid":["a"],"name":["init"]}'),
+        ("without-name", "A name is missing.", '{"pid":["1"]}'),
+        ("same-pid", "A process is there twice.", '{"pid":["1","1"],"name":["a","b"]}'),
+        ("lengths", "Columns differ in length.", '{"pid":["1","2"],"name":["a"]}'),
+        ("control", "A control character.", '{"pid":["1"],"name":["a\\u001b[2J"]}'),
+    ):
+        line = f'{{"processes":{table}}}'
+        yield packed(f"processes-{name}", text, "{}", "[]", line, header=short)
     one = '{"system":{"values":["load1"]}}'
     for name, numbers in (
         ("object", '{"0":1}'),

@@ -22,9 +22,7 @@ from pombo_wire.limits import (
 )
 from pombo_wire.packing import pack
 from pombo_wire.reading import inflate, read
-from pombo_wire.schema import (
-    RESERVED_LABELS,
-)
+from pombo_wire.schema import EXTRA, RESERVED_LABELS
 from support.crafted import cells_of, read_all
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +58,7 @@ def test_page_has_a_row_for_each_field_of_the_header(name: str) -> None:
 
 def test_page_has_a_row_for_each_other_field_of_a_plain_datagram() -> None:
     others = {*Report.__struct_fields__} - {*Header.__struct_fields__, *SECTIONS, *REAL_MAPS}
+    others |= EXTRA.keys()
     assert {*re.findall(r"\n\| `(\w+)` \|", part_of("## The plain form"))} == others
 
 
@@ -84,6 +83,18 @@ def test_page_says_which_section_is_a_table(name: str) -> None:
     heading = section_of(name).partition("\n")[0]
     kind = "table" if issubclass(SECTIONS[name], Table) else "record"
     assert heading.startswith(f": a {kind}")
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [(name, field) for name, kind in EXTRA.items() for field in kind.__struct_fields__],
+)
+def test_page_has_a_row_for_each_column_of_a_table_whose_texts_change(
+    name: str, field: str
+) -> None:
+    text = part_of("### Processes")
+    assert f"`{name}`" in text
+    assert f"\n| `{field}` |" in text
 
 
 @pytest.mark.parametrize("name", REAL_MAPS)
@@ -131,6 +142,7 @@ def test_page_has_the_bounds_of_the_wire() -> None:
         bounds.MAX_TEXT,
         bounds.MAX_LABEL_NAME,
         bounds.MAX_FAMILY_NAME,
+        bounds.MAX_PROCESSES,
         1,
     ]
     assert bounds.MAX_LABEL_NAME == bounds.MAX_COLUMN_NAME

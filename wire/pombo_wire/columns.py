@@ -428,6 +428,16 @@ SECTIONS = {
     ),
 }
 
+#: Tables whose texts change with every report.
+EXTRA = {
+    "processes": Columns(
+        labels=("pid", "name", "user", "command"),
+        keys=1,
+        values=("start_time", "cpu", "memory"),
+        signed=(),
+    ),
+}
+
 #: Sections whose columns have names that the sender chooses.
 MAPS = ("meminfo", "vmstat", "netstat", "sockstat", "conntrack")
 
@@ -474,3 +484,8 @@ ORDER = (
     "sockstat",
     "conntrack",
 )
+
+
+def columns_of(name: str) -> Columns | None:
+    """Return the columns of a section or a table of ``EXTRA``, or ``None`` where it is neither."""
+    return SECTIONS.get(name) or EXTRA.get(name)

@@ -1,7 +1,8 @@
-"""The two forms of a datagram: plain, one JSON object; and packed, three lines that are deflated.
+"""The two forms of a datagram: plain, one JSON object; and packed, lines that are deflated.
 
 A packed datagram is the byte ``0xB0``, the number of a dictionary, and the header, the layout and
-the numbers of its sections as lines of JSON, deflated with that dictionary. Source: docs/wire.md.
+the numbers of its sections as lines of JSON, deflated with that dictionary. A fourth line may have
+tables whose texts change with every report. Source: docs/wire.md.
 """
 
 import zlib
@@ -76,16 +77,52 @@ def packed_lines(
     header: Header, layout: bytes, sections: Iterable[Section], dictionary: int = DICTIONARY
 ) -> bytes:
     """Return the packed datagram of some sections whose layout is known; else as ``packed``."""
+    return deflated(lines_of(header, layout, sections), dictionary)
+
+
+def lines_of(header: Header, layout: bytes, sections: Iterable[Section]) -> bytes:
+    """Return the lines of a packed datagram of some sections, without an end of the last one.
+
+    Raises:
+        ValueError: when the header is too long.
+    """
     first = _json(header)
     if len(first) > MAX_HEADER_BYTES:
         raise ValueError(f"the header has {len(first)} bytes, {MAX_HEADER_BYTES} at most")
     numbers = [number for section in sections for number in section.numbers]
     # Whole numbers need no fraction, and a datagram has few bytes.
     last = _json(numbers).replace(b".0,", b",").replace(b".0]", b"]")
+    return b"%b\n%b\n%b" % (first, layout, last)
+
+
+def deflated(lines: bytes, dictionary: int = DICTIONARY) -> bytes:
+    """Return the packed datagram of these lines.
+
+    Raises:
+        ValueError: when there is no such dictionary.
+    """
     # A new compressor would take three times as long, since it reads the dictionary.
     compressor = _compressor(dictionary).copy()
-    stream = compressor.compress(b"%b\n%b\n%b" % (first, layout, last)) + compressor.flush()
+    stream = compressor.compress(lines) + compressor.flush()
     return bytes((PACKED, dictionary)) + stream
+
+
+def extra_line(tables: Iterable[Section]) -> bytes:
+    """Return the fourth line of a packed datagram, an object of tables.
+
+    A column without any text is left out, and so is one without any number.
+    """
+    return _json({table.name: _extra(table) for table in tables})
+
+
+def _extra(table: Section) -> dict[str, Any]:
+    texts = {name: column for name, column in table.labels.items() if any(column)}
+    return {**texts, **table.columns}
+
+
+def with_extra(datagram: bytes, line: bytes) -> bytes:
+    """Return a plain datagram with the members of ``extra_line``."""
+    return b"%b,%b" % (datagram[:-1], line[1:])
 
 
 def inflated_bytes(header: Header, layout: bytes, sections: Iterable[Section]) -> int:

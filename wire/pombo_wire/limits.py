@@ -37,6 +37,9 @@ MAX_FAMILY_NAME: Final = 200
 #: of its texts, once for each of its columns.
 MAX_LABEL_BYTES: Final = 2**20
 
+#: The most rows of the table of processes, and half of it the most by CPU and by memory.
+MAX_PROCESSES: Final = 64
+
 #: Names and prefixes that open families must not have, since Prometheus or Pombo uses them. Nor
 #: may they have a name of the exporter's own table.
 RESERVED_FAMILIES = ("up",)

@@ -4,6 +4,7 @@ All numbers of strangers are read by orjson: msgspec takes 9 microseconds for ea
 short datagram that is full of them would cost tens of milliseconds. Source: docs/wire.md.
 """
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -21,7 +22,7 @@ from msgspec import Struct
 from pombo_wire.layout import OWN_LABELS, check_family
 from pombo_wire.limits import MAX_DATAGRAM_BYTES, MAX_HEADER_BYTES, MAX_INFLATED_BYTES
 from pombo_wire.reasons import DecodeError, Reason
-from pombo_wire.schema import MAPS, SECTIONS, Header, Report, Table
+from pombo_wire.schema import MAPS, SECTIONS, Extra, Header, Processes, Report, Table
 
 #: The first byte of a packed datagram.
 PACKED: Final = 0xB0
@@ -30,6 +31,10 @@ _OBJECT: Final = b"{ \t\r\n"  # with one of these begins a plain datagram
 _ABSENT: Final = b"{}", b"[]"
 _HEADER_FIELDS: Final = frozenset(Header.__struct_fields__)
 _REPORT_FIELDS: Final = Report.__struct_fields__
+_EXTRA_FIELDS: Final = Extra.__struct_fields__
+_TEXTS: Final = Processes.__struct_fields__[1 : Processes.label_columns]
+_LEVELS: Final = 200  # orjson writes 254 levels of lists, but reads 1,024
+_CONTROL: Final = re.compile("[\0-\x1f\x7f-\x9f]")
 
 
 class Datagram(Struct, frozen=True, gc=False):
@@ -37,7 +42,7 @@ class Datagram(Struct, frozen=True, gc=False):
 
     ``numbers`` are float64 in the machine's byte order, NaN where unknown, of shape (count,), in
     the order of the cells of ``layout``. ``has_negative`` is false where no number is negative.
-    ``extra`` is the JSON object of data that changes with every report, empty without any.
+    ``extra`` is the JSON object of tables whose texts change with every report, empty without any.
     """
 
     header: Header
@@ -109,8 +114,8 @@ def _read_lines(lines: bytes) -> Datagram:
         detail = f"header: {len(header)} bytes: it has {MAX_HEADER_BYTES} at most"
         raise DecodeError(Reason.TOO_LARGE, detail)
     extra = rest[0] if rest else b""
-    if extra and not isinstance(_loads(extra, "line 4"), dict):
-        raise DecodeError(Reason.NOT_JSON, "line 4: send one JSON object")
+    if extra:
+        _check_extra(_loads(extra, "line 4"), extra)
     return Datagram(
         _header(_loads(header, "header")),
         layout,
@@ -118,6 +123,45 @@ def _read_lines(lines: bytes) -> Datagram:
         b"-" in numbers,
         extra,
     )
+
+
+def _check_extra(found: Any, line: bytes) -> None:
+    """Check the tables of a fourth line, and that all of it can be written again.
+
+    Raises:
+        DecodeError: when it is no object, or a table of it is not valid.
+    """
+    if not isinstance(found, dict):
+        raise DecodeError(Reason.NOT_JSON, "line 4: send one JSON object")
+    if line.count(b"[") + line.count(b"{") > _LEVELS:
+        _member("line 4", found)
+    _extra(found)
+
+
+def _extra(found: dict[str, Any]) -> Extra:
+    """Return the tables whose texts change with every report.
+
+    Raises:
+        DecodeError: when one is not valid.
+    """
+    try:
+        extra = msgspec.convert(found, Extra)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, DecodeError):
+            raise error.__cause__ from None
+        raise DecodeError(Reason.INVALID_FIELD, str(error)) from None
+    processes = extra.processes
+    if processes:
+        texts = chain(*filter(None, (getattr(processes, name) for name in _TEXTS)))
+        if _CONTROL.search("".join(texts)):
+            detail = "`$.processes` has a control character: replace it"
+            raise DecodeError(Reason.INVALID_FIELD, detail)
+    return extra
+
+
+def read_extra(line: bytes) -> Extra:
+    """Return the tables of the ``extra`` of a datagram."""
+    return msgspec.convert(orjson.loads(line), Extra) if line else Extra()
 
 
 def _loads(text: bytes, what: str) -> Any:
@@ -202,7 +246,9 @@ def _read_plain(datagram: bytes) -> Datagram:
     packed = _packed(numbers)
     assert packed is not None
     layout = b"{%b}" % b",".join(members)
-    return Datagram(header, layout, packed, has_negative=b"-" in datagram)
+    tables = {name: report[name] for name in _EXTRA_FIELDS if name in report}
+    extra = msgspec.json.encode(_extra(tables)) if tables else b""
+    return Datagram(header, layout, packed, b"-" in datagram, extra)
 
 
 _NUMBERS: Final = frozenset({float, int, type(None)})

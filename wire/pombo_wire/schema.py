@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_
 from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
-from pombo_wire.limits import MAX_PARTS
+from pombo_wire.limits import MAX_PARTS, MAX_PROCESSES
 from pombo_wire.reasons import DecodeError, Reason
 
 #: The interval that the exporter assumes where a report has no ``interval``, in seconds.
@@ -601,6 +601,36 @@ class Dmi(Record, frozen=True):
     system_vendor: Text = ""
 
 
+_PROCESSES = Meta(min_length=1, max_length=MAX_PROCESSES)
+_Pid = Annotated[str, Meta(pattern=r"^[0-9]{1,10}\Z")]
+_ProcessTexts = Annotated[tuple[Text, ...], _PROCESSES]
+_ProcessValues = Annotated[tuple[Value, ...], _PROCESSES] | None
+
+
+class Processes(Table, frozen=True):
+    """The processes that use most CPU time, and those that use most memory.
+
+    ``start_time`` is in Unix seconds, ``memory`` is resident, in bytes. ``cpu`` is the share of one
+    core since the report before.
+    """
+
+    label_columns: ClassVar[int] = 4
+
+    pid: Annotated[tuple[_Pid, ...], _PROCESSES]
+    name: _ProcessTexts
+    user: _ProcessTexts | None = None
+    command: _ProcessTexts | None = None
+    start_time: _ProcessValues = None
+    cpu: _ProcessValues = None
+    memory: _ProcessValues = None
+
+
+class Extra(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Tables whose texts change with every report. They are stored and shown, and never exposed."""
+
+    processes: Processes | None = None
+
+
 class OpenFamily(Struct, frozen=True, gc=False, omit_defaults=True):
     """A family, or several with the same rows, under names that the sender chooses.
 
@@ -685,9 +715,9 @@ class Report(Header, frozen=True):
     conntrack: Map | None = None
 
 
-def _sections() -> dict[str, type[Record] | type[Table]]:
+def _sections(report: type[Struct]) -> dict[str, type[Record] | type[Table]]:
     found = {}
-    for name, hint in get_type_hints(Report).items():
+    for name, hint in get_type_hints(report).items():
         for kind in get_args(hint):
             # On Python 3.10, a generic such as tuple[str, ...] is an instance of type.
             if get_origin(kind) is None and issubclass(kind, Record | Table):
@@ -696,7 +726,10 @@ def _sections() -> dict[str, type[Record] | type[Table]]:
 
 
 #: The type of each record and table by its field of ``Report``, in the order of the schema.
-SECTIONS = _sections()
+SECTIONS = _sections(Report)
+
+#: The type of each table of ``Extra`` by its field.
+EXTRA = _sections(Extra)
 
 #: The fields of ``Report`` that are maps.
 MAPS = tuple(

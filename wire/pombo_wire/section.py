@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pombo_wire.columns import ORDER, SECTIONS
+from pombo_wire.columns import ORDER, SECTIONS, columns_of
 from pombo_wire.limits import (
     MAX_LABEL_COLUMNS,
     MAX_TEXT,
@@ -201,7 +201,7 @@ def check(section: Section) -> None:
     """
     rows = section.rows
     _check_texts(section, rows)
-    known = SECTIONS.get(section.name)
+    known = columns_of(section.name)
     if not known and not _are_valid(section.name, bool(section.type), section.values):
         raise ValueError(f"{section.name}: a name is invalid")
     columns = len(section.values) or (1 if section.type else 0)
@@ -230,7 +230,7 @@ def _check_texts(section: Section, rows: int) -> None:
         if len(texts) != rows or any(len(text) > MAX_TEXT for text in texts):
             raise ValueError(f"{section.name}: {name} has a text that is too long, or too few")
         "".join(texts).encode()
-    known = SECTIONS.get(section.name)
+    known = columns_of(section.name)
     if not known and section.name != "labels":
         invalid = [name for name in section.labels if not is_label_name(name)]
         if invalid or len(section.labels) > MAX_LABEL_COLUMNS:

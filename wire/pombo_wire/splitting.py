@@ -2,10 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any, NamedTuple
 
-from pombo_wire.columns import MAPS, SECTIONS
-from pombo_wire.forms import Header, inflated_bytes, layout_line, packed, packed_lines, plain
+from pombo_wire.columns import EXTRA, MAPS, SECTIONS
+from pombo_wire.extra import Fitter
+from pombo_wire.forms import (
+    Header,
+    deflated,
+    inflated_bytes,
+    layout_line,
+    lines_of,
+    packed,
+    packed_lines,
+    plain,
+    with_extra,
+)
 from pombo_wire.limits import (
     MAX_DATAGRAM_BYTES,
     MAX_INFLATED_BYTES,
@@ -57,6 +69,9 @@ class Splitter:
     A cell that has had a value in this session, while its section had the same rows, is sent as
     ``null`` when it is unknown; one that has never had a value is absent from the layout.
 
+    The table of processes is in the datagram that was the shortest when the plan was made. It is
+    shortened to the room that this has, or left out, and never needs a datagram of its own.
+
     ``reserve`` bytes of each datagram are left free.
     """
 
@@ -69,6 +84,8 @@ class Splitter:
         self._layouts: list[bytes] = []  # of each datagram of the plan
         self._number = 0
         self._omitted: list[str] = []
+        self._fitter = Fitter()
+        self._place = 0  # of the datagram that has the table of processes
 
     def datagrams(
         self, header: Header, sections: Iterable[Section]
@@ -85,14 +102,21 @@ class Splitter:
         self, header: Header, sections: Iterable[Section]
     ) -> tuple[list[SplitPart], list[str]]:
         """Do what ``datagrams`` does, and return the content of each datagram with it."""
-        now = [self._with_known(section) for section in in_order(sections)]
-        if not self._plan or not _same_texts(now, self._last):
-            self._make_plan(header, now)
+        given = [*sections]
+        extra = next((section for section in given if section.name in EXTRA), None)
+        rest = (section for section in given if section.name not in EXTRA)
+        now = [self._with_known(section) for section in in_order(rest)]
+        found = None
+        if self._plan and _same_texts(now, self._last):
+            found = self._parts(header, now, extra)
         self._last = now
-        found = self._parts(header, now)
         if found is None:
             self._make_plan(header, now)
             found = self._parts(header, now) or []
+            if extra is not None and found:
+                sizes = [len(each.datagram) for each in found]
+                self._place, self._fitter = sizes.index(min(sizes)), Fitter()
+                found = self._parts(header, now, extra) or found
         return found, self._omitted
 
     def bye(self, header: Header) -> bytes:
@@ -126,21 +150,39 @@ class Splitter:
         if self._form is Form.PACKED:
             self._layouts = [layout_line(_cut(sections, part)) for part in self._plan]
 
-    def _parts(self, header: Header, sections: list[Section]) -> list[SplitPart] | None:
+    def _parts(
+        self, header: Header, sections: list[Section], extra: Section | None = None
+    ) -> list[SplitPart] | None:
         """Return the datagrams, or ``None`` when one of them is too long."""
         count = len(self._plan)
         found = []
         for number, part in enumerate(self._plan):
             its = self._header(header, number, count)
             pieces = _cut(sections, part)
+            own = extra if number == self._place else None
             if self._form is Form.PACKED:
-                datagram = packed_lines(its, self._layouts[number], pieces)
+                lines = lines_of(its, self._layouts[number], pieces)
+                with_own = self._fitter.fitted(own, partial(self._packed, lines))
+                datagram = with_own or deflated(lines)
             else:
                 datagram = plain(its, pieces)
+                datagram = self._fitter.fitted(own, partial(self._plain, datagram)) or datagram
             if len(datagram) > self._limit:
                 return None
             found.append(SplitPart(its, pieces, datagram))
         return found
+
+    def _packed(self, lines: bytes, fourth: bytes) -> bytes | None:
+        """Return the packed datagram with a fourth line, or ``None`` when it is too long."""
+        if len(lines) + 1 + len(fourth) > MAX_INFLATED_BYTES:
+            return None
+        datagram = deflated(b"%b\n%b" % (lines, fourth))
+        return datagram if len(datagram) <= self._limit else None
+
+    def _plain(self, datagram: bytes, extra: bytes) -> bytes | None:
+        """Return a plain datagram with processes, or ``None`` when it is too long."""
+        found = with_extra(datagram, extra)
+        return found if len(found) <= self._limit else None
 
     def _header(self, header: Header, part: int, parts: int) -> dict[str, Any]:
         found = dict(header)

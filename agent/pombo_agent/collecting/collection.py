@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 from pombo_cli.logs import LimitedLogger
-from pombo_wire.columns import SECTIONS
+from pombo_wire.columns import columns_of
 from pombo_wire.families import MAP_PREFIXES
 from pombo_wire.section import Section
 
@@ -175,7 +175,7 @@ def _families(section: str, columns: tuple[str, ...], kind: str) -> tuple[str, .
 
 def is_table(section: Section) -> bool:
     """Return whether a section has rows of its own: it is a table or an open family."""
-    known = SECTIONS.get(section.name)
+    known = columns_of(section.name)
     return known.keys > 0 if known else bool(section.type)
 
 

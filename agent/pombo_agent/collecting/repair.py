@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from pombo_wire.columns import SECTIONS
+from pombo_wire.columns import columns_of
 from pombo_wire.section import Section, check, is_column_name
 
 from pombo_agent.collecting.reading import Skips
@@ -28,7 +28,7 @@ def valid(section: Section, skips: Skips) -> Section:
 
 
 def _unique_rows(section: Section, skips: Skips) -> Section:
-    known = SECTIONS.get(section.name)
+    known = columns_of(section.name)
     labels = [*section.labels.values()]
     keys = labels[: known.keys] if known else labels
     if not keys:
@@ -73,8 +73,9 @@ def _valid_cells(section: Section, skips: Skips) -> Section:
     if len(section.cells) != len(names) * rows:
         return section
     signed = names if section.type and section.type != "counter" else ()
-    if section.name in SECTIONS:
-        signed = SECTIONS[section.name].signed
+    known = columns_of(section.name)
+    if known:
+        signed = known.signed
     cells: list[float | None] = []
     for at, cell in enumerate(section.cells):
         name = names[at // rows]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pombo_wire.columns import SECTIONS
+from pombo_wire.columns import EXTRA, SECTIONS
 from pombo_wire.limits import MAX_TEXT
 from pombo_wire.section import Section, is_column_name
 
@@ -21,7 +21,7 @@ def table(name: str, rows: Iterable[Row]) -> list[Section]:
     where its row has none. A missing text becomes empty. Keys that the schema does not have are
     ignored.
     """
-    columns = SECTIONS[name]
+    columns = SECTIONS.get(name) or EXTRA[name]
     return _table(name, columns.labels, columns.values, [*rows])
 
 

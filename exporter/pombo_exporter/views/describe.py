@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import orjson
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.rows import Floats, MixedRows, Rows, gather
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock
+from pombo_exporter.views.processes import busiest, others, processes
 from pombo_exporter.views.schema import (
     Container,
     Core,
@@ -37,6 +37,7 @@ _MAX_INTEGER: Final = 2**63 - 1  # of JSON readers; a leap of sequence numbers m
 _LOOPBACK: Final = "lo"
 
 _WEIGHT: Final = 50  # rows that take as long as the rest of a summary
+_ROW_BYTES: Final = 32  # bytes of a fourth line that are read in the time of a row
 
 #: The weight of the hosts that are summarised in the first step of many.
 FIRST: Final = 1000
@@ -47,16 +48,21 @@ _SWAP: Final = ("swap", "meminfo")
 
 _CURVES: Final = ("cpu", *_MEMORY, "networks")
 _SUMMARISED: Final = frozenset({*_CURVES, "system", "filesystems"})
-_UNKNOWN: Final = (None,) * 8
+_UNKNOWN: Final = (None,) * 9
 
 
 def weight(host: Host) -> int:
     """Return how much work the summary of a host is, in rows."""
-    return _WEIGHT + sum(
-        section.rows
-        for slot in host.shown()
-        for section in slot.sections
-        if section.name in _SUMMARISED
+    slots = host.shown()
+    return (
+        _WEIGHT
+        + sum(len(slot.extra) for slot in slots) // _ROW_BYTES
+        + sum(
+            section.rows
+            for slot in slots
+            for section in slot.sections
+            if section.name in _SUMMARISED
+        )
     )
 
 
@@ -100,6 +106,7 @@ def _measured(hosts: Sequence[Host], now: float) -> Iterator[tuple[Any, ...]]:
         _known(available),
         _known(_memory_usage(rows)),
         _fullest(rows["filesystems"]),
+        [busiest([slot for slot in host.shown() if slot.expires > now]) for host in hosts],
         _known(_traffic(rows["networks"], "receive_bytes")),
         _known(_traffic(rows["networks"], "transmit_bytes")),
         _known(_by_host(rows["system"], rows["system"].last("uptime"))),
@@ -147,7 +154,10 @@ def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, byte
     }
     for name, value in fields.items():
         yield name, encode(value)
-    yield "extra", _extra(slots)
+    by_cpu, by_memory = processes(slots)
+    yield "processes_by_cpu", encode(by_cpu)
+    yield "processes_by_memory", encode(by_memory)
+    yield "extra", others(slots)
     yield None
     yield "cores", (yield from _list(Core, _cores(rows["cpu"]), steps))
     found = _filesystems(rows["filesystems"])
@@ -360,11 +370,3 @@ def _gauges(slots: Sequence[Slot]) -> Iterator[tuple[str, float]]:
                 values = cells_of(section, slot.numbers, start)[:, 0].tolist()
                 pairs = zip(section.families, values, strict=True)
                 yield from ((name, value) for name, value in pairs if isfinite(value))
-
-
-def _extra(slots: Sequence[Slot]) -> bytes:
-    """Return the JSON of what the slots have besides sections: an object, or null."""
-    found = [orjson.loads(slot.extra) for slot in slots if slot.extra]
-    if not found:
-        return b"null"
-    return orjson.dumps({name: value for each in found for name, value in each.items()})

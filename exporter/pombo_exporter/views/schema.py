@@ -18,6 +18,13 @@ class FullestFilesystem(Struct, frozen=True):
     used_ratio: float
 
 
+class BusiestProcess(Struct, frozen=True):
+    """The process that uses most CPU time, as a share of one core."""
+
+    name: str
+    cpu_usage_ratio: float
+
+
 class HostSummary(Struct, frozen=True):
     """A host in one line.
 
@@ -43,6 +50,7 @@ class HostSummary(Struct, frozen=True):
     memory_available_bytes: float | None
     memory_used_ratio: float | None
     fullest_filesystem: FullestFilesystem | None
+    busiest_process: BusiestProcess | None
     network_receive_bytes_per_second: float | None
     network_transmit_bytes_per_second: float | None
     uptime_seconds: float | None
@@ -111,6 +119,21 @@ class Container(Struct, frozen=True):
     threads: float | None
 
 
+class Process(Struct, frozen=True):
+    """A process. ``cpu_usage_ratio`` is the share of one core, and may be more than 1.
+
+    ``command`` is the command line, empty unless the agent sends it.
+    """
+
+    pid: int
+    name: str
+    user: str
+    command: str
+    start_timestamp_seconds: float | None
+    cpu_usage_ratio: float | None
+    resident_memory_bytes: float | None
+
+
 class Sample(Struct, frozen=True):
     """A value of a family; ``labels`` are without ``instance``."""
 
@@ -136,8 +159,9 @@ class HostFamilies(Struct, frozen=True):
 class HostDetail(HostSummary, frozen=True):
     """All fields of one host. Its families are an answer of their own.
 
-    ``gauges`` are its gauges without labels under names of its own. ``extra`` is what its agent
-    reports besides sections, such as its processes; None without any.
+    ``gauges`` are its gauges without labels under names of its own. The processes are those that
+    its agent reports: the ones that use most CPU time, and most memory. ``extra`` is what else its
+    agent reports besides sections; None without any.
     """
 
     system: str
@@ -154,6 +178,8 @@ class HostDetail(HostSummary, frozen=True):
     networks: list[Network]
     containers: list[Container]
     gauges: dict[str, float]
+    processes_by_cpu: list[Process]
+    processes_by_memory: list[Process]
     extra: dict[str, Any] | None
 
 

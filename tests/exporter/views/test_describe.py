@@ -39,7 +39,7 @@ from support.builders import (
     disks,
     restarted,
 )
-from support.crafted import packed
+from support.crafted import packed, plain
 
 
 def summary(agent: Agent) -> schema.HostSummary:
@@ -211,12 +211,14 @@ def test_host_that_sent_no_sections_has_no_measured_values() -> None:
         "memory_available_bytes",
         "memory_used_ratio",
         "fullest_filesystem",
+        "busiest_process",
         "network_receive_bytes_per_second",
         "network_transmit_bytes_per_second",
         "uptime_seconds",
     ]
     fields = detail(agent)
     assert (families(agent), fields.cores, fields.gauges) == ([], [], {})
+    assert (fields.processes_by_cpu, fields.processes_by_memory) == ([], [])
 
 
 def test_first_report_has_no_rates() -> None:
@@ -415,24 +417,111 @@ def test_gauges_are_open_families_of_that_type_without_labels() -> None:
     assert detail(agent).gauges == {"own": 1, "well_depth": 4, "of_a_script": 6}
 
 
-def test_extra_of_all_datagrams_is_one_object() -> None:
-    agent = Agent()
-    agent.send_parts({})
-    assert detail(agent).extra is None
-    extras = (b'{"processes":[{"name":"a\\n","cpu":1e308}],"x":1}', b'{ "y":null,\r"z":"\\u2028"}')
+def send_extras(agent: Agent, *extras: bytes) -> None:
+    """Send a report of as many datagrams, each with a fourth line."""
     for part, extra in enumerate(extras):
         header = {
-            "host": "pi",
+            "host": agent.host,
             "session": SESSION,
             "seq": agent.seq + part,
+            "interval": INTERVAL,
             "part": part,
-            "parts": 2,
+            "parts": len(extras),
             "plan": 1,
         }
         datagram = packed(b"{}", b"[]", extra, header=json.dumps(header).encode())
         agent.exporter.take_datagram(datagram)
+    agent.seq += len(extras)
+
+
+def table_of(*rows: tuple[str, float | None, float | None]) -> dict[str, Any]:
+    """Return a table of processes, with the CPU and the memory of each."""
+    names, cpu, memory = zip(*rows, strict=True)
+    pids = [str(number) for number in range(len(rows))]
+    return {"pid": pids, "name": names, "cpu": cpu, "memory": memory}
+
+
+def test_processes_are_those_of_the_report_with_the_most_first() -> None:
+    agent = Agent()
+    table = {
+        **table_of(("a", 0.25, 5), ("b", 1.5, 1), ("c", None, 7)),
+        "user": ["u", "v", "w"],
+        "start_time": [9, 8, 7],
+    }
+    send_extras(agent, b"", json.dumps({"processes": table, "y": 1}).encode())
+    found = detail(agent)
+    a = schema.Process(0, "a", "u", "", 9, 0.25, 5)
+    b = schema.Process(1, "b", "v", "", 8, 1.5, 1)
+    c = schema.Process(2, "c", "w", "", 7, None, 7)
+    assert found.processes_by_cpu == [b, a]
+    assert found.processes_by_memory == [c, a]
+    assert found.extra == {"y": 1}
+    assert found.busiest_process == schema.BusiestProcess("b", 1.5)
+    agent.exporter.now += 3 * INTERVAL
+    found = detail(agent)
+    assert (found.processes_by_cpu, found.processes_by_memory) == ([], [])
+    assert (found.busiest_process, found.extra) == (None, None)
+
+
+def test_as_many_processes_are_shown_as_are_sure_to_use_the_most() -> None:
+    """The row of the second process by CPU does not mean that it is the second by memory."""
+    agent = Agent()
+    table = table_of(("a", 0.5, 900), ("b", 0.4, 5), ("c", 0.1, 800))
+    send_extras(agent, json.dumps({"processes": table}).encode())
+    found = detail(agent)
+    assert [process.name for process in found.processes_by_cpu] == ["a", "b"]
+    assert [process.name for process in found.processes_by_memory] == ["a", "c"]
+
+
+def test_processes_are_those_of_the_newest_datagram() -> None:
+    """They are in another datagram of the report than before, whose place another one lost."""
+    agent = Agent()
+    extras = [json.dumps({"processes": table_of((name, 0.5, 1))}).encode() for name in "ab"]
+    send_extras(agent, *extras)
+    assert [process.name for process in detail(agent).processes_by_cpu] == ["b"]
+    send_extras(agent, *extras[::-1])
+    assert [process.name for process in detail(agent).processes_by_cpu] == ["a"]
+    assert summary(agent).busiest_process == schema.BusiestProcess("a", 0.5)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"processes": None},
+        {"processes": {"pid": ["1"], "name": ["a"]}},
+        {"processes": table_of(("a", 0, 1), ("b", None, 2))},
+        {"x": {"cpu": [1], "name": ["a"]}},
+    ],
+)
+def test_no_process_is_the_busiest_where_none_uses_a_core(extra: dict[str, Any]) -> None:
+    agent = Agent()
+    send_extras(agent, json.dumps(extra).encode())
+    assert summary(agent).busiest_process is None
+    detail(agent)
+
+
+def test_processes_of_a_datagram_without_parts_are_not_stored() -> None:
+    agent = Agent()
+    agent.send_parts({})
+    loose = plain(processes=table_of(("a", 0.5, 1)))
+    agent.exporter.take_datagram(loose)
+    assert detail(agent).processes_by_cpu == []
+
+
+def test_processes_make_no_sample() -> None:
+    agent = Agent()
+    send_extras(agent, json.dumps({"processes": table_of(("a", 0.5, 1))}).encode())
+    assert families(agent) == []
+
+
+def test_extra_of_all_datagrams_is_one_object() -> None:
+    agent = Agent()
+    agent.send_parts({})
+    assert detail(agent).extra is None
+    extras = (b'{"moons":[{"name":"a\\n","cpu":1e308}],"x":1}', b'{ "y":null,\r"z":"\\u2028"}')
+    send_extras(agent, *extras)
     assert detail(agent).extra == {
-        "processes": [{"name": "a\n", "cpu": 1e308}],
+        "moons": [{"name": "a\n", "cpu": 1e308}],
         "x": 1,
         "y": None,
         "z": "\u2028",
