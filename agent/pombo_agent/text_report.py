@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any, Final
 
 from pombo_cli import human
-from pombo_wire.columns import SECTIONS
+from pombo_wire.columns import columns_of
 from pombo_wire.section import Section
 
 Formatter = Callable[[float], str]
@@ -63,6 +63,9 @@ _FIELDS: dict[tuple[str, str], Formatter] = {
         ("containers", f"memory_{name}"): human.size
         for name in ("usage", "working_set", "rss", "cache", "swap", "limit")
     },
+    ("processes", "start_time"): _timestamp,
+    ("processes", "cpu"): human.ratio,
+    ("processes", "memory"): human.size,
     **{
         ("timex", name): human.span
         for name in ("offset", "maxerror", "estimated_error", "tick", "tai_offset")
@@ -99,7 +102,7 @@ def _section(section: Section, width: int) -> Iterator[str]:
     if section.is_record or section.name == "labels" or not section.labels:
         yield from _pairs(section.name, {name: cells[0] for name, cells in columns.items()})
     else:
-        known = SECTIONS.get(section.name)
+        known = columns_of(section.name)
         keys = known.keys if known else len(section.labels)
         yield from _table(section.name, columns, (*section.labels,), keys, width)
 

@@ -78,6 +78,18 @@ def test_collector_is_disabled_by_flag_and_by_variable() -> None:
     assert "netdev" in parsed("--server=a", "--collector.netdev").collectors
 
 
+def test_number_of_processes_and_their_command_lines_are_flags() -> None:
+    found = parsed("--server=a").collectors["top-processes"]
+    assert found == {"count": 5, "command-lines": False}
+    name = "--collector.top-processes"
+    changed = parsed("--server=a", f"{name}.count=32", f"{name}.command-lines")
+    assert changed.collectors["top-processes"] == {"count": 32, "command-lines": True}
+    assert from_text(to_text(changed)) == changed
+    for wrong in ("0", "33", "-1", "1.5", "x"):
+        error = usage_error("--server=a", f"{name}.count={wrong}")
+        assert "--collector.top-processes.count" in error
+
+
 def test_options_are_the_same_after_they_were_text() -> None:
     options = parsed(
         "--server=a",

@@ -24,7 +24,7 @@ TIMEOUT = 90.0
 OF_COLLECTORS = ("node_scrape_collector_duration_seconds", "node_scrape_collector_success")
 
 #: Collectors that node_exporter does not have, which have no ``node_*`` families either.
-OURS = {frozenset({("collector", "containers")})}
+OURS = {frozenset({("collector", name)}) for name in ("containers", "top-processes")}
 
 #: Families that count files or sockets, including those of the scrapes in this test.
 OF_FILES = (

@@ -4,6 +4,9 @@ import os
 import platform
 import sys
 import time
+from heapq import nlargest
+from operator import itemgetter
+from typing import Any
 
 import psutil
 from pombo_wire.columns import SECTIONS
@@ -12,7 +15,7 @@ from pombo_wire.section import Section
 from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.sources import NoDataError, Sources, Usage
 from pombo_agent.collecting.tables import Row, record, table
-from pombo_agent.collectors import clock, diskstats, filesystem, netdev
+from pombo_agent.collectors import clock, diskstats, filesystem, netdev, top_processes
 from pombo_agent.collectors.filesystem import Mount
 
 # For each column of the wire: the name in psutil, and the divisor to the unit of the wire.
@@ -142,6 +145,46 @@ def collect_networks(sources: Sources) -> list[Section]:
     )
 
 
+def collect_processes(sources: Sources) -> list[Section]:
+    """Return the table of processes; all of them are read."""
+    attributes = ["pid", "name", "username", "create_time", "cpu_times", "memory_info"]
+    commands = sources.flags.switch("command-lines")
+    if commands:
+        attributes.append("cmdline")
+    before, now = sources.kept.get("processes", {}), time.monotonic()
+    since = now - sources.kept.get("at", now)
+    seconds: dict[tuple[int, float], float] = {}
+    rows: list[dict[str, Any]] = []
+    for process in psutil.process_iter(attributes, ad_value=None):
+        found = process.info
+        key = found["pid"], found["create_time"]
+        used = found["cpu_times"] and found["cpu_times"].user + found["cpu_times"].system
+        if used is not None:
+            seconds[key] = used
+        cpu = None
+        if since > 0 and used is not None:
+            cpu = max(0.0, round((used - before.get(key, 0.0)) / since, 3))
+        rows.append(
+            {
+                "pid": str(found["pid"]),
+                "name": top_processes.printable(found["name"] or ""),
+                "user": top_processes.printable(found["username"] or ""),
+                "command": top_processes.printable(" ".join(found.get("cmdline") or ())),
+                "start_time": found["create_time"] and found["create_time"] // 1,
+                "cpu": cpu,
+                "memory": found["memory_info"] and found["memory_info"].rss,
+            }
+        )
+    sources.kept.update(processes=seconds, at=now)
+    count = sources.flags.number("count")
+    most = {
+        row["pid"]: row
+        for column in ("cpu", "memory")
+        for row in nlargest(count, (row for row in rows if row[column]), key=itemgetter(column))
+    }
+    return table("processes", most.values())
+
+
 def _row(device: str, counters: object, columns: dict[str, tuple[str, int]]) -> Row:
     row: dict[str, str | float | None] = {"device": device}
     for column, (name, divisor) in columns.items():
@@ -160,4 +203,5 @@ COLLECTORS = [
     Collector("diskstats", collect_disks, flags=diskstats.FLAGS),
     Collector("netdev", collect_networks, flags=netdev.FLAGS),
     Collector("filesystem", collect_filesystems, flags=filesystem.FLAGS, waits=True),
+    Collector("top-processes", collect_processes, enabled=False, flags=top_processes.FLAGS),
 ]

@@ -7,6 +7,7 @@ from pombo_agent.collecting.collector import Collect, Collector
 from pombo_agent.collectors import psutil_fallback
 from pombo_agent.options import COLLECTORS
 from pombo_wire import SECTIONS
+from pombo_wire.columns import EXTRA
 from pombo_wire.layout import read_section, split_members
 from pombo_wire.reading import read
 from pombo_wire.section import Section, check, in_order
@@ -33,7 +34,10 @@ def test_every_section_of_this_machine_is_valid_on_the_wire(
             for datagram in datagrams
             for member in split_members(read(datagram).layout)
         ]
-        assert {layout.name for layout in layouts} == {section.name for section in sections}
+        names = {section.name for section in sections}
+        assert {layout.name for layout in layouts} == names - EXTRA.keys()
+        lines = [line for datagram in datagrams if (line := read(datagram).extra)]
+        assert len(lines) == len(names & EXTRA.keys())
         for layout in layouts:
             if layout.name not in SECTIONS:  # a map, or an open family
                 continue

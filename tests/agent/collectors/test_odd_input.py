@@ -27,9 +27,10 @@ from pombo_wire.columns import SECTIONS
 from pombo_wire.section import Section, check, in_order
 from support.fixtures import FIXTURES, copy_fixture, flags_in
 
-#: Collectors that read no file.
+#: Collectors that read no file, and those whose values decide which rows there are.
 WITHOUT_FILES = {
-    *("ethtool", "logind", "network_route", "qdisc", "systemd", "tcpstat", "timex", "wifi"),
+    *("ethtool", "logind", "network_route", "qdisc", "systemd", "tcpstat", "timex"),
+    *("top-processes", "wifi"),
 }
 
 #: Files that are not read, since it matters only whether they exist, or only to node_exporter.
