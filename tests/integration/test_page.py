@@ -5,6 +5,9 @@ import json
 import random
 import re
 import signal
+import subprocess
+import sys
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -598,6 +601,99 @@ def test_table_of_many_containers_scrolls_within_the_page(start: Launcher, opene
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             region = page.get_by_role("region", name="Containers and services")
             assert region.evaluate("region => region.scrollHeight > 2 * region.clientHeight")
+
+
+#: A process whose texts would break a page or a terminal.
+_HOSTILE_PROCESS = {
+    "pid": ["4000000000", "7", "1"],
+    "name": ["<img src=x onerror=alert(1)>", "\u202eevil\u2028&amp;" + "x" * 200, " "],
+    "user": ["'\"><script>alert(2)</script>", "", "[bold]root[/]"],
+    "command": ["", "-c <b>bold</b>", ""],
+    "start_time": [1e300, None, 0],
+    "cpu": [12.5, 0.25, 1e-9],
+    "memory": [2.0**50, 2.0**40, 2048],
+}
+
+
+def _send_processes(
+    sender: Sender, host: str, seq: int, table: dict[str, Any] | None = None
+) -> None:
+    header = {"host": host, "session": 2**62, "seq": seq, "parts": 1, "interval": 600}
+    sender.raw(json.dumps({**header, "time": time.time(), "processes": table}).encode())
+
+
+def test_processes_are_in_two_tables_which_follow_each_report(
+    start: Launcher, opened: Open
+) -> None:
+    exporter = start.exporter()
+    table = {
+        "pid": ["812", "1"],
+        "name": ["postgres", "init"],
+        "user": ["postgres", "root"],
+        "start_time": [time.time() - 90_000, time.time() - 200_000],
+        "cpu": [1.25, 0.004],
+        "memory": [2.0**30, 2.0**23],
+    }
+    with Sender("busy", exporter.port) as sender:
+        _send_processes(sender, "busy", 0, table)
+        page = opened(host_url(exporter, "busy")).page
+        expect(page.get_by_role("heading", name="Processes by CPU")).to_be_visible()
+        expect(page.get_by_role("heading", name="Processes by memory")).to_be_visible()
+        assert _texts(page, "#processes-by-cpu tr") == [
+            ["postgres", "125 %", "1.0 GiB", "postgres", "812", "1 d 1 h"],
+            ["init", "0.4 %", "8.0 MiB", "root", "1", "2 d 7 h"],
+        ]
+        assert _texts(page, "#processes-by-memory tr") == [
+            ["postgres", "1.0 GiB", "125 %", "postgres", "812", "1 d 1 h"],
+            ["init", "8.0 MiB", "0.4 %", "root", "1", "2 d 7 h"],
+        ]
+        cron = {"pid": ["5"], "name": ["cron"], "command": ["cron -f"], "cpu": [0.5]}
+        _send_processes(sender, "busy", 1, cron)
+        expect(page.locator("#processes-by-cpu tr")).to_have_count(1)
+        assert _texts(page, "#processes-by-cpu tr") == [["cron -f", "50 %", "-", "-", "5", "-"]]
+        expect(page.get_by_role("heading", name="Processes by memory")).to_be_hidden()
+        _send_processes(sender, "busy", 2)
+        expect(page.get_by_role("heading", name="Processes by CPU")).to_be_hidden()
+
+
+@pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])
+def test_texts_of_processes_become_no_element(start: Launcher, opened: Open, viewport: Any) -> None:
+    exporter = start.exporter()
+    with Sender("evil", exporter.port) as sender:
+        _send_processes(sender, "evil", 0, _HOSTILE_PROCESS)
+        page = opened(
+            host_url(exporter, "evil"), **({"viewport": viewport} if viewport else {})
+        ).page
+        expect(page.locator("#processes-by-cpu tr")).to_have_count(3)
+        expect(page.locator("#processes-by-memory tr")).to_have_count(3)
+        assert page.locator("tbody :is(img, b, script)").count() == 0
+        rows = _texts(page, "#processes-by-cpu tr")
+        assert rows[0][0] == "<img src=x onerror=alert(1)>"
+        assert rows[0][3] == "'\"><script>alert(2)</script>"
+        assert [row[0] for row in rows[1:]] == ["-c <b>bold</b>", "“ ”"]
+        width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert width <= 0
+        assert accessibility_violations(page) == []
+
+
+def test_busy_process_of_this_machine_is_on_the_page_of_its_host(
+    start: Launcher, opened: Open
+) -> None:
+    exporter = start.exporter()
+    # Only a datagram with nothing else has room for five processes whatever the machine is.
+    flags = "--collector.disable-defaults", "--collector.top-processes"
+    start.agent("here", exporter, interval="1s", flags=flags)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            page = opened(host_url(exporter, "here")).page
+            pids = page.locator("#processes-by-cpu td:nth-child(5)")
+            expect(pids.filter(has_text=re.compile(f"^{process.pid}$"))).to_have_count(1)
+            row = page.locator("#processes-by-cpu tr").filter(has_text=str(process.pid))
+            expect(row.locator("th")).to_have_text(re.compile("^python"))
+            expect(row.locator("td").first).to_have_text(re.compile(r"^[\d.]{2,3} %$"))
+            assert not exporter.page().text.count(f'"{process.pid}"')
+        finally:
+            process.kill()
 
 
 def test_values_that_a_report_does_not_change_stay(start: Launcher, opened: Open) -> None:

@@ -111,6 +111,7 @@ function render() {
   showFacts();
   showCores();
   showFilesystems();
+  showProcesses();
   showNetworks();
   showDisks();
   showContainers();
@@ -222,6 +223,28 @@ function createFilesystem() {
   const sizes = [0, 1, 2].map(() => create("td", "number"));
   const ratio = create("td", "number share", create("span", "value"), createMeter());
   return create("tr", "", mountpoint, ...sizes, ratio, create("td"));
+}
+
+function showProcesses() {
+  const now = clock.now() + (host.clock_offset_seconds ?? 0); // on the host's clock
+  const classNames = ["", "number", "number", "", "number", "number"];
+  for (const [id, processes, byMemory] of [
+    ["processes-by-cpu", host.processes_by_cpu, false],
+    ["processes-by-memory", host.processes_by_memory, true],
+  ]) {
+    const rows = processes.map((process) => {
+      const { cpu_usage_ratio: cpu, resident_memory_bytes: memory, start_timestamp_seconds: start } = process;
+      const values = [human.ratio(cpu), human.size(memory)];
+      return [
+        human.displayName(process.command || process.name),
+        ...(byMemory ? values.reverse() : values),
+        human.printable(process.user) || human.UNKNOWN,
+        String(process.pid),
+        start == null ? human.UNKNOWN : human.age(now - start),
+      ];
+    });
+    syncRows(deviceList(id, rows), rows, classNames);
+  }
 }
 
 function showNetworks() {
