@@ -138,6 +138,28 @@ def test_no_name_or_label_can_control_the_terminal(start: Launcher) -> None:
     assert printed.stdout.replace("\n", "").isprintable()
 
 
+def test_busiest_process_of_each_host_is_shown(start: Launcher) -> None:
+    exporter = start.exporter()
+    header = '"session":1,"seq":0,"parts":1'
+    with Sender("quiet", exporter.port) as sender:
+        sender.raw(b'{"host":"quiet",%b}' % header.encode())
+        for host, name in (("busy", "post gres"), ("evil", "\\u202e[red]x\\u2028")):
+            table = f'{{"pid":["7","8"],"name":["idle","{name}"],"cpu":[0,1.5]}}'
+            sender.raw(f'{{"host":"{host}",{header},"processes":{table}}}'.encode())
+    wait_until(
+        exporter.page,
+        lambda exposition: len(exposition.rows("pombo_host_up")) == 3,
+        "all hosts",
+    )
+    with top(exporter, "--sort=name") as terminal:
+        screen = terminal.shows("PROCESS", "150 % post gres", "150 % \\u202e[red]x\\u2028")
+        quiet = next(line for line in screen.splitlines() if line.startswith("quiet"))
+        assert "150 %" not in quiet
+    printed = once(f"http://{exporter.target}")
+    assert printed.stdout.replace("\n", "").isprintable()
+    assert "post gres" not in exporter.page().text
+
+
 # --- exit, stop and restart ---
 
 

@@ -36,6 +36,11 @@ def _fullest(host: HostSummary) -> str:
     return f"{human.ratio(found.used_ratio)} {found.mountpoint}" if found else human.UNKNOWN
 
 
+def _busiest(host: HostSummary) -> str:
+    found = host.busiest_process
+    return f"{human.ratio(found.cpu_usage_ratio)} {found.name}" if found else human.UNKNOWN
+
+
 def lost_ratio(host: HostSummary) -> float:
     """Return the share of the host's datagrams that never arrived."""
     sent = host.datagrams_lost + host.datagrams_received
@@ -56,6 +61,7 @@ COLUMNS: Final = (
     Column("CPU", lambda host: human.ratio(host.cpu_usage_ratio)),
     Column("MEMORY", lambda host: human.ratio(host.memory_used_ratio)),
     Column("DISK", _fullest, numbers=False),
+    Column("PROCESS", _busiest, numbers=False),
     Column("RECEIVE", lambda host: human.speed(host.network_receive_bytes_per_second)),
     Column("TRANSMIT", lambda host: human.speed(host.network_transmit_bytes_per_second)),
     Column("UPTIME", lambda host: human.span(host.uptime_seconds)),
