@@ -68,11 +68,31 @@ _ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "collectors": {
         "collector": (
-            *("stat", "loadavg", "filefd", "entropy", "selinux", "time", "timex", "uname", "os"),
-            *("dmi", "cpu", "meminfo", "vmstat", "pressure", "diskstats", "netdev", "netclass"),
-            *("arp", "conntrack", "netstat", "sockstat", "softnet", "udp_queues", "hwmon"),
-            *("thermal_zone", "filesystem"),
+            *("arp", "bcache", "bonding", "btrfs", "conntrack", "containers", "cpu", "cpufreq"),
+            *("diskstats", "dmi", "dmmultipath", "edac", "entropy", "fibrechannel", "filefd"),
+            *("hwmon", "infiniband", "ipvs", "kernel_hung", "loadavg", "mdadm", "meminfo"),
+            *("netclass", "netdev", "netstat", "nfs", "nfsd", "nvme", "os", "powersupplyclass"),
+            *("pressure", "rapl", "schedstat", "selinux", "sockstat", "softnet", "stat"),
+            *("tapestats", "thermal_zone", "time", "timex", "top-processes", "udp_queues"),
+            *("uname", "vmstat", "watchdog", "xfs", "zfs", "filesystem", "textfile"),
         ),
+    },
+    "containers": {
+        "id": ("/system.slice/cron.service",),
+        "name": ("cron.service",),
+        "runtime": ("systemd",),
+    },
+    "container_disks": {
+        "id": ("/system.slice/docker-.scope",),
+        "device": ("/dev/vda",),
+        "name": ("",),
+        "runtime": ("docker",),
+    },
+    "build": {
+        "version": ("0.1.0",),
+        "pythonversion": ("3.11.2",),
+        "os": ("linux",),
+        "arch": ("x86_64",),
     },
     "uname": {
         "sysname": ("Linux",),
@@ -97,6 +117,39 @@ _ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "system_vendor": ("QEMU",),
     },
 }
+
+#: Open families of many machines, with their labels.
+_OPEN = (
+    Section(
+        "node_filesystem_mount_info",
+        {
+            "device": ("/dev/vda1", "/dev/vda15"),
+            "major": ("254", "254"),
+            "minor": ("1", "15"),
+            "mountpoint": ("/", "/boot/efi"),
+        },
+        (),
+        (),
+        type="gauge",
+        help="Filesystem mount information.",
+    ),
+    Section(
+        "node_kernel_hung_tasks_total",
+        {},
+        (),
+        (),
+        type="counter",
+        help="Total number of tasks that have been detected as hung since the system booted.",
+    ),
+    Section(
+        "node_os_version",
+        {"id": ("debian",), "id_like": ("",), "name": ("Debian GNU/Linux",)},
+        (),
+        (),
+        type="gauge",
+        help="Metric containing the major.minor part of the OS version.",
+    ),
+)
 
 #: The names that Linux gives to values.
 _NAMES: dict[str, str] = {
@@ -150,6 +203,8 @@ _OTHERS = (
     '["8","8","259","252","253","9","11"],"minor":["0","16","1","2"]',
     '["tsc","hpet","acpi_pm"]["hyperv_clocksource_tsc_page"]["xen"]["arch_sys_counter"]',
     '"Ubuntu"],"pretty_name":["Ubuntu 24.04 LTS"],"version":["24.04 LTS (Noble Numbat)"]',
+    '{"processes":{"pid":["1"],"name":["systemd","kworker/","python3"],"user":["root"],',
+    '"command":[""],"start_time":[17],"cpu":[0.0],"memory":[10]}}',
     '"aarch64""armv7l""Intel""AMD""Dell Inc.""Google""Amazon EC2""Hetzner""VMware, Inc."',
 )
 
@@ -180,9 +235,9 @@ def text() -> str:
     """Return the text of a dictionary: what a datagram begins with comes last."""
     seldom = (
         *("memory", "swap", "temperatures", "fans", "thermal_zones", "cooling_devices"),
-        *("sensor_chips", "sensor_labels", "dmi"),
+        *("sensor_chips", "sensor_labels", "dmi", "containers", "container_disks", "textfiles"),
     )
-    members = list(_members())
+    members = [*_members(), *(section.layout for section in _OPEN)]
     often = [each for each in members if not each.startswith(tuple(f'"{n}":' for n in seldom))]
     rest = [each for each in members if each not in often]
     joined = [f"{each}," for each in (*rest, *often)]

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 import pytest
-from pombo_wire import Report
+from pombo_wire import MAX_DATAGRAM_BYTES, Report
 from pombo_wire.forms import read_dictionary
 from pombo_wire.reports import parts_of, sections_of
 from pombo_wire.section import Section
@@ -44,6 +44,8 @@ def after_a_year(section: Section, random: Random) -> Section:
     rows = section.rows
     if section.name in {"interfaces", "filesystems", "timex", "collectors", "meminfo"}:
         return section
+    if not section.values:  # an open family, which is constant here
+        return section
     cells = [
         cell
         if cell is None or cell <= 8 or section.values[at // rows] in STEADY
@@ -74,17 +76,17 @@ def test_dictionary_is_made_of_its_text() -> None:
 
 
 def test_dictionary_is_within_the_window_with_the_longest_lines() -> None:
-    assert 6_000 < len(read_dictionary(1)) < 9_000
+    assert 6_000 < len(read_dictionary(1)) < 11_000
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_report_of_a_small_machine_is_one_datagram_of_at_most_1100_bytes(number: int) -> None:
+def test_report_of_a_small_machine_is_one_datagram(number: int) -> None:
     sections = [*captured()][number]
     (length,) = lengths(sections)
-    assert length <= 1100
+    assert length <= MAX_DATAGRAM_BYTES
 
 
-def test_report_of_eight_cores_after_a_year_is_two_datagrams_of_at_most_1600_bytes() -> None:
+def test_report_of_eight_cores_after_a_year_is_two_datagrams_of_at_most_1800_bytes() -> None:
     random = Random(17)
     sections = [
         with_rows(section, 8) if section.name in {"cpu", "softnet"} else section
@@ -92,4 +94,4 @@ def test_report_of_eight_cores_after_a_year_is_two_datagrams_of_at_most_1600_byt
     ]
     found = lengths([after_a_year(section, random) for section in sections])
     assert len(found) == 2
-    assert sum(found) <= 1600
+    assert sum(found) <= 1800
