@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import msgspec
+from pombo_cli.config import config_flag
 from pombo_cli.flags import (
     Address,
     AddressType,
@@ -49,6 +50,7 @@ class _Label(click.ParamType[tuple[str, str]]):
     """``name=value``."""
 
     name = "name=value"
+    is_pair = True  # so that it may be a mapping in the configuration file
 
     def split_envvar_value(self, rv: str) -> list[str]:
         return split_variable(rv)
@@ -114,13 +116,49 @@ def _labels(
     return labels
 
 
+class _Command(click.Command):
+    """A command whose help has the many flags of collectors in sections of their own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the flags by section; those that enable a collector in one line each."""
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _SECTIONS}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None:
+                sections[_section(option.opts[0])].append(record)
+        for title, records in sections.items():
+            if not records:
+                continue
+            with formatter.section(title):
+                if title == _OF_COLLECTORS:  # with long names and defaults
+                    formatter.write_dl(records, col_max=2)
+                elif title == _OPTIONS:
+                    formatter.write_dl(records)
+                else:
+                    formatter.write_text("Each has a variable, such as POMBO_COLLECTOR_CPU=false.")
+                    for names, _ in records:
+                        formatter.write(f"{'':>{formatter.current_indent}}{names}\n")
+
+
+_OPTIONS, _OF_COLLECTORS = "Options", "Options of collectors"
+_ENABLED, _DISABLED = "Collectors enabled by default", "Collectors disabled by default"
+_SECTIONS = (_OPTIONS, _ENABLED, _DISABLED, _OF_COLLECTORS)
+
+
+def _section(option: str) -> str:
+    """Return the section of the help that an option is in."""
+    name = option.removeprefix("--collector.")
+    if name in COLLECTORS and name != option:
+        return _ENABLED if COLLECTORS[name].enabled else _DISABLED
+    return _OF_COLLECTORS if name != option and "." in name else _OPTIONS
+
+
 def _flags_of(collector: Collector) -> Iterator[Callable[..., Any]]:
     """Yield the flag that enables a collector, and its own."""
-    default = "enabled" if collector.enabled else "disabled"
     yield switch(
         f"collector.{collector.name}",
         default=None,
-        help=f"Enable the {collector.name} collector.  [default: {default}]",
+        help=f"Enable the {collector.name} collector.",
     )
     for own in collector.flags:
         yield from _flags_by_kind(collector.parameter(own), own)
@@ -173,6 +211,7 @@ _FLAGS = [
         callback=_labels,
         help="Label of `pombo_host_info`; may be repeated.",
     ),
+    config_flag("/etc/pombo/agent.yml"),
     flag(
         "collector.disable-defaults",
         is_flag=True,
@@ -219,7 +258,10 @@ def command(run: Callable[[Options], None]) -> click.Command:
         run(_options(given))
 
     built = click.command(
-        "pombo-agent", help="Send metrics of this host to Pombo exporters over UDP."
+        "pombo-agent",
+        cls=_Command,
+        help="Send metrics of this host to Pombo exporters over UDP.",
+        context_settings={"max_content_width": 100},
     )(main)
     for decorate in _FLAGS:
         decorate(built)
@@ -255,9 +297,15 @@ def _options(given: Mapping[str, Any]) -> Options:
 
 
 def _is_default(parameter: str) -> bool:
-    """Return whether neither a flag nor a variable gave the parameter."""
+    """Return whether neither a flag nor a variable nor the file gave the parameter."""
     source = click.get_current_context().get_parameter_source(parameter)
     return source is click.core.ParameterSource.DEFAULT
+
+
+def _is_from_file(name: str) -> bool:
+    """Return whether the configuration file gave the value of a flag."""
+    source = click.get_current_context().get_parameter_source(_parameter(name))
+    return source is click.core.ParameterSource.DEFAULT_MAP
 
 
 def _is_enabled(collector: Collector, given: Mapping[str, Any]) -> bool:
@@ -277,6 +325,12 @@ def _value(given: Mapping[str, Any], name: str, own: Flag) -> Any:
     # An empty one is no limit, as in node_exporter, where it removes the default.
     include, exclude = (each if each and each.pattern else None for each in (include, exclude))
     if include and exclude:
+        # A flag overrides what the file has, also where that is its opposite.
+        of_file = _is_from_file(f"{name}-include"), _is_from_file(f"{name}-exclude")
+        if of_file == (True, False):
+            return Filter(exclude=exclude)
+        if of_file == (False, True):
+            return Filter(include=include)
         flags = f"--{name}-include and --{name}-exclude"
         raise click.UsageError(f"{flags} exclude each other: give one of them")
     return Filter(include, exclude)

@@ -1,9 +1,11 @@
 """The start of an agent: flags, ``--once``, and the process image that sends."""
 
+import logging
 import shutil
 import sys
 
 import click
+from pombo_cli import logs, variables
 from pombo_wire.section import in_order
 from pombo_wire.splitting import Form, Splitter
 
@@ -15,6 +17,8 @@ from pombo_agent.wakeup import EventWaiter
 
 _LAST_SEQ = 2**63 - 1
 
+_log = logging.getLogger("pombo_agent")
+
 
 def _start(given: Options) -> None:
     # With the longest number that a datagram may get, so that a header that fits always fits.
@@ -22,6 +26,8 @@ def _start(given: Options) -> None:
     _, omitted = Splitter(Form(given.wire)).datagrams(header, constant_sections(given.labels))
     if omitted:
         raise click.UsageError(f"name or labels are too long for one datagram: {omitted[0]}")
+    logs.set_up(given.log_level, given.log_format)
+    variables.warn_of_unknown(_log)
     if given.once:
         _print_report(given)
     else:

@@ -13,7 +13,7 @@ from string import ascii_letters
 
 import pytest
 from click.testing import CliRunner, Result
-from pombo_agent.options import command
+from pombo_agent.options import COLLECTORS, command
 from pombo_agent.settings import Options, from_text, to_text
 from pombo_cli.addresses import Address
 from pombo_wire.reading import Datagram, read
@@ -88,6 +88,124 @@ def test_number_of_processes_and_their_command_lines_are_flags() -> None:
     for wrong in ("0", "33", "-1", "1.5", "x"):
         error = usage_error("--server=a", f"{name}.count={wrong}")
         assert "--collector.top-processes.count" in error
+
+
+def test_defaults_are_disabled_by_flag_by_variable_and_by_file(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yml"
+    path.write_text("collector.disable-defaults: true\ncollector.netdev: true\n", "utf-8")
+    server = "--server=a"
+    assert {*parsed(server, "--collector.disable-defaults").collectors} == set()
+    variables = {"POMBO_COLLECTOR_DISABLE_DEFAULTS": "true", "POMBO_COLLECTOR_NETDEV": "1"}
+    for options in (
+        parsed(server, "--collector.disable-defaults", "--collector.netdev"),
+        parsed(server, **variables),
+        parsed(server, f"--config.file={path}"),
+        parsed(server, "--collector.disable-defaults", POMBO_COLLECTOR_NETDEV="true"),
+    ):
+        assert {*options.collectors} == {"netdev"}
+    off = parsed(server, f"--config.file={path}", "--no-collector.netdev", "--collector.cpu")
+    assert {*off.collectors} == {"cpu"}
+    assert "cpu" in parsed(server, POMBO_COLLECTOR_DISABLE_DEFAULTS="false").collectors
+
+
+def test_file_has_the_same_flags(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yml"
+    path.write_text(
+        "server: [a, '[::1]:7']\n"
+        "name: pi\n"
+        "interval: 10s\n"
+        "label: {rack: 7, room: a b}\n"
+        "collector.cpu: false\n"
+        "collector.filesystem.mount-points-exclude: ^/mnt\n"
+        "path.rootfs: /host\n",
+        "utf-8",
+    )
+    flags = (
+        *("--server=a", "--server=[::1]:7", "--name=pi", "--interval=10s"),
+        *("--label=rack=7", "--label=room=a b", "--no-collector.cpu"),
+        *("--collector.filesystem.mount-points-exclude=^/mnt", "--path.rootfs=/host"),
+    )
+    options = parsed(f"--config.file={path}")
+    assert options == parsed(*flags)
+    assert not options.follow_hostname
+    overriding = parsed(f"--config.file={path}", "--label=rack=8", POMBO_INTERVAL="20s")
+    assert overriding == options._replace(labels={"rack": "8"}, interval=20)
+
+
+def test_filter_of_a_flag_overrides_the_opposite_one_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yml"
+    name, flag = "collector.netdev.device", "--collector.netdev.device"
+    for of_file, of_flag in (("include", "exclude"), ("exclude", "include")):
+        path.write_text(f"{name}-{of_file}: ^a\n", "utf-8")
+        given = (f"--config.file={path}", "--server=a")
+        for options in (
+            parsed(*given, f"{flag}-{of_flag}=^b"),
+            parsed(*given, **{f"POMBO_COLLECTOR_NETDEV_DEVICE_{of_flag.upper()}": "^b"}),
+        ):
+            expected = parsed("--server=a", f"{flag}-{of_flag}=^b")
+            assert options == expected
+        path.write_text(f"{name}-include: ^a\n{name}-exclude: ^b\n", "utf-8")
+        assert "exclude each other" in usage_error(*given)
+
+
+def test_example_in_the_readme_is_valid(tmp_path: Path) -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    [block] = re.findall(r"```yaml\n(server:.*?)```", readme.read_text("utf-8"), re.DOTALL)
+    path = tmp_path / "agent.yml"
+    path.write_text(block, "utf-8")
+    options = parsed(f"--config.file={path}")
+    assert len(options.servers) == 2
+    assert options.labels == {"rack": "7", "room": "hall 2"}
+    assert "cpu" not in options.collectors
+
+
+def help_by_section() -> dict[str, str]:
+    """Return the help by the titles of its sections."""
+    result = CliRunner().invoke(command(lambda _: None), ["--help"])
+    assert result.exit_code == 0
+    parts = re.split(r"^(\w[\w ]+):\n", result.output, flags=re.MULTILINE)
+    assert max(map(len, result.output.splitlines())) <= 100
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_help_has_every_collector_once_sorted_by_whether_it_is_enabled() -> None:
+    sections = help_by_section()
+    shown = {
+        title: re.findall(
+            r"^  --collector\.(\w+) / --no-collector\.(\w+)$",
+            sections.get(f"Collectors {title} by default", ""),
+            re.MULTILINE,
+        )
+        for title in ("enabled", "disabled")
+    }
+    for title, pairs in shown.items():
+        enabled = title == "enabled"
+        names = sorted(name for name, found in COLLECTORS.items() if found.enabled is enabled)
+        assert pairs == [(name, name) for name in names]
+    own = [each.opts[0] for each in command(lambda _: None).params if each.opts[0].count(".") > 1]
+    of_collectors = [name for name in own if name.startswith("--collector.")]
+    positions = [sections["Options of collectors"].index(f"  {name} ") for name in of_collectors]
+    assert positions == sorted(positions)
+    assert "--collector.disable-defaults" in sections["Options"]
+    assert "--config.file FILE" in sections["Options"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POMBO_COLLECTOR_CPU", "maybe"),
+        ("POMBO_COLLECTOR_DISABLE_DEFAULTS", "maybe"),
+        ("POMBO_COLLECTOR_NETDEV_DEVICE_EXCLUDE", "["),
+        ("POMBO_COLLECTOR_NETCLASS_IGNORED_DEVICES", "("),
+        ("POMBO_ONCE", "maybe"),
+        ("POMBO_WIRE", "xml"),
+    ],
+)
+def test_invalid_variable_is_named_with_its_value(name: str, value: str) -> None:
+    error = usage_error("--server=a", **{name: value})
+    assert repr(value) in error
+    flag = "--" + name.removeprefix("POMBO_").lower().replace("_", "[._-]")
+    assert re.search(flag, error)
 
 
 def test_options_are_the_same_after_they_were_text() -> None:
@@ -197,6 +315,8 @@ def test_default_filters_exclude_what_is_no_storage(name: str, kept: str, exclud
             "exclude each other",
         ),
         (["--server=a", "--collector.nonsense"], "No such option"),
+        (["--server=a", "--collector.cpuu"], "--collector.cpu"),
+        (["--server=a", "--collector.cpu=false"], "does not take a value"),
     ],
 )
 def test_invalid_flag_is_refused_with_a_remedy(arguments: list[str], remedy: str) -> None:
