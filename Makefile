@@ -90,6 +90,8 @@ docs: install
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
 	$(BIN)/python docs/generate/columns.py > wire/pombo_wire/columns.py
 	$(BIN)/python docs/generate/families.py > wire/pombo_wire/families.py
+	PYTHONPATH=tests $(BIN)/python docs/generate/collectors.py \
+		> exporter/pombo_exporter/metrics/collectors.py
 	$(BIN)/python docs/generate/vectors.py docs/wire-vectors
 
 # The pictures in README.md, of real agents; some minutes.

@@ -1,5 +1,6 @@
 """Generated documents are up to date; flags and links in documents exist."""
 
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,14 @@ def test_document_of_the_api_is_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "docs/generate/openapi.py")]
     generated = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert (ROOT / "docs/openapi.json").read_text(encoding="utf-8") == generated, "run `make docs`"
+
+
+def test_names_of_the_families_of_collectors_are_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "docs/generate/collectors.py")]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    generated = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
+    path = ROOT / "exporter/pombo_exporter/metrics/collectors.py"
+    assert path.read_text(encoding="utf-8") == generated.stdout, "run `make docs`"
 
 
 DOCUMENTS = ["README.md", *(f"docs/{p.name}" for p in sorted(ROOT.glob("docs/*.md")))]

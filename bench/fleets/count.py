@@ -20,6 +20,8 @@ class Count(NamedTuple):
     values: float
     changing: float  # values that are another one in each report
     samples: float  # that the exporter renders of the second report
+    of_host: float  # of these, those of ``host_*``
+    of_node: float
     bytes: float  # of the datagrams
 
 
@@ -40,7 +42,7 @@ def count(hosts: Fleet, number: int) -> Count:
         len(datagrams),
         hosts.values,
         hosts.changing,
-        exporter.samples(1),
+        *(exporter.samples(1, prefix) for prefix in (b"", b"host_", b"node_")),
         sum(map(len, datagrams)),
     )
     return Count(*(each / number for each in found))
@@ -55,8 +57,8 @@ def table() -> str:
         "fleet `unlike`": (fleet(_HOSTS, "unlike"), _HOSTS),
     }
     lines = [
-        "| hosts | datagrams | values | of which change | samples | kB |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| hosts | datagrams | values | of which change | samples | `host_*` | `node_*` | kB |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, (hosts, number) in fleets.items():
         *counts, size = count(hosts, number)

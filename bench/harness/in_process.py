@@ -48,7 +48,7 @@ class InProcessExporter:
     """Hosts in memory, and their exposition; the report's number sets the clock."""
 
     def __init__(self) -> None:
-        self._table = family_table(node=True)
+        self._table = family_table()
         self._roster = Roster(Limits(), self._table.catalog(), lambda *_: None, 0.0)
         self._intake = Intake(self._roster, lambda: 0.0)
 
@@ -71,10 +71,10 @@ class InProcessExporter:
         )
         return filter(None, work)
 
-    def samples(self, report: int = 0) -> int:
-        """Return how many samples the exposition has."""
-        text = b"".join(self.exposition(report))
-        return sum(not line.startswith(b"#") for line in text.splitlines() if line)
+    def samples(self, report: int = 0, prefix: bytes = b"") -> int:
+        """Return how many samples the exposition has, or only those with such a name."""
+        lines = b"".join(self.exposition(report)).splitlines()
+        return sum(line.startswith(prefix) for line in lines if line and line[:1] != b"#")
 
 
 log = logging.getLogger("pombo_exporter")
@@ -92,7 +92,7 @@ class AttackedExporter:
         clock: Callable[[], float] = count(0, 60).__next__
         # The costs of a datagram must be bounded whatever number of series a flag allows.
         limits = Limits(series_per_host=10**6)
-        catalog = family_table(node=True).catalog()
+        catalog = family_table().catalog()
         self.roster = Roster(limits, catalog, _notifier(freezer, clock), 0.0)
         self.intake = Intake(self.roster, clock)
 

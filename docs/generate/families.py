@@ -34,7 +34,7 @@ def reserved_families() -> frozenset[str]:
 
 def module() -> str:
     """Return the text of the module."""
-    table = family_table(node=True)
+    table = family_table()
     prefixes = [f'    "{each.section}": "{each.prefix}",' for each in table.maps]
     names = textwrap.fill(" ".join(sorted(table.catalog().reserved)), 100, break_long_words=False)
     return _MODULE.format(prefixes="\n".join(prefixes), names=names)

@@ -189,7 +189,7 @@ def map_row(family: MapFamilies) -> str:
 
 def own_rows() -> Iterator[str]:
     """Yield the table rows of the exporter's own families."""
-    roster = Roster(Limits(), family_table(node=True).catalog(), lambda *_: None, 0.0)
+    roster = Roster(Limits(), family_table().catalog(), lambda *_: None, 0.0)
     intake, buffer = Intake(roster, lambda: 0.0), ReceiveBuffer(0, 0)
     stats = Counters(roster, intake, lambda: 0, buffer, 0.0, 0.0).read(0.0, 0.0)
     metrics = ExporterMetrics()
@@ -209,7 +209,7 @@ def comparison() -> Iterator[str]:
     Raises:
         SystemExit: when a family is neither in Pombo nor in UNSUPPORTED.
     """
-    everything = family_table(node=True)
+    everything = family_table()
     here = _OPEN | {family.name for family in everything.families}
     prefixes = tuple(family.prefix for family in everything.maps)
     theirs = _THEIRS.read_text(encoding="ascii").split()
@@ -229,7 +229,7 @@ def comparison() -> Iterator[str]:
 
 def document() -> str:
     """Return docs/metrics.md."""
-    everything = family_table(node=True)
+    everything = family_table()
     parts = [_HEAD]
     for prefix, title, _ in _TITLES:
         parts.append(f"\n## {title}\n\n{_NOTES.get(prefix, '')}")

@@ -20,7 +20,7 @@ from pombo_exporter.metrics.host_families import family_table
 from pombo_wire import MAX_DATAGRAM_BYTES, DecodeError
 from pombo_wire.forms import read_dictionary
 
-CATALOG = family_table(node=True).catalog()
+CATALOG = family_table().catalog()
 
 HEADER = (
     '{"host":"pi","session":1763953012345678901,"seq":7,"time":1763953112.5,"monotonic":100.25,'

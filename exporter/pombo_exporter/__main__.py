@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from time import monotonic
 
-from pombo_cli import logs
+from pombo_cli import logs, variables
 from pombo_cli.flags import Address
 
 from pombo_exporter.decode.options import DecodeOptions
@@ -63,7 +63,7 @@ async def serve(options: Options, stop: Stop) -> None:
         level = _LEVELS.get(event, logging.INFO)
         loggers[event].log(level, event, key=host.name, **fields)
 
-    table = family_table(node=options.node_families)
+    table = family_table(options.families)
     roster = Roster(options.limits, table.catalog(), notify, monotonic())
     intake = Intake(roster, monotonic)
     udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer)
@@ -109,6 +109,7 @@ def _where(sock: socket.socket) -> Address:
 def run(options: Options) -> None:
     """Run the exporter; exit with 1 when it cannot listen."""
     logs.set_up(options.log_level, options.log_format)
+    variables.warn_of_unknown(log)
     try:
         stopping.run(partial(serve, options))
     except listen.ListenError as error:

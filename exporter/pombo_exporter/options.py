@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from pombo_cli.config import config_flag
 from pombo_cli.flags import Address, AddressType, Command, Duration, Size, flag, log_flags
 
 from pombo_exporter import __version__
 from pombo_exporter.decode.options import DecodeOptions, decode_command
 from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.metrics.host_families import VOCABULARIES
 from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.top.options import TopOptions, top_command
 
@@ -23,11 +25,28 @@ class Options:
     udp_listen_address: Address
     udp_receive_buffer: int  # bytes
     web_listen_address: Address
-    node_families: bool
+    families: frozenset[str]  # of VOCABULARIES
     admin_api: bool
     limits: Limits
     log_level: str
     log_format: str
+
+
+class _Families(click.ParamType[frozenset[str]]):
+    """Vocabularies of families, separated by commas."""
+
+    name = "list"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[str]:
+        if isinstance(value, frozenset):
+            return value
+        found = frozenset(word.strip() for word in value.split(","))
+        if unknown := sorted(found - {*VOCABULARIES}):
+            remedy = f"write {' or '.join(VOCABULARIES)}, or several with commas between them"
+            self.fail(f"{value!r} has {unknown[0]!r}, which is no vocabulary: {remedy}", param, ctx)
+        return found
 
 
 def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
@@ -109,19 +128,23 @@ def command(
         "Maximum number of different section layouts, which hosts of one kind share.",
     )
     @flag(
-        "web.node-families/--no-web.node-families",
-        default=True,
+        "web.families",
+        type=_Families(),
+        default=",".join(VOCABULARIES),
         show_default=True,
-        help="Serve the families of node_exporter (node_*) in addition to host_*.",
+        help="Which families of hosts to serve: host_*, and those of node_exporter, node_*.",
     )
     @flag(
         "web.enable-admin-api",
         is_flag=True,
         help="Enable DELETE /api/v1/hosts/HOST, which forgets a host, without authentication.",
     )
+    @config_flag("/etc/pombo/exporter.yml")
     @log_flags
     @click.version_option(__version__, prog_name="pombo-exporter")
-    def pombo_exporter(*, web_node_families: bool, web_enable_admin_api: bool, **rest: Any) -> None:
+    def pombo_exporter(
+        *, web_families: frozenset[str], web_enable_admin_api: bool, **rest: Any
+    ) -> None:
         """Receive the reports of Pombo's agents and serve them to Prometheus."""
         if click.get_current_context().invoked_subcommand:
             return
@@ -136,7 +159,7 @@ def command(
         run(
             Options(
                 limits=limits,
-                node_families=web_node_families,
+                families=web_families,
                 admin_api=web_enable_admin_api,
                 **rest,
             )

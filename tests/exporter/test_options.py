@@ -1,6 +1,7 @@
 """The exporter's flags: each has an environment variable, and errors name the invalid value."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ DEFAULTS = Options(
     udp_listen_address=Address("::", 5005),
     udp_receive_buffer=4 * 2**20,
     web_listen_address=Address("::", 5005),
-    node_families=True,
+    families=frozenset({"host", "node"}),
     admin_api=False,
     limits=Limits(
         hosts=10_000,
@@ -42,6 +43,9 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("limit.bytes", "128MiB", {"limits": replace(DEFAULTS.limits, bytes=128 * 2**20)}),
     ("limit.families", "7", {"limits": replace(DEFAULTS.limits, families=7)}),
     ("limit.layouts", "7", {"limits": replace(DEFAULTS.limits, layouts=7)}),
+    ("web.families", "host", {"families": frozenset({"host"})}),
+    ("web.families", " node", {"families": frozenset({"node"})}),
+    ("web.families", "node, host", {}),
     ("log.level", "debug", {"log_level": "debug"}),
     ("log.format", "json", {"log_format": "json"}),
 ]
@@ -61,6 +65,9 @@ INVALID = [
     ("limit.bytes", "half"),
     ("limit.families", "0"),
     ("limit.layouts", "0"),
+    ("web.families", "hosts"),
+    ("web.families", "host,"),
+    ("web.families", "host node"),
     ("log.level", "loud"),
     ("log.format", "xml"),
 ]
@@ -89,13 +96,6 @@ def test_flag_and_its_variable_change_the_same_option(
     assert call(**{variable(flag): value})[0] == [replace(DEFAULTS, **changes)]
 
 
-def test_node_families_can_be_left_out() -> None:
-    without = replace(DEFAULTS, node_families=False)
-    assert call("--no-web.node-families")[0] == [without]
-    assert call(POMBO_WEB_NODE_FAMILIES="false")[0] == [without]
-    assert call("--web.node-families")[0] == [DEFAULTS]
-
-
 def test_hosts_can_be_forgotten_over_the_web_only_if_that_is_enabled() -> None:
     allowed = replace(DEFAULTS, admin_api=True)
     assert call("--web.enable-admin-api")[0] == [allowed]
@@ -108,7 +108,7 @@ def test_flag_overrides_its_variable() -> None:
 
 
 def test_every_flag_is_tested_here() -> None:
-    tested = {flag for flag, *_ in FLAGS} | {"web.node-families", "web.enable-admin-api"}
+    tested = {flag for flag, *_ in FLAGS} | {"web.enable-admin-api", "config.file"}
     flags = [opt for parameter in command(print).params for opt in parameter.opts]
     assert {flag.removeprefix("--") for flag in flags} == tested | {"version"}
 
@@ -127,6 +127,29 @@ def test_invalid_value_is_named_and_ends_with_2(flag: str, value: str) -> None:
         assert (ran, result.exit_code) == ([], 2)
         assert value in result.stderr
         assert flag in result.stderr or variable(flag) in result.stderr
+
+
+def test_unknown_vocabulary_is_named_with_those_that_exist() -> None:
+    _, result = call("--web.families=host,nodes")
+    assert "'host,nodes' has 'nodes', which is no vocabulary: write host or node" in " ".join(
+        result.stderr.split()
+    )
+
+
+def test_file_has_flags_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "exporter.yml"
+    path.write_text("limit.hosts: 7\nweb.families: host\nhost.forget-after: 2h\n", "utf-8")
+    ran, _ = call(f"--config.file={path}")
+    limits = replace(DEFAULTS.limits, hosts=7, forget_after=7200.0)
+    assert ran == [replace(DEFAULTS, limits=limits, families=frozenset({"host"}))]
+    assert call(f"--config.file={path}", "--limit.hosts=8")[0][0].limits.hosts == 8
+
+
+def test_subcommands_have_no_flags_in_the_file(tmp_path: Path) -> None:
+    assert top(POMBO_CONFIG_FILE=str(tmp_path / "absent.yml"))[1].exit_code == 2
+    path = tmp_path / "exporter.yml"
+    path.write_text("limit.hosts: 7\n", "utf-8")
+    assert top(POMBO_CONFIG_FILE=str(path))[0] == [LOCAL]
 
 
 def test_unknown_flag_ends_with_2() -> None:

@@ -1,5 +1,6 @@
 """The real Prometheus with the shipped configuration stores what hosts report."""
 
+import json
 import subprocess
 
 import pytest
@@ -50,18 +51,28 @@ def test_exposition_with_a_live_and_a_killed_agent_is_valid_in_both_formats(
     assert [sample.labels for sample in memory] == [{"instance": "lives"}]
 
 
-def test_exposition_without_node_families_is_valid(start: Launcher) -> None:
-    exporter = start.exporter("--no-web.node-families")
+@pytest.mark.parametrize(
+    ("shown", "name", "hidden"),
+    [("host", "host_cpu_average_usage_ratio", "node_"), ("node", "node_load1", " host_")],
+)
+def test_exposition_of_one_vocabulary_is_valid(
+    shown: str, name: str, hidden: str, start: Launcher
+) -> None:
+    exporter = start.exporter(f"--web.families={shown}")
     start.agent("lives", exporter)
     exposition = wait_until(
         exporter.page,
-        lambda exposition: (
-            exposition.value("host_cpu_average_usage_ratio", instance="lives") is not None
-        ),
+        lambda exposition: exposition.value(name, instance="lives") is not None,
         "the agent's second report",
     )
     assert complaints(exposition.text) == ""
-    assert "node_" not in exposition.text
+    assert hidden not in exposition.text
+    curves = f"http://{exporter.target}/api/v1/hosts/lives"
+    wait_until(
+        lambda: json.loads(fetch(curves))["cpu_usage_ratio"] is not None,
+        bool,
+        "the usage on the page",
+    )
 
 
 def test_prometheus_stores_every_sample_under_the_name_of_its_host(start: Launcher) -> None:

@@ -107,7 +107,7 @@ def strained(moment: float) -> list[Part]:
 def wide(moment: float) -> list[Part]:
     """Return a section with nearly as many series as the limit."""
     columns = [name for name in Networks.__struct_fields__ if name != "device"]
-    rows = int(0.95 * SERIES / family_table(node=True).catalog().series("networks", columns))
+    rows = int(0.95 * SERIES / family_table().catalog().series("networks", columns))
     values = dict.fromkeys(columns, (moment,) * rows)
     return [("networks", Networks(device=tuple(f"veth{row}" for row in range(rows)), **values))]
 

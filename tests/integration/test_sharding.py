@@ -20,7 +20,7 @@ def relabelling(action: str) -> list[Any]:
     """Return the relabelling of the document that begins with this action."""
     text = (ROOT / "docs/targets.md").read_text(encoding="utf-8")
     blocks = [_YAML.load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    [block] = [block for block in blocks if block[0]["action"] == action]
+    [block] = [block for block in blocks if block[0].get("action") == action]
     return [*block]
 
 

@@ -22,7 +22,7 @@ from pombo_wire.reading import read
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
-TABLE = family_table(node=True)
+TABLE = family_table()
 
 #: Addresses of agents.
 ADDRESS: Address = ("192.0.2.1", 40_000)

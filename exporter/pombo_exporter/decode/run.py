@@ -27,7 +27,7 @@ def decode(options: DecodeOptions) -> int:
 def _decode(path: Path, style: Format) -> int:
     """Print the datagrams of a file."""
     name = "standard input" if path == _STANDARD_INPUT else str(path)
-    catalog = family_table(node=True).catalog()
+    catalog = family_table().catalog()
     code = count = 0
     try:
         for count, datagram in enumerate(_read(path), 1):

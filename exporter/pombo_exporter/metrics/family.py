@@ -1,7 +1,7 @@
 """What a metric family is: its name, help, type, and the sources of its samples."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from enum import StrEnum
 from functools import cached_property
@@ -194,8 +194,8 @@ class Unit:
 class FamilyTable:
     """All families that an exposition of hosts may contain, besides open ones.
 
-    Open families whose names begin with ``hidden`` are left out, unless that is empty. ``viewed``
-    are rates that only views show.
+    Open families whose names begin with ``hidden`` are left out, unless that is empty, and so are
+    those for which ``selects`` returns False. ``viewed`` are rates that only views show.
 
     Raises:
         ValueError: when a family reads both sections and the host itself.
@@ -204,7 +204,8 @@ class FamilyTable:
     families: tuple[Family, ...]
     maps: tuple[MapFamilies, ...]
     hidden: str = ""
-    viewed: tuple[PerRow, ...] = ()
+    viewed: tuple[PerRow | Aggregate, ...] = ()
+    selects: Callable[[str], bool] | None = None
 
     def __post_init__(self) -> None:
         """Check the sources of each family."""
@@ -226,7 +227,7 @@ class FamilyTable:
     def measured(self) -> "FamilyTable":
         """The families of what hosts measure, without those about the host itself."""
         kept = tuple(family for family in self.families if not family.host_fields)
-        return FamilyTable(kept, self.maps, self.hidden)
+        return replace(self, families=kept)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -247,6 +248,8 @@ class FamilyTable:
 
     def shows(self, family: str) -> bool:
         """Whether an open family of this name is not left out."""
+        if self.selects is not None and not self.selects(family):
+            return False
         return not (self.hidden and family.startswith(self.hidden))
 
     def map_of(self, family: str) -> MapFamilies | None:

@@ -5,6 +5,9 @@ The families that node_exporter has, too, are in ``node_families``, those of cAd
 ``container_families``.
 """
 
+from collections.abc import Collection
+from typing import Final
+
 from pombo_exporter.hosts.host import State
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.container_families import CONTAINER_FAMILIES, CONTAINER_RATES
@@ -239,9 +242,25 @@ HOST_FAMILIES: tuple[Family, ...] = (
 )
 
 
-def family_table(*, node: bool) -> FamilyTable:
-    """Return all families, with or without node_exporter's."""
-    found = HOST_FAMILIES + CONTAINER_FAMILIES
-    if not node:
-        return FamilyTable(found, (), hidden="node_", viewed=CONTAINER_RATES)
-    return FamilyTable(found + NODE_FAMILIES, NODE_MAPS, viewed=CONTAINER_RATES)
+#: The two vocabularies for what hosts measure. Names of the families of each begin with its own.
+VOCABULARIES: Final = ("host", "node")
+
+_OF_NONE = tuple(each for each in HOST_FAMILIES if not each.name.startswith("host_"))
+
+#: What the status page derives, also where no family shows it.
+_RATES = tuple(source for each in HOST_FAMILIES for source in each.row_sources)
+
+
+def family_table(vocabularies: Collection[str] = VOCABULARIES) -> FamilyTable:
+    """Return the families of these vocabularies, and those of none.
+
+    Without ``node``, open families with such names are left out, too. None begins with ``host_``.
+    """
+    if "node" not in vocabularies:
+        families = HOST_FAMILIES + CONTAINER_FAMILIES
+        return FamilyTable(families, (), hidden="node_", viewed=CONTAINER_RATES)
+    if "host" not in vocabularies:
+        families = _OF_NONE + CONTAINER_FAMILIES + NODE_FAMILIES
+        return FamilyTable(families, NODE_MAPS, viewed=CONTAINER_RATES + _RATES)
+    families = HOST_FAMILIES + CONTAINER_FAMILIES + NODE_FAMILIES
+    return FamilyTable(families, NODE_MAPS, viewed=CONTAINER_RATES)

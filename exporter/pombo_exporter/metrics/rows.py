@@ -121,6 +121,10 @@ class Rows(ABC):
         """
 
     @abstractmethod
+    def where_first(self, keeps: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Return what ``keeps`` returns for the first label of each row, of shape (n,)."""
+
+    @abstractmethod
     def block(self, values: Floats) -> Block:
         """Return values of all rows, of shape (n,), with their label texts."""
 
@@ -257,6 +261,10 @@ class GroupedRows(Rows):
             known, found = found, np.full((rows, self.hosts), np.nan)
             found[~self._absent[cell : cell + rows]] = known
         return found.reshape(-1)
+
+    def where_first(self, keeps: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Return what ``keeps`` returns for the first label of each row, of shape (n,)."""
+        return np.repeat([*map(keeps, self.section.texts()[0])], self.hosts)
 
     def block(self, values: Floats) -> Block:
         """Return values of all rows, of shape (n,), with their label texts."""
@@ -424,6 +432,11 @@ class MixedRows(Rows):
                 found[row : row + section.rows] = [each == text for each in section.texts()[0]]
             row += section.rows
         return found
+
+    def where_first(self, keeps: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Return what ``keeps`` returns for the first label of each row, of shape (n,)."""
+        texts = (text for section in self.sections for text in section.texts()[0])
+        return np.fromiter(map(keeps, texts), bool, len(self))
 
     def last(self, name: str) -> Floats:
         """Return the last value of a column, of shape (n,)."""

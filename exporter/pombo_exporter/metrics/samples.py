@@ -76,6 +76,10 @@ def samples(table: FamilyTable, capture: Capture, steps: StepClock) -> Iterator[
     """
     yield from _of_hosts(table, capture)
     for unit, names in capture.units():
+        if not unit.families and not names:
+            for name in unit.sections:
+                capture.drop(name)
+            continue
         rows: dict[str, list[Rows]] = {}
         for name in unit.sections:
             found = rows[name] = []

@@ -4,7 +4,7 @@ import pytest
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.family import FamilyTable, HostField, PerRow, field, gauge
 from pombo_exporter.metrics.host_families import family_table
-from pombo_wire import MAPS, OpenFamily, Report
+from pombo_wire import MAPS, Cpu, OpenFamily, Report
 from support.builders import TABLE, Exporter
 
 CATALOG = TABLE.catalog()
@@ -81,7 +81,7 @@ def test_names_of_the_table_and_those_that_openmetrics_makes_of_them_are_reserve
 
 
 def test_without_families_of_node_exporter_memory_is_still_that_of_meminfo() -> None:
-    table = family_table(node=False)
+    table = family_table(["host"])
     assert table.catalog().maps == {}
     exporter = Exporter(table=table)
     exporter.take(
@@ -93,11 +93,22 @@ def test_without_families_of_node_exporter_memory_is_still_that_of_meminfo() -> 
 
 
 def test_without_families_of_node_exporter_open_ones_of_such_names_are_left_out() -> None:
-    exporter = Exporter(table=family_table(node=False))
+    exporter = Exporter(table=family_table(["host"]))
     columns: dict[str, tuple[float | None, ...]] = {"node_x": (1.0,), "nodes": (2.0,)}
     exporter.take(Report("pi", families={"*": OpenFamily("gauge", columns=columns)}))
     names = {name for name, _ in exporter.samples() if not name.startswith("pombo_")}
     assert names == {"nodes"}
+
+
+def test_without_families_of_the_host_vocabulary_rates_are_kept_for_the_status_page() -> None:
+    table = family_table(["node"])
+    assert table.catalog().rate_columns == CATALOG.rate_columns
+    exporter = Exporter(table=table)
+    exporter.take(
+        Report("pi", cpu=Cpu(("0",), user=(1.0,)), meminfo={"MemTotal_bytes": 8.0}, gauges={"x": 1})
+    )
+    names = {name for name, _ in exporter.samples() if not name.startswith("pombo_")}
+    assert names == {"node_cpu_seconds_total", "node_memory_MemTotal_bytes", "x"}
 
 
 def test_source_that_needs_no_field_has_a_sample_for_each_row() -> None:
