@@ -70,8 +70,10 @@ OF_HARDWARE = {
 }
 
 #: Filters, and collectors that are enabled by default, that newer versions have.
-NEWER_FILTERS = {"arp.device", "hwmon.chip", "hwmon.sensor", "interrupts.name"}
-NEWER = {"kernel_hung", "watchdog"}
+NEWER_FILTERS = {
+    *("arp.device", "hwmon.chip", "hwmon.sensor", "interrupts.name", "qdisc.device"),
+}
+NEWER = {"dmmultipath", "kernel_hung", "watchdog"}
 
 #: The agent's filters as flags of node_exporter. Debian has other defaults.
 SAME_FILTERS = tuple(

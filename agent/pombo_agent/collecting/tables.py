@@ -61,14 +61,15 @@ def families(
         for section in found
         if section.values
     ]
-    return [part for section in sections for part in _sendable(section)]
+    # By all columns, so that the sections of a host stay the same when a value is unknown.
+    size = sum(len(column) + len(_help(text)) + _COLUMN_BYTES for column, text in helps.items())
+    if not labels or size <= _MOST_BYTES:  # without labels, columns are sent separately
+        return sections
+    return [part for section in sections for part in _one_by_one(section)]
 
 
-def _sendable(section: Section) -> list[Section]:
-    """Return open families as one section, or each as its own where they have too many texts."""
-    size = sum(map(len, (*section.values, *section.help))) + _COLUMN_BYTES * len(section.values)
-    if not section.labels or size <= _MOST_BYTES:  # without labels, columns are sent separately
-        return [section]
+def _one_by_one(section: Section) -> list[Section]:
+    """Return open families, each as a section of its own."""
     if not all(is_column_name(section.name, column) for column in section.values):
         return [section]  # from which they are dropped
     return [

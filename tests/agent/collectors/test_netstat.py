@@ -8,6 +8,8 @@ from pombo_agent.collecting.reading import File
 from pombo_agent.collecting.sources import Sources
 from pombo_agent.collectors import netstat
 from pombo_agent.collectors.netstat import Fields
+from pombo_agent.options import COLLECTORS
+from support.collectors import flags_of
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -56,7 +58,8 @@ def test_host_without_ipv6_has_no_counts_of_it(
     this_machine: Sources, tmp_path: Path, write_files: WriteFiles
 ) -> None:
     procfs = write_files(tmp_path, {"1/net/snmp": SNMP, "1/net/netstat": ""})
-    (section,) = netstat.collect(this_machine._replace(procfs=procfs))
+    flags = flags_of(COLLECTORS["netstat"])
+    (section,) = netstat.collect(this_machine._replace(procfs=procfs, flags=flags))
     assert dict(zip(section.values, section.cells, strict=True)) == netstat.parse_snmp(
         File(SNMP.encode()), BY_DEFAULT
     )

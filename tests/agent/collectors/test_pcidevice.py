@@ -9,6 +9,7 @@ from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_agent.collectors import pcidevice
 from pombo_wire.section import Section
 from support.fixtures import copy_fixture
+from support.open_families import samples
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
 
@@ -69,15 +70,17 @@ def host(this_machine: Sources, tmp_path: Path) -> Sources:
 
 
 def test_families_are_those_of_node_exporter(host: Sources) -> None:
-    numbers, states, info = pcidevice.collect(host)
-    assert numbers == Section(
-        "node_pcidevice_*",
-        PLACES,
-        tuple(COLUMNS),
-        [cell for cells, _ in COLUMNS.values() for cell in cells],
-        type="gauge",
-        help=tuple(text for _, text in COLUMNS.values()),
-    )
+    *numbers, states, info = pcidevice.collect(host)
+    places = [*zip(*PLACES.values(), strict=True)]
+    assert samples(numbers) == {
+        f"node_pcidevice_{name}": {
+            place: cell for place, cell in zip(places, cells, strict=True) if cell is not None
+        }
+        for name, (cells, _) in COLUMNS.items()
+    }
+    assert [(each.type, each.help) for each in numbers] == [
+        ("gauge", text) for _, text in COLUMNS.values()
+    ]
     assert states == Section(
         "node_pcidevice_power_state",
         {
@@ -106,16 +109,17 @@ def test_link_of_unknown_speed_or_none_has_what_node_exporter_reports(
     (tmp_path / "bus/pci/devices").mkdir(parents=True)
     (tmp_path / "bus/pci/devices/0000:00:1f.0").symlink_to(device)
     sources = this_machine._replace(sysfs=tmp_path, skips=Skips())
-    numbers, info = pcidevice.collect(sources)
-    assert numbers.columns == {
-        "max_link_width": [-1],
-        "current_link_transfers_per_second": [-1],
-        "current_link_width": [-1],
-        "d3cold_allowed": [0],
-        "sriov_drivers_autoprobe": [0],
-        "sriov_numvfs": [0],
-        "sriov_totalvfs": [0],
-        "sriov_vf_total_msix": [0],
+    *numbers, info = pcidevice.collect(sources)
+    found = {name: {*cells.values()} for name, cells in samples(numbers).items()}
+    assert found == {
+        "node_pcidevice_max_link_width": {-1},
+        "node_pcidevice_current_link_transfers_per_second": {-1},
+        "node_pcidevice_current_link_width": {-1},
+        "node_pcidevice_d3cold_allowed": {0},
+        "node_pcidevice_sriov_drivers_autoprobe": {0},
+        "node_pcidevice_sriov_numvfs": {0},
+        "node_pcidevice_sriov_totalvfs": {0},
+        "node_pcidevice_sriov_vf_total_msix": {0},
     }
     assert info.labels["parent_bus"] == ("*",)
     assert sources.skips.count == 1
