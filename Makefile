@@ -93,6 +93,7 @@ docs: install
 	PYTHONPATH=tests $(BIN)/python docs/generate/collectors.py \
 		> exporter/pombo_exporter/metrics/collectors.py
 	$(BIN)/python docs/generate/vectors.py docs/wire-vectors
+	$(BIN)/python docs/generate/sealed_vectors.py > docs/wire-vectors/sealed.json
 
 # The pictures in README.md, of real agents; some minutes.
 pictures: install

@@ -17,12 +17,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "pombo_wire": ("wire", {"msgspec", "orjson"}),
     "pombo_cli": ("cli", {"click", "yaml"}),
-    "pombo_agent": ("agent", {"psutil", "click", "jeepney", "msgspec", "pombo_wire", "pombo_cli"}),
+    "pombo_agent": (
+        "agent",
+        {"psutil", "click", "jeepney", "msgspec", "nacl", "pombo_wire", "pombo_cli"},
+    ),
     "pombo_exporter": (
         "exporter",
         {
             "aiohttp",
             "click",
+            "cryptography",
             "isal",
             "msgspec",
             "numpy",
@@ -36,7 +40,7 @@ PACKAGES = {
 }
 
 #: Distributions whose modules have other names.
-IMPORTED_AS = {"pyyaml": "yaml"}
+IMPORTED_AS = {"pynacl": "nacl", "pyyaml": "yaml"}
 
 #: The folders and modules of each package, from what imports to what is imported: each imports
 #: only what stands after it. A list within the list stands for parts that do not import each other.
@@ -49,6 +53,8 @@ ORDER: dict[str, list[str | list[str]]] = {
         "forms",
         "section",
         ["codec", "columns", "families"],
+        "keys",
+        "sealing",
         "reading",
         "layout",
         "schema",
@@ -60,7 +66,8 @@ ORDER: dict[str, list[str | list[str]]] = {
         "__main__",
         "start",
         ["loop", "options"],
-        ["report", "text_report", "transport", "schedule", "settings", "reexecute"],
+        ["report", "text_report", "transport", "schedule", "settings", "reexecute", "key"],
+        ["crypto", "dialogue"],
         "own_process",
         "discovery",
         "collectors",
@@ -77,6 +84,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "metrics",
         "stats",
         "ingest",
+        "seal",
         "hosts",
         "runtime",
     ],

@@ -7,6 +7,7 @@ exporter has one place to be followed.
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
+from os import urandom
 from typing import Any
 
 from pombo_cli.logs import LimitedLogger
@@ -49,7 +50,7 @@ class InProcessExporter:
 
     def __init__(self) -> None:
         self._table = family_table()
-        self._roster = Roster(Limits(), self._table.catalog(), lambda *_: None, 0.0)
+        self._roster = Roster(Limits(), self._table.catalog(), lambda *_: None, 0.0, urandom)
         self._intake = Intake(self._roster, lambda: 0.0)
 
     def take(self, datagrams: Iterable[bytes], report: int = 0) -> None:
@@ -93,7 +94,7 @@ class AttackedExporter:
         # The costs of a datagram must be bounded whatever number of series a flag allows.
         limits = Limits(series_per_host=10**6)
         catalog = family_table().catalog()
-        self.roster = Roster(limits, catalog, _notifier(freezer, clock), 0.0)
+        self.roster = Roster(limits, catalog, _notifier(freezer, clock), 0.0, urandom)
         self.intake = Intake(self.roster, clock)
 
     def take(self, datagram: bytes) -> None:

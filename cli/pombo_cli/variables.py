@@ -18,12 +18,14 @@ COMMANDS = {
     "pombo-agent": (
         *_SHARED,
         *("SERVER", "NAME", "INTERVAL", "LABEL", "COLLECTOR_*", "PATH_*", "WIRE", "ONCE", "FORMAT"),
+        *("KEY_FILE", "ONE_WAY"),
     ),
     "pombo-exporter": (
         *_SHARED,
         *("UDP_LISTEN_ADDRESS", "UDP_RECEIVE_BUFFER", "WEB_LISTEN_ADDRESS", "WEB_FAMILIES"),
         *("WEB_ENABLE_ADMIN_API", "HOST_FORGET_AFTER", "LIMIT_HOSTS", "LIMIT_SERIES_PER_HOST"),
         *("LIMIT_BYTES", "LIMIT_FAMILIES", "LIMIT_LAYOUTS"),
+        *("SEAL_KEY_FILE", "REQUIRE_SEALED"),
         *("TOP_ONCE", "TOP_INTERVAL", "TOP_SORT", "TOP_FILTER", "DECODE_FORMAT"),
     ),
 }

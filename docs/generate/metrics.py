@@ -6,6 +6,7 @@ Usage: ``python docs/generate/metrics.py > docs/metrics.md``
 import sys
 import textwrap
 from collections.abc import Iterator
+from os import urandom
 from pathlib import Path
 
 from pombo_exporter.hosts.limits import Limits
@@ -121,7 +122,7 @@ _HARDWARE = """
 On other machines node_exporter has more families. From the hardware monitor, Pombo has
 temperatures, fans and the names of chips and sensors, but no voltages, currents, powers and
 alarms. The serial numbers and the UUID of the machine are sent where the agent may read them,
-which is as root; datagrams are not encrypted.
+which is as root; only sealed datagrams are encrypted.
 
 Debian's package of node_exporter excludes `lo` and mounts under `/media`, `/mnt` and `/run`.
 Pombo includes them, as node_exporter does by default.
@@ -189,7 +190,7 @@ def map_row(family: MapFamilies) -> str:
 
 def own_rows() -> Iterator[str]:
     """Yield the table rows of the exporter's own families."""
-    roster = Roster(Limits(), family_table().catalog(), lambda *_: None, 0.0)
+    roster = Roster(Limits(), family_table().catalog(), lambda *_: None, 0.0, urandom)
     intake, buffer = Intake(roster, lambda: 0.0), ReceiveBuffer(0, 0)
     stats = Counters(roster, intake, lambda: 0, buffer, 0.0, 0.0).read(0.0, 0.0)
     metrics = ExporterMetrics()

@@ -2,10 +2,16 @@
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from os import urandom
+from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from pombo_cli import logs, variables
 from pombo_cli.flags import Address
@@ -23,10 +29,15 @@ from pombo_exporter.runtime.gc_tuning import HostFreezer
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.runtime.stopping import Stop
+from pombo_exporter.seal.key_file import KeyFileError
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.server import Server
+
+if TYPE_CHECKING:
+    from pombo_exporter.ingest.sealed import SealedIntake
+    from pombo_exporter.seal.keyring import Keyring
 
 log = logging.getLogger("pombo_exporter")
 
@@ -36,6 +47,7 @@ _LEVELS = {
     HostEvent.LATE: logging.DEBUG,
     HostEvent.DOWN: logging.WARNING,
     HostEvent.CONFLICT: logging.WARNING,
+    HostEvent.HOLDER: logging.WARNING,
 }
 
 _LISTEN_FLAGS = {
@@ -44,32 +56,22 @@ _LISTEN_FLAGS = {
 }
 
 
-async def serve(options: Options, stop: Stop) -> None:
+async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     """Receive reports and serve HTTP until ``stop`` is requested.
 
     Raises:
         ListenError: when an address is in use, forbidden, unknown or not this machine's.
     """
-    # A limit for each kind of event, so that many new names suppress no other event.
-    loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in HostEvent}
-    freezer = HostFreezer()
-
-    def notify(event: HostEvent, host: Host) -> None:
-        if event is HostEvent.NEW:
-            freezer.host_added()
-        fields = {"host": host.name, "address": host.address[0]}
-        if event is HostEvent.CONFLICT:
-            fields["other_address"] = host.conflict_address[0]
-        level = _LEVELS.get(event, logging.INFO)
-        loggers[event].log(level, event, key=host.name, **fields)
-
     table = family_table(options.families)
-    roster = Roster(options.limits, table.catalog(), notify, monotonic())
-    intake = Intake(roster, monotonic)
+    roster = Roster(options.limits, table.catalog(), _notifier(), monotonic(), urandom)
     udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer)
+    sealed = None if keys is None else _sealed_intake(keys, roster, udp)
+    intake = Intake(roster, monotonic, sealed, require_sealed=options.require_sealed)
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
     counters = Counters(roster, intake, drops.read, sizes, *moment())
+    if keys is not None:
+        counters.key_file_valid = lambda: keys.reload_successful
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
         intake.take(datagram, address, *moment())
@@ -101,22 +103,78 @@ async def serve(options: Options, stop: Stop) -> None:
     log.info("exporter stops")
 
 
+def _notifier() -> Callable[[HostEvent, Host], None]:
+    """Return what logs the events of hosts."""
+    # A limit for each kind of event, so that many new names suppress no other event.
+    loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in HostEvent}
+    freezer = HostFreezer()
+
+    def notify(event: HostEvent, host: Host) -> None:
+        if event is HostEvent.NEW:
+            freezer.host_added()
+        fields = {"host": host.name, "address": host.address[0]}
+        if event is HostEvent.CONFLICT:
+            fields["other_address"] = host.conflict_address[0]
+        level = _LEVELS.get(event, logging.INFO)
+        loggers[event].log(level, event, key=host.name, **fields)
+
+    return notify
+
+
+def _sealed_intake(keys: "Keyring", roster: Roster, udp: socket.socket) -> "SealedIntake":
+    """Return what takes sealed datagrams and answers them on the socket that receives them.
+
+    SIGHUP reads the key file again.
+    """
+    from pombo_exporter.ingest.sealed import SealedIntake  # noqa: PLC0415 - only sealing needs it
+    from pombo_exporter.seal.crypto import CRYPTO  # noqa: PLC0415
+
+    def answer(datagram: bytes, address: tuple[str | int, ...]) -> None:
+        with suppress(OSError):  # nothing depends on an answer
+            udp.sendto(datagram, address)
+
+    def revoke() -> None:
+        roster.revoke(keys.opener.is_revoked, monotonic())
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, keys.read_again, revoke)
+    return SealedIntake(roster, keys.opener, CRYPTO, answer)
+
+
 def _where(sock: socket.socket) -> Address:
     host, port, *_ = sock.getsockname()
     return Address(host, port)
 
 
 def run(options: Options) -> None:
-    """Run the exporter; exit with 1 when it cannot listen."""
+    """Run the exporter; exit with 1 when it cannot listen, or its key file cannot be used."""
     logs.set_up(options.log_level, options.log_format)
     variables.warn_of_unknown(log)
     try:
-        stopping.run(partial(serve, options))
+        keys = _keyring(options.seal_key_file)
+        stopping.run(partial(serve, options, keys))
+    except KeyFileError as error:
+        fields = {"flag": "--seal.key-file", "error": error}
+        log.error("cannot use the key file", extra={"fields": fields})  # noqa: TRY400
+        sys.exit(1)
     except listen.ListenError as error:
         fields = {"flag": _LISTEN_FLAGS[error.kind], "value": error.address}
         fields |= {"error": error.reason, "remedy": error.remedy}
         log.error("cannot listen", extra={"fields": fields})  # noqa: TRY400 - no trace helps
         sys.exit(1)
+
+
+def _keyring(path: Path | None) -> "Keyring | None":
+    """Read the key file, if there is one.
+
+    Raises:
+        KeyFileError: when it cannot be used.
+    """
+    if path is None:
+        return None
+    from pombo_exporter.seal.keyring import Keyring  # noqa: PLC0415 - only sealing needs it
+
+    return Keyring(path)
 
 
 def top(options: TopOptions) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from pombo_exporter.decode.options import DecodeOptions, decode_command
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.metrics.host_families import VOCABULARIES
 from pombo_exporter.runtime.memory import default_limit
+from pombo_exporter.seal.commands import enroll, keygen
 from pombo_exporter.top.options import TopOptions, top_command
 
 _MOST = 2**31 - 1
@@ -27,6 +29,8 @@ class Options:
     web_listen_address: Address
     families: frozenset[str]  # of VOCABULARIES
     admin_api: bool
+    seal_key_file: Path | None
+    require_sealed: bool
     limits: Limits
     log_level: str
     log_format: str
@@ -94,6 +98,16 @@ def command(
         help="TCP address to listen on for metrics, status page and API.",
     )
     @flag(
+        "seal.key-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Key file, as of keygen, that opens sealed reports. Read again on SIGHUP.",
+    )
+    @flag(
+        "require-sealed",
+        is_flag=True,
+        help="Refuse all reports that are not sealed.",
+    )
+    @flag(
         "host.forget-after",
         type=Duration(),
         default="1h",
@@ -148,6 +162,8 @@ def command(
         """Receive the reports of Pombo's agents and serve them to Prometheus."""
         if click.get_current_context().invoked_subcommand:
             return
+        if rest["require_sealed"] and rest["seal_key_file"] is None:
+            raise click.UsageError("--require-sealed needs --seal.key-file")
         limits = Limits(
             hosts=rest.pop("limit_hosts"),
             series_per_host=rest.pop("limit_series_per_host"),
@@ -167,4 +183,6 @@ def command(
 
     pombo_exporter.add_command(top_command(top))
     pombo_exporter.add_command(decode_command(decode))
+    pombo_exporter.add_command(keygen)
+    pombo_exporter.add_command(enroll)
     return pombo_exporter

@@ -24,8 +24,11 @@ class Stats:
 
     ``stored_hosts`` includes hosts that said bye a moment ago. ``stored_bytes`` are booked for what
     hosts reported, ``section_layouts`` are the different sections of all hosts, ``open_families``
-    the different families under names that hosts chose. ``recent_refusals`` are newest first, and
-    ``longest_step`` is that of long work since the start, in seconds.
+    the different families under names that hosts chose. ``holder_changes`` are agents that took the
+    name of a silent host, ``address_changes`` hosts that reported from another address.
+    ``key_file_valid`` is whether the key file could be used when it was last read, None without
+    one. ``recent_refusals`` are newest first, and ``longest_step`` is that of long work since the
+    start, in seconds.
     """
 
     now: float
@@ -40,6 +43,10 @@ class Stats:
     datagrams_received: int
     datagrams_refused: Mapping[str, int]
     recent_refusals: Sequence[Refusal]
+    holder_changes: int
+    address_changes: int
+    acknowledgements: int
+    key_file_valid: bool | None
     kernel_drops: int
     receive_buffer: ReceiveBuffer
     subscribers: int
@@ -58,6 +65,7 @@ class Counters:
     started_wall: float
     subscribers: Callable[[], int] = lambda: 0
     longest_step: Callable[[], float] = lambda: 0.0
+    key_file_valid: Callable[[], bool | None] = lambda: None
 
     def read(self, now: float, wall: float) -> Stats:
         """Return all counters of this moment."""
@@ -74,6 +82,10 @@ class Counters:
             datagrams_received=self.intake.received,
             datagrams_refused=dict(self.intake.refused),
             recent_refusals=self.intake.recent.newest_first(),
+            holder_changes=self.roster.holder_changes,
+            address_changes=self.roster.address_changes,
+            acknowledgements=self.intake.acknowledgements,
+            key_file_valid=self.key_file_valid(),
             kernel_drops=self.kernel_drops(),
             receive_buffer=self.receive_buffer,
             subscribers=self.subscribers(),

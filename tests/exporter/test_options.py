@@ -19,6 +19,8 @@ DEFAULTS = Options(
     web_listen_address=Address("::", 5005),
     families=frozenset({"host", "node"}),
     admin_api=False,
+    seal_key_file=None,
+    require_sealed=False,
     limits=Limits(
         hosts=10_000,
         series_per_host=50_000,
@@ -37,6 +39,7 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("udp.receive-buffer", "65536", {"udp_receive_buffer": 65_536}),
     ("udp.receive-buffer", "8MiB", {"udp_receive_buffer": 8 * 2**20}),
     ("web.listen-address", "[::1]:80", {"web_listen_address": Address("::1", 80)}),
+    ("seal.key-file", "keys", {"seal_key_file": Path("keys")}),
     ("host.forget-after", "1h30m", {"limits": replace(DEFAULTS.limits, forget_after=5400.0)}),
     ("limit.hosts", "7", {"limits": replace(DEFAULTS.limits, hosts=7)}),
     ("limit.series-per-host", "7", {"limits": replace(DEFAULTS.limits, series_per_host=7)}),
@@ -108,7 +111,8 @@ def test_flag_overrides_its_variable() -> None:
 
 
 def test_every_flag_is_tested_here() -> None:
-    tested = {flag for flag, *_ in FLAGS} | {"web.enable-admin-api", "config.file"}
+    switches = {"web.enable-admin-api", "config.file", "require-sealed"}
+    tested = {flag for flag, *_ in FLAGS} | switches
     flags = [opt for parameter in command(print).params for opt in parameter.opts]
     assert {flag.removeprefix("--") for flag in flags} == tested | {"version"}
 

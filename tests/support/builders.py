@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from os import urandom
 from typing import Any
 
 from msgspec.structs import replace
@@ -51,7 +52,7 @@ class Exporter:
     _events: list[tuple[HostEvent, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.roster = Roster(self.limits, self.table.catalog(), self._record, started_at=0.0)
+        self.roster = Roster(self.limits, self.table.catalog(), self._record, 0.0, urandom)
 
     def _record(self, event: HostEvent, host: Host) -> None:
         self._events.append((event, host.name))

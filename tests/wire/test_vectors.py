@@ -19,6 +19,9 @@ from support.builders import TABLE
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/wire-vectors"
 
+#: Reasons that only sealed datagrams have; `test_sealing.py` and the exporter's tests have them.
+OF_SEALED = {"malformed", "unknown_key", "bad_seal", "wrong_name", "revoked"}
+
 
 def load(path: Path) -> list[dict[str, Any]]:
     vectors: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
@@ -121,7 +124,7 @@ def section_of(section: dict[str, Any]) -> Section:
 
 
 def test_vectors_have_every_form_field_and_reason() -> None:
-    assert {vector["reason"] for vector in REFUSED} == {*Reason}
+    assert {vector["reason"] for vector in REFUSED} == {*Reason} - OF_SEALED
     reports = [vector["report"] for vector in ACCEPTED]
     assert {report["form"] for report in reports} == {"plain", "packed"}
     assert {part for report in reports if (part := report["header"].get("parts"))} == {1, 2, 3}

@@ -13,7 +13,7 @@ from itertools import chain
 from math import nan
 from struct import Struct as Packing
 from struct import error as PackingError  # noqa: N812 - the module calls it `error`
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
@@ -52,8 +52,17 @@ class Datagram(Struct, frozen=True, gc=False):
     extra: bytes = b""
 
 
-def read(datagram: bytes) -> Datagram:
-    """Return what a datagram says; the layout is not read.
+class Outer(NamedTuple):
+    """The name and the sequence number of the sealed datagram around a packed or plain one."""
+
+    host: str
+    seq: int
+
+
+def read(datagram: bytes, outer: Outer | None = None) -> Datagram:
+    """Return what a packed or plain datagram says; the layout is not read.
+
+    With ``outer``, its name and number may be missing inside.
 
     Raises:
         DecodeError: when the datagram is not valid.
@@ -63,9 +72,9 @@ def read(datagram: bytes) -> Datagram:
         raise DecodeError(Reason.TOO_LARGE, detail)
     first = datagram[:1]
     if first == b"\xb0":
-        return _read_lines(inflate(datagram))
+        return _read_lines(inflate(datagram), outer)
     if first and first in _OBJECT:
-        return _read_plain(datagram)
+        return _read_plain(datagram, outer)
     if not first:
         raise DecodeError(Reason.UNKNOWN_FORM, "the datagram is empty")
     detail = f"a datagram begins with `{{` or the byte B0, this one with {first.hex().upper()}"
@@ -104,7 +113,7 @@ def inflate(datagram: bytes) -> bytes:
     return lines
 
 
-def _read_lines(lines: bytes) -> Datagram:
+def _read_lines(lines: bytes, outer: Outer | None) -> Datagram:
     parts = lines.split(b"\n")
     if not 3 <= len(parts) <= 4:
         detail = f"{len(parts)} lines: send header, layout, numbers, and an object at most"
@@ -117,7 +126,7 @@ def _read_lines(lines: bytes) -> Datagram:
     if extra:
         _check_extra(_loads(extra, "line 4"), extra)
     return Datagram(
-        _header(_loads(header, "header")),
+        _header(_loads(header, "header"), outer),
         layout,
         read_numbers(numbers),
         b"-" in numbers,
@@ -171,7 +180,9 @@ def _loads(text: bytes, what: str) -> Any:
         raise DecodeError(Reason.NOT_JSON, f"{what}: send valid JSON: {error}") from None
 
 
-def _header(fields: Any) -> Header:
+def _header(fields: Any, outer: Outer | None) -> Header:
+    if outer is not None and isinstance(fields, dict):
+        _check_inside(fields, outer)
     try:
         header = msgspec.convert(fields, Header)
     except msgspec.ValidationError as error:
@@ -187,6 +198,18 @@ def _header(fields: Any) -> Header:
     elif header.session is None:
         raise DecodeError(Reason.INVALID_FIELD, "`$.parts` needs `$.session` and `$.seq`")
     return header
+
+
+def _check_inside(fields: dict[str, Any], outer: Outer) -> None:
+    """Complete the header in a sealed datagram with the name and the number around it."""
+    if fields.setdefault("host", outer.host) != outer.host:
+        detail = "`$.host` is not the name that is sealed: leave it out"
+        raise DecodeError(Reason.WRONG_NAME, detail)
+    seq = fields.setdefault("seq", outer.seq)
+    if type(seq) is not int or seq != outer.seq:
+        detail = "`$.seq` is not the number that is sealed: leave it out"
+        raise DecodeError(Reason.INVALID_FIELD, detail)
+    fields.setdefault("session", 0)
 
 
 def read_numbers(line: bytes) -> bytes:
@@ -222,11 +245,11 @@ def _packing(count: int) -> Packing:
     return Packing(f"{count}d")
 
 
-def _read_plain(datagram: bytes) -> Datagram:
+def _read_plain(datagram: bytes, outer: Outer | None) -> Datagram:
     report = _loads(datagram, "datagram")
     if not isinstance(report, dict):
         raise DecodeError(Reason.NOT_JSON, "send one JSON object")
-    header = _header({name: report[name] for name in report.keys() & _HEADER_FIELDS})
+    header = _header({name: report[name] for name in report.keys() & _HEADER_FIELDS}, outer)
     members: list[bytes] = []
     numbers: list[float | None] = []
     for name in _REPORT_FIELDS:

@@ -20,6 +20,11 @@ class Reason(str, Enum):
     UNEQUAL_NUMBERS = "unequal_numbers"
     REPEATED_ROW = "repeated_row"
     RESERVED_NAME = "reserved_name"
+    MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown_key"
+    BAD_SEAL = "bad_seal"
+    WRONG_NAME = "wrong_name"
+    REVOKED = "revoked"
 
     __str__ = str.__str__  # the value, as in enum.StrEnum of Python 3.11
 

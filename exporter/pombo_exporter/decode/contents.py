@@ -60,7 +60,7 @@ def contents(datagram: bytes, catalog: Catalog) -> Contents:
         AdmissionError: when it alone exceeds a limit.
     """
     found = read(datagram)
-    roster = Roster(Limits(), catalog, lambda *_: None, 0.0)
+    roster = Roster(Limits(), catalog, lambda *_: None, 0.0, bytes)
     roster.admit(found, ("", 0), 0.0, 0.0)
     members = split_members(found.layout)
     own = [member for member in members if member.startswith(b'"%b":' % OWN_LABELS.encode())]

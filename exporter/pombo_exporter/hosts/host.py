@@ -5,8 +5,8 @@ both in seconds.
 """
 
 import copy
-from collections.abc import Iterator
-from enum import Enum, StrEnum, auto
+from collections.abc import Callable, Iterator
+from enum import StrEnum
 from itertools import chain
 from math import inf
 from operator import attrgetter
@@ -16,12 +16,28 @@ from msgspec import Struct, field
 from msgspec.structs import astuple
 from pombo_wire import DEFAULT_INTERVAL_SECONDS, Header, Info
 
+from pombo_exporter.hosts.holder import (
+    ACCEPT,
+    CONFLICT,
+    FREE_AFTER,
+    IGNORE,
+    PLAIN_OF_SEALED,
+    REPLAYED,
+    TAKE,
+    Claim,
+    Holder,
+    Verdict,
+)
 from pombo_exporter.hosts.labels import label_text
 from pombo_exporter.hosts.sequence import SequenceTracker
 from pombo_exporter.hosts.slots import Slot
 
 LATE_AFTER: Final = 2  # intervals of silence
 DOWN_AFTER: Final = 3  # intervals of silence
+
+#: Seconds after a new session within which datagrams of the last one are late. Not in intervals of
+#: the host, since these and the session may be forged.
+_LATE_SECONDS: Final = 5.0
 
 _ROUNDING: Final = 0.001  # seconds: an agent may state its time in whole milliseconds
 
@@ -55,17 +71,8 @@ class Description(NamedTuple):
     text: bytes
 
 
-class Verdict(Enum):
-    """What to do with a datagram, by its session and sequence number."""
-
-    ACCEPT = auto()
-    IGNORE = auto()  # a duplicate, or a late datagram of a session that has ended
-    CONFLICT = auto()  # of another agent that runs under the same name
-
-
 # On Python 3.11 a lookup of an enum's member by name costs ten times that of a global.
 LIVE, LATE, DOWN = State
-ACCEPT, IGNORE, CONFLICT = Verdict
 
 
 class Host(Struct, gc=False, eq=False):
@@ -108,14 +115,14 @@ class Host(Struct, gc=False, eq=False):
     booked_bytes: int = 0
     text_bytes: int = 0
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
-    session: int | None = None
+    holder: Holder = field(default_factory=Holder)
     said_bye: bool = False
     conflicts: int = 0
     conflict_address: Address = ("", 0)
     state: State = State.LIVE
     next_check: float = 0.0
     _session_since: float = 0.0
-    _unconfirmed: int = 0  # datagrams of another session since the last one of this session
+    _unconfirmed: int = 0  # datagrams of other agents since the last one of the holder
 
     def __post_init__(self) -> None:
         """Set the label texts."""
@@ -127,6 +134,7 @@ class Host(Struct, gc=False, eq=False):
         """Return the host as it is now; later changes of either do not show in the other."""
         copied = copy.copy(self)
         copied.sequence = self.sequence.copy()
+        copied.holder = copy.copy(self.holder)
         copied.loose = dict(self.loose)
         return copied
 
@@ -172,34 +180,65 @@ class Host(Struct, gc=False, eq=False):
         """Return when the first of the slots expires."""
         return min(map(_EXPIRES, self.stored()), default=inf)
 
-    def receive(self, header: Header, address: Address, now: float, complete_for: float) -> Verdict:
-        """Count a datagram, start its session if that is new, and return what to do with it.
+    @property
+    def session(self) -> int | None:
+        """The session of the agent that holds the name; None where no agent has."""
+        return self.holder.session
 
-        A session is the start of its agent in Unix nanoseconds, so the greatest is the newest and
-        has the name. A smaller one takes over only when the host is down or has said bye, as when
-        the machine's clock went back at a restart. ``complete_for`` is for how many seconds no host
-        has been refused or forgotten.
+    @property
+    def identity(self) -> tuple[int | None, bytes]:
+        """What identifies the agent that holds the name: its session and its salt."""
+        return self.holder.session, self.holder.salt
+
+    def receive(
+        self,
+        header: Header,
+        claim: Claim | None,
+        now: float,
+        complete_for: float,
+        random: Callable[[int], bytes],
+    ) -> Verdict:
+        """Count a datagram, start its session if it is new, and return what to do with it.
+
+        ``claim`` is None for a plain datagram without a session. ``complete_for`` is for how many
+        seconds no host has been refused or forgotten.
         """
-        session, seq = header.session, header.seq
-        if session is None or seq is None:
+        if claim is None:
+            if self.holder.is_sealed:
+                return PLAIN_OF_SEALED
             self.sequence.received += 1
             if self.said_bye:
-                self.session, self.said_bye = None, False
+                self.holder, self.said_bye = Holder(), False
             return ACCEPT
-        if session == self.session:
-            self._confirm_conflicts()
-        elif self._may_take_over(session, now):
-            self._start_session(header, session, seq, now, complete_for)
-        elif self._is_of_ended_session(header, now):
-            self.sequence.received += 1
-            self.sequence.reordered += 1
-            return IGNORE
-        else:
+        silence = now - self.last_seen
+        is_free = self.said_bye or silence >= FREE_AFTER * self.interval
+        verdict = self.holder.judge(claim, is_free=is_free, is_down=self.state_at(now) is DOWN)
+        if verdict is TAKE:
+            self._start_session(header, claim, now, complete_for, random)
+        elif verdict is CONFLICT:
+            if self._is_of_ended_session(header, now):
+                return REPLAYED
             self._unconfirmed += 1
-            self.conflict_address = address
+            self.holder.refused(claim)
+        if verdict is not ACCEPT and verdict is not TAKE:
+            return verdict
+        return self._receive_number(header.seq or 0, claim, now, is_first=verdict is TAKE)
+
+    def _receive_number(self, seq: int, claim: Claim, now: float, *, is_first: bool) -> Verdict:
+        """Count a datagram of the holder."""
+        is_newest = self.sequence.is_newest(seq)
+        if self.holder.is_clone(claim, is_newest=is_newest):
+            self.conflicts += 1
             return CONFLICT
+        if claim.is_sealed and self.sequence.is_behind_window(seq):
+            return REPLAYED
+        self._confirm_conflicts()
         fresh = self.sequence.record(seq, now)
-        return ACCEPT if fresh and not self.said_bye else IGNORE
+        if not fresh or self.said_bye:
+            return REPLAYED if claim.is_sealed else IGNORE
+        if not is_first:
+            self.holder.heard(claim, is_newest=self.sequence.is_newest(seq))
+        return ACCEPT
 
     def update(self, header: Header, address: Address, now: float, wall: float) -> None:
         """Store what a header says of the host itself, and when it arrived.
@@ -231,37 +270,37 @@ class Host(Struct, gc=False, eq=False):
             return Description(info, labels, self.info_text)
         return Description(info, labels, self._info_text(info, labels))
 
-    def _may_take_over(self, session: int, now: float) -> bool:
-        if self.session is None or session > self.session or self.said_bye:
-            return True
-        return self.state_at(now) is DOWN
-
     def _start_session(
-        self, header: Header, session: int, seq: int, now: float, complete_for: float
+        self,
+        header: Header,
+        claim: Claim,
+        now: float,
+        complete_for: float,
+        random: Callable[[int], bytes],
     ) -> None:
         # Its earlier datagrams are missing only if they could be received: it began while the
-        # roster was complete, and was not refused as a conflict.
-        session_age = -1.0 if header.time is None else header.time - session / 1e9
-        refused = self.session is not None and session < self.session
+        # roster was complete, and was not refused because another agent held the name.
+        session_age = -1.0 if header.time is None else header.time - claim.session / 1e9
+        refused = self.holder.was_refused(claim)
         could_receive_all = -_ROUNDING <= session_age < complete_for and not refused
-        self.sequence.start_session(0 if could_receive_all else seq)
-        self.session = session
+        self.sequence.start_session(0 if could_receive_all else header.seq or 0)
+        self.holder.take(claim, random)
+        self._session_since = now
         self.said_bye = False
         self.labels = {}
         self.info_text = self._info_text(self.info, self.labels)
-        self._session_since = now
         self._unconfirmed = 0
 
     def _is_of_ended_session(self, header: Header, now: float) -> bool:
-        assert self.session is not None
-        ended = (header.time or 0.0) < self.session / 1e9
-        return ended and now - self._session_since < LATE_AFTER * self.interval
+        """Return whether a datagram was late: it was sent before the session of the holder."""
+        ended = header.time is not None and header.time < (self.session or 0) / 1e9
+        return ended and now - self._session_since < _LATE_SECONDS
 
     def _info_text(self, info: Info, labels: dict[str, str]) -> bytes:
         pairs = zip(INFO_LABELS, astuple(info), strict=True)
         return label_text(("instance", self.name), *pairs, *labels.items())
 
     def _confirm_conflicts(self) -> None:
-        """Count the refused datagrams of another session, now that this one proves to be alive."""
+        """Count the refused datagrams of another session, now that the holder reports."""
         self.conflicts += self._unconfirmed
         self._unconfirmed = 0

@@ -14,6 +14,10 @@ class RefusalReason(StrEnum):
     FAMILY_LIMIT = "family_limit"
     LAYOUT_LIMIT = "layout_limit"
     CONFLICT = "conflict"
+    UNPROVEN = "unproven"
+    REPLAYED = "replayed"
+    PLAIN_OF_SEALED = "plain_of_sealed"
+    NOT_SEALED = "not_sealed"
 
 
 class AdmissionError(Exception):

@@ -9,16 +9,18 @@ from enum import StrEnum
 from pombo_wire import Header
 from pombo_wire.reading import Datagram
 
-from pombo_exporter.hosts.host import (
+from pombo_exporter.hosts.holder import (
+    ACCEPT,
     CONFLICT,
-    DOWN_AFTER,
     IGNORE,
-    LATE_AFTER,
-    Address,
-    Host,
-    State,
+    PLAIN_OF_SEALED,
+    REPLAYED,
+    UNPROVEN,
+    Claim,
     Verdict,
+    plain_claim,
 )
+from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER, Address, Host, State
 from pombo_exporter.hosts.layouts import Catalog, Layouts
 from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
 from pombo_exporter.hosts.reports import Reports
@@ -36,7 +38,30 @@ class HostEvent(StrEnum):
     BYE = "host said bye"
     FORGOTTEN = "host is forgotten"
     CONFLICT = "two agents report under one name: give each --name of its own"
+    HOLDER = "another agent has taken the name of a silent host"
+    ADDRESS = "host reports from another address"
 
+
+#: Why a datagram is refused that the holder of a name has not sent, or not now: the name and the
+#: address of its holder are inserted.
+_REFUSALS = {
+    CONFLICT: (
+        RefusalReason.CONFLICT,
+        "{0!r} is the name of the agent at {1}: give this one another --name",
+    ),
+    UNPROVEN: (
+        RefusalReason.UNPROVEN,
+        "{0!r} was held by an agent that hears answers: this one has not shown the challenge yet",
+    ),
+    REPLAYED: (
+        RefusalReason.REPLAYED,
+        "{0!r} has sent this before, or its agent has started again since",
+    ),
+    PLAIN_OF_SEALED: (
+        RefusalReason.PLAIN_OF_SEALED,
+        "{0!r} is the name of a host that seals its reports: give the agent its key file",
+    ),
+}
 
 _STATE_EVENTS = {State.LIVE: HostEvent.LIVE, State.LATE: HostEvent.LATE, State.DOWN: HostEvent.DOWN}
 
@@ -50,17 +75,23 @@ class Roster:
         catalog: Catalog,
         notify: Callable[[HostEvent, Host], None],
         started_at: float,
+        random: Callable[[int], bytes],
     ) -> None:
         """Take the limits, what is known about sections, and what to call with each event.
 
-        ``started_at`` is the start in seconds on the monotonic clock.
+        ``started_at`` is the start in seconds on the monotonic clock; ``random`` returns so many
+        random bytes.
         """
         self.limits = limits
         self.hosts: dict[str, Host] = {}
         self._reports = Reports(limits, catalog)
         self._notify = notify
+        self._random = random
         self._complete_since = started_at  # since then, no host was refused or forgotten
         self._added = 0
+        #: Agents that took the name of a silent host, and hosts that reported from another address.
+        self.holder_changes = 0
+        self.address_changes = 0
         self._snapshots: list[Snapshot] = []  # those that are still read
 
     @property
@@ -94,25 +125,34 @@ class Roster:
         """The number of snapshots that may still need copies of hosts that change."""
         return sum(snapshot.is_open for snapshot in self._snapshots)
 
-    def admit(self, datagram: Datagram, address: Address, now: float, wall: float) -> None:
+    def admit(
+        self,
+        datagram: Datagram,
+        address: Address,
+        now: float,
+        wall: float,
+        claim: Claim | None = None,
+    ) -> None:
         """Take one datagram: count it, note that its host is live, store its sections.
+
+        ``claim`` is that of a sealed datagram.
 
         Raises:
             DecodeError: when its layout is invalid, or does not have as many numbers.
-            AdmissionError: when a limit is reached, or another agent has the host's name.
+            AdmissionError: when a limit is reached, or another agent holds the host's name.
         """
         header = datagram.header
+        claim = claim or plain_claim(header)
         host = self.hosts.get(header.host)
         contents = self._reports.read(host, datagram)
         if host is None:
             host = self._add(header.host, address, now)
         self._before_change(host)
-        session = host.session
-        verdict = self._receive(host, header, address, now)
-        if host.session != session:
-            self._reports.drop_sessions(host)
+        verdict = self._receive(host, header, claim, address, now)
         if verdict is IGNORE or (header.bye and header.session != host.session):
             return
+        if host.session is not None and address[0] != host.address[0] and host.last_seen:
+            self._notify_address(host, header)
         host.update(header, address, now, wall)
         if header.bye:
             host.said_bye = True
@@ -121,24 +161,36 @@ class Roster:
         else:
             self._reports.store(host, contents, now)
 
-    def _receive(self, host: Host, header: Header, address: Address, now: float) -> Verdict:
+    def _receive(
+        self, host: Host, header: Header, claim: Claim | None, address: Address, now: float
+    ) -> Verdict:
         """Count a datagram for its host, and return what to do with it.
 
         Raises:
-            AdmissionError: when another agent has the host's name.
+            AdmissionError: when another agent holds the host's name, or it was received before.
         """
-        conflicts = host.conflicts
-        verdict = host.receive(header, address, now, now - self._complete_since)
-        if host.conflicts != conflicts:
-            # Both agents are alive: the one that has the name reported after the other was refused.
-            self._notify(HostEvent.CONFLICT, host)
+        conflicts, holder = host.conflicts, host.identity
+        was_free = host.session is None or host.said_bye
+        verdict = host.receive(header, claim, now, now - self._complete_since, self._random)
         if verdict is CONFLICT:
-            detail = (
-                f"{host.name!r} is the name of the agent at {host.address[0]}: "
-                "give this one another --name"
-            )
-            raise AdmissionError(RefusalReason.CONFLICT, detail)
-        return verdict
+            host.conflict_address = address
+        if host.conflicts != conflicts:
+            # Both agents are alive: the holder reported after the other was refused.
+            self._notify(HostEvent.CONFLICT, host)
+        if host.identity != holder:
+            self._reports.drop_sessions(host)
+            if not was_free:
+                self.holder_changes += 1
+                self._notify(HostEvent.HOLDER, host)
+        if verdict is ACCEPT or verdict is IGNORE:
+            return verdict
+        reason, detail = _REFUSALS[verdict]
+        raise AdmissionError(reason, detail.format(host.name, host.address[0]))
+
+    def _notify_address(self, host: Host, header: Header) -> None:
+        if header.session == host.session:
+            self.address_changes += 1
+            self._notify(HostEvent.ADDRESS, host)
 
     def sweep(self, now: float, steps: StepClock) -> Iterator[None]:
         """Apply what time alone changes: lost datagrams, states, expired slots, forgotten hosts.
@@ -174,6 +226,15 @@ class Roster:
             return False
         self._forget(host, now)
         return True
+
+    def revoke(self, is_revoked: Callable[[str, int | None], bool], now: float) -> None:
+        """Forget the hosts of which ``is_revoked`` returns true, by name and generation.
+
+        A host that does not seal has no generation.
+        """
+        for host in [*self.hosts.values()]:
+            if is_revoked(host.name, host.holder.generation):
+                self._forget(host, now)
 
     def _before_change(self, host: Host) -> None:
         """Let each snapshot that has not read the host keep it as it is."""

@@ -41,6 +41,14 @@ class SequenceTracker(Struct, gc=False, eq=False):
         """Whether there are numbers that are neither received nor lost yet."""
         return bool(self._gaps)
 
+    def is_newest(self, number: int) -> bool:
+        """Return whether this is the greatest number that was received."""
+        return number == self._next - 1 >= self._first
+
+    def is_behind_window(self, number: int) -> bool:
+        """Return whether it is so old that it is not known whether it was received."""
+        return number < max(self._first, self._next - WINDOW)
+
     def start_session(self, expected: int) -> None:
         """Start a session whose next number is ``expected``; open gaps of the last one are lost."""
         self._lose(len(self._gaps))
@@ -57,7 +65,7 @@ class SequenceTracker(Struct, gc=False, eq=False):
         elif self._close_gap(number) or self._was_lost(number):
             self.reordered += 1
             return True
-        elif number < max(self._first, self._next - WINDOW):
+        elif self.is_behind_window(number):
             self.reordered += 1  # outside the window: whether it was counted is not known
             return True
         else:

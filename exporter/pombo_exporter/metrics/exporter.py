@@ -40,6 +40,18 @@ class _Captured(Collector):
         for reason, count in stats.datagrams_refused.items():
             refused.add_metric([reason], count)
         yield refused
+        for name, text, count in (
+            ("holder_changes", "Agents that took the name of a silent host.", stats.holder_changes),
+            ("address_changes", "Reports from another address.", stats.address_changes),
+            ("acknowledgements", "Answers to sealed datagrams.", stats.acknowledgements),
+        ):
+            yield CounterMetricFamily(f"pombo_exporter_{name}", text, value=count)
+        if stats.key_file_valid is not None:
+            yield GaugeMetricFamily(
+                "pombo_exporter_seal_reload_successful",
+                "Whether the key file could be used when it was last read.",
+                value=stats.key_file_valid,
+            )
         name, text = "pombo_exporter_kernel_drops", "Datagrams dropped: receive buffer full."
         yield CounterMetricFamily(name, text, value=stats.kernel_drops)
         yield _labelled(

@@ -258,7 +258,8 @@ def fields(report: Report) -> dict[str, Any]:
 
 def test_new_session_and_missing_clock_have_no_rate() -> None:
     exporter = Exporter()
-    for session, seq, monotonic in ((1, 0, 5.0), (2, 0, 10.0), (2, 1, None), (2, 2, 20.0)):
+    for session, seq, monotonic in ((1, 0, 5.0), (2, 0, 15.0), (2, 1, None), (2, 2, 25.0)):
+        exporter.wait(8 if seq == 0 else 0)  # until another session may take the name
         exporter.take(
             Report(
                 "pi", session=session, seq=seq, monotonic=monotonic, parts=1, interval=5.0,

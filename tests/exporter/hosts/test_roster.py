@@ -168,16 +168,31 @@ def test_restart_of_an_agent_is_no_loss() -> None:
     agent = Agent()
     agent.run(50)
     for _ in range(3):
+        agent.exporter.wait(8)
         agent = restarted(agent)
         agent.run(50)
     assert lost(agent.exporter) == 0
     assert agent.exporter.host().sequence.received == 40
 
 
+def test_agent_that_was_killed_reports_again_within_three_intervals() -> None:
+    agent = Agent()
+    agent.run(50)
+    agent.exporter.wait(1)
+    again = restarted(agent)
+    refusals = []
+    for _ in range(3):
+        refusals.append(agent.exporter.refuses(again.report()))
+        agent.exporter.wait(5)
+    assert refusals == [RefusalReason.CONFLICT, RefusalReason.CONFLICT, None]
+    assert agent.exporter.value("pombo_host_conflicts_total") == 0
+    assert lost(agent.exporter) == 0
+
+
 def test_labels_of_a_restarted_agent_replace_the_old_ones() -> None:
     agent = Agent()
     agent.send(labels={"rack": "7"}, info=Info(agent="1"))
-    agent.exporter.wait(5)
+    agent.exporter.wait(8)
     restarted(agent).send(info=Info(agent="1"))
     exposition = agent.exporter.exposition()
     assert 'agent="1"' in exposition
@@ -247,16 +262,15 @@ def test_duplicate_is_counted_and_changes_nothing_else() -> None:
     assert agent.exporter.value("pombo_host_up") == 0
 
 
-def test_late_datagram_of_the_last_session_is_ignored_and_no_conflict() -> None:
+def test_late_datagram_of_the_last_session_is_replayed_and_no_conflict() -> None:
     agent = Agent()
     agent.run(10, memory=Memory(total=1))
     late = agent.report(memory=Memory(total=1))
-    agent.exporter.wait(1)
+    agent.exporter.wait(8)
     restarted(agent).send(memory=Memory(total=2))
-    assert agent.exporter.refuses(late) is None
+    assert agent.exporter.refuses(late) == RefusalReason.REPLAYED
     assert agent.exporter.value("host_memory_total_bytes") == 2
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
-    assert agent.exporter.value("pombo_host_datagrams_reordered_total") == 1
 
 
 # --- two agents with one name ---
@@ -268,17 +282,18 @@ def two_agents() -> tuple[Agent, Agent]:
     return older, Agent(older.exporter, session=SESSION + 2 * 10**9, address=OTHER_ADDRESS)
 
 
-def test_of_two_agents_the_younger_is_accepted_and_values_never_mix() -> None:
+def test_of_two_agents_the_holder_of_the_name_is_accepted_and_values_never_mix() -> None:
     older, younger = two_agents()
     exporter = older.exporter
     older.send(gauges={"x": 1.0})
-    younger.send(gauges={"x": 2.0})
+    exporter.wait(5)
+    older.send(gauges={"x": 1.0})
     for _ in range(10):
         exporter.wait(5)
-        refused = exporter.refuses(older.report(gauges={"x": 1.0}), ADDRESS)
+        refused = exporter.refuses(younger.report(gauges={"x": 2.0}), OTHER_ADDRESS)
         assert refused == RefusalReason.CONFLICT
-        younger.send(gauges={"x": 2.0})
-        assert exporter.value("x") == 2
+        older.send(gauges={"x": 1.0})
+        assert exporter.value("x") == 1
     assert exporter.value("pombo_host_conflicts_total") == 10
     assert exporter.value("pombo_host_datagrams_lost_total") == 0
 
@@ -286,6 +301,7 @@ def test_of_two_agents_the_younger_is_accepted_and_values_never_mix() -> None:
 def test_new_session_drops_the_values_of_the_last_one_but_not_those_of_scripts() -> None:
     older, younger = two_agents()
     older.send(memory=Memory(total=8))
+    older.exporter.wait(8)
     older.exporter.take(Report("pi", gauges={"room": 21.0}), OTHER_ADDRESS)
     younger.send(gauges={"x": 2.0})
     assert older.exporter.value("host_memory_total_bytes") is None
@@ -308,14 +324,61 @@ def test_conflict_is_an_event_with_both_addresses() -> None:
 def test_refused_agent_takes_over_after_the_bye_of_the_other_and_has_lost_nothing() -> None:
     older, younger = two_agents()
     exporter = older.exporter
+    older.send()
     for _ in range(3):
-        younger.send()
+        older.send()
         exporter.wait(5)
-        assert exporter.refuses(older.report(), ADDRESS) == RefusalReason.CONFLICT
-    younger.send(bye=True)
-    older.send(gauges={"x": 1.0})
+        assert exporter.refuses(younger.report(), OTHER_ADDRESS) == RefusalReason.CONFLICT
+    older.send(bye=True)
+    younger.send(gauges={"x": 1.0})
     assert exporter.value("x") == 1
     assert lost(exporter) == 0
+
+
+def test_one_forged_datagram_neither_takes_nor_keeps_a_name() -> None:
+    forged = Report("pi", session=2**63 - 1, seq=0, interval=3600.0)
+    agent = Agent()
+    agent.run(10, gauges={"x": 1.0})
+    assert agent.exporter.refuses(forged, OTHER_ADDRESS) == RefusalReason.CONFLICT
+    agent.run(5, gauges={"x": 2.0})
+    assert agent.exporter.value("x") == 2
+    assert agent.exporter.value("pombo_host_conflicts_total") == 1
+    first = Agent()
+    first.exporter.take(forged, OTHER_ADDRESS)
+    refusals = []
+    for _ in range(3):
+        refusals.append(first.exporter.refuses(first.report()))
+        first.exporter.wait(5)
+    assert refusals == [RefusalReason.REPLAYED, RefusalReason.CONFLICT, None]
+    first.run(10, gauges={"x": 3.0})
+    assert first.exporter.value("x") == 3
+    first.exporter.wait(8)
+    restarted(first).send(gauges={"x": 4.0})
+    assert first.exporter.value("x") == 4
+
+
+def test_two_agents_do_not_take_the_name_from_each_other_in_turn() -> None:
+    older, younger = two_agents()
+    older.send(gauges={"x": 1.0})
+    for _ in range(5):
+        refused = older.exporter.refuses(younger.report(gauges={"x": 2.0}), OTHER_ADDRESS)
+        assert refused == RefusalReason.CONFLICT
+        older.send(gauges={"x": 1.0})
+        assert older.exporter.value("x") == 1
+
+
+def test_clone_with_the_same_session_and_numbers_is_a_conflict() -> None:
+    agent = Agent()
+    agent.run(10, gauges={"x": 1.0})
+    clone = Agent(agent.exporter, seq=agent.seq, address=OTHER_ADDRESS)
+    for _ in range(3):
+        agent.run(5, gauges={"x": 1.0})
+        agent.exporter.wait(0.5)
+        refused = agent.exporter.refuses(clone.report(gauges={"x": 9.0}), OTHER_ADDRESS)
+        assert refused == RefusalReason.CONFLICT
+        assert agent.exporter.value("x") == 1
+    assert agent.exporter.value("pombo_host_conflicts_total") == 3
+    assert HostEvent.CONFLICT in agent.exporter.events()
 
 
 def test_agent_whose_clock_went_back_at_its_restart_is_accepted_once_the_host_is_down() -> None:
@@ -326,7 +389,7 @@ def test_agent_whose_clock_went_back_at_its_restart_is_accepted_once_the_host_is
     for _ in range(3):
         agent.exporter.wait(5)
         refusals.append(agent.exporter.refuses(back.report(gauges={"x": 2.0})))
-    assert refusals == [RefusalReason.CONFLICT, RefusalReason.CONFLICT, None]
+    assert refusals == [RefusalReason.CONFLICT, RefusalReason.REPLAYED, None]
     assert agent.exporter.value("x") == 2
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
     assert lost(agent.exporter) == 0

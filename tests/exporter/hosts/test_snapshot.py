@@ -59,7 +59,7 @@ def rearrange(_: Exporter, agent: Agent) -> None:
 
 
 def restart(exporter: Exporter, agent: Agent) -> None:
-    exporter.wait(1)
+    exporter.wait(8)
     restarted(agent).send(memory=Memory(total=3.0))
 
 

@@ -10,12 +10,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.ingest.intake import REASONS, Intake
+from pombo_exporter.ingest.sealed import SealedIntake
+from pombo_exporter.seal.crypto import CRYPTO
+from pombo_exporter.seal.key_file import Keys
+from pombo_exporter.seal.opening import Opener
 from pombo_wire import Report, encode
+from pombo_wire.keys import derived, new_fleet_key
 from pombo_wire.packing import pack
 from pombo_wire.reading import dictionary
+from pombo_wire.sealing import Sealer
 from support.builders import ADDRESS, SESSION, Exporter
 
 PACKED = pack(Report("pi", gauges={"x": 1.0}))
+
+# A host that seals, another agent of it, and an exporter's keys, in which a name is denied.
+FLEET = new_fleet_key(CRYPTO)
+KEYS = Keys({FLEET.kid: FLEET}, {b"denied"}, {})
+KEY = derived(CRYPTO, FLEET, 0, "sealed")
+
+
+def sealer() -> Sealer:
+    return Sealer(CRYPTO, KEY.kid, KEY.generation, KEY.key, b"sealed")
+
+
+SEALED = sealer().seal(b'{"session":7,"time":1.0,"gauges":{"x":5}}')
 
 
 def gauges(count: int) -> bytes:
@@ -48,8 +66,17 @@ REFUSED = {
     "family_limit": gauges(3),
     "layout_limit": gauges(3),
     "conflict": encode(Report("agent", session=SESSION - 10**9, seq=0, time=2e9)),
+    "replayed": encode(Report("agent", session=SESSION - 10**9, seq=0, time=1.0)),
+    "unknown_key": SEALED[:1] + b"none" + SEALED[5:],
+    "bad_seal": SEALED[:-1] + bytes((SEALED[-1] ^ 1,)),
+    "malformed": SEALED[:95],
+    "wrong_name": sealer().seal(b'{"host":"other","gauges":{"x":1}}'),
+    "revoked": b'{"host":"denied"}',
 }
 
+
+#: Reasons of which `test_sealed.py` has datagrams: they depend on what was sent before.
+IN_TEST_SEALED = {"not_sealed", "plain_of_sealed", "unproven"}
 
 #: The limits with which a datagram is refused.
 LIMITS = {
@@ -66,9 +93,12 @@ class IntakeUnderTest:
 
     def __init__(self, **limits: int) -> None:
         self.exporter = Exporter(Limits(hosts=2, **limits))
-        self.intake = Intake(self.exporter.roster, lambda: self.exporter.now)
+        roster, opener = self.exporter.roster, Opener(CRYPTO, KEYS)
+        sealed = SealedIntake(roster, opener, CRYPTO, lambda *_: None)
+        self.intake = Intake(roster, lambda: self.exporter.now, sealed)
         self.take(b'{"host":"pi","gauges":{"x":1}}')
-        self.take(encode(Report("agent", session=SESSION, seq=0)))
+        for seq in range(2):
+            self.take(encode(Report("agent", session=SESSION, seq=seq)))
 
     def take(self, datagram: bytes) -> None:
         self.intake.take(datagram, ADDRESS, self.exporter.now, self.exporter.wall)
@@ -78,7 +108,7 @@ class IntakeUnderTest:
 
 
 def test_every_reason_has_a_datagram_here() -> None:
-    assert {*REFUSED} == {str(reason) for reason in REASONS}
+    assert {*REFUSED} | IN_TEST_SEALED == {str(reason) for reason in REASONS}
 
 
 @pytest.mark.parametrize("reason", REFUSED)
@@ -88,7 +118,7 @@ def test_refused_datagram_is_counted_by_its_reason_and_changes_no_value(reason: 
     for _ in range(3):
         under_test.take(REFUSED[reason])
     assert under_test.refused() == {reason: 3}
-    assert under_test.intake.received == 5
+    assert under_test.intake.received == 6
     assert under_test.exporter.value("x") == before == 1
     assert {*under_test.exporter.roster.hosts} == {"pi", "agent"}
 

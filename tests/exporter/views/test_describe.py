@@ -182,7 +182,7 @@ def test_lost_datagrams_of_the_longest_gap_are_an_exact_number() -> None:
         agent.send()
         agent.seq = 2**63 - 1
         agent.send()
-        agent.exporter.wait(1)
+        agent.exporter.wait(8)
         agent = restarted(agent, seq=0)
     assert summary(agent).datagrams_lost == 2**63 - 1
 

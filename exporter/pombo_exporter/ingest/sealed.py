@@ -1,0 +1,110 @@
+"""Takes sealed datagrams: opens them, admits what is inside, and answers those that ask."""
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Final
+
+from pombo_wire import DecodeError, Reason
+from pombo_wire.sealing import (
+    ACCEPTED,
+    CONFLICT,
+    NO_CHALLENGE,
+    Acknowledgement,
+    Crypto,
+    acknowledgement,
+)
+
+from pombo_exporter.hosts.holder import Claim
+from pombo_exporter.hosts.host import Address
+from pombo_exporter.hosts.limits import AdmissionError, RefusalReason
+from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.seal.opening import Opener, Seal
+
+_ANSWER_SECONDS: Final = 1.0  # between two answers to one name
+_PROBE_SECONDS: Final = 0.05
+_MOST_KEPT: Final = 65_536  # names with the time of their last answer
+
+#: The flags of the answers to refusals. The agent learns the challenge, and of a conflict.
+_ANSWERED: Final = {RefusalReason.CONFLICT: CONFLICT, RefusalReason.UNPROVEN: 0}
+
+Answer = Callable[[bytes, Address], None]
+
+
+class SealedIntake:
+    """Takes sealed datagrams into a roster.
+
+    ``answer`` sends a datagram to an address; it may fail silently, since nothing depends on it.
+    """
+
+    def __init__(self, roster: Roster, opener: Opener, crypto: Crypto, answer: Answer) -> None:
+        self._roster, self._opener, self._crypto = roster, opener, crypto
+        self._answer = answer
+        self._answered_at: dict[str, float] = {}
+        self._probed_at = float("-inf")
+        self.answers = 0
+
+    def check_plain(self, name: str) -> None:
+        """Check that a name, of a plain datagram, is not denied.
+
+        Raises:
+            DecodeError: with the reason ``revoked``.
+        """
+        if self._opener.is_revoked(name, None):
+            raise DecodeError(Reason.REVOKED, f"{name!r} is denied in the key file")
+
+    def take(self, datagram: bytes, address: Address, now: float, wall: float) -> None:
+        """Store what a sealed datagram reports, and answer it where it asks for that.
+
+        Raises:
+            DecodeError: when it cannot be opened, or is not valid inside.
+            AdmissionError: when it is set aside.
+        """
+        found, seal = self._opener.open(datagram)
+        name = found.header.host
+        if seal.is_probe:
+            if seal.wants_answer and now - self._probed_at >= _PROBE_SECONDS:
+                self._probed_at = now
+                self._send(seal, name, address, wall, ACCEPTED)
+            return
+        session = found.header.session or 0
+        claim = Claim(session, seal.salt, seal.rnd, seal.challenge, seal.generation)
+        flags: int | None = None
+        try:
+            self._roster.admit(found, address, now, wall, claim)
+            flags = ACCEPTED
+        except AdmissionError as error:
+            flags = _ANSWERED.get(error.reason)
+            raise
+        finally:
+            if flags is not None and seal.wants_answer and self._may_answer(name, now):
+                self._send(seal, name, address, wall, flags)
+
+    def _may_answer(self, name: str, now: float) -> bool:
+        if now - self._answered_at.get(name, float("-inf")) < _ANSWER_SECONDS:
+            return False
+        if len(self._answered_at) >= _MOST_KEPT:
+            self._answered_at.clear()
+        self._answered_at[name] = now
+        return True
+
+    def _send(self, seal: Seal, name: str, address: Address, wall: float, flags: int) -> None:
+        host = self._roster.find(name)
+        challenge = (host.holder.challenge if host else b"") or NO_CHALLENGE
+        answer = Acknowledgement(
+            seq=seal.seq,
+            challenge=challenge,
+            time_ms=round(wall * 1000),
+            address=_packed_address(str(address[0])),
+            port=int(address[1]),
+            flags=flags,
+        )
+        self.answers += 1
+        self._answer(acknowledgement(self._crypto, seal.key, seal.salt, answer), address)
+
+
+def _packed_address(text: str) -> bytes:
+    """Return an address as 16 bytes, IPv4 mapped into IPv6."""
+    found = ip_address(text.partition("%")[0])
+    if found.version == 4:
+        return bytes(10) + b"\xff\xff" + found.packed
+    return found.packed

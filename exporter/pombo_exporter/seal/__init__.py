@@ -1,0 +1,1 @@
+"""Keys, and the opening of sealed datagrams."""

@@ -1,0 +1,235 @@
+"""Sealed datagrams that an exporter takes, refuses and answers."""
+
+import json
+from copy import copy
+from ipaddress import ip_address
+
+import pytest
+from pombo_exporter.hosts.host import Address
+from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.ingest.sealed import SealedIntake
+from pombo_exporter.seal.crypto import CRYPTO
+from pombo_exporter.seal.key_file import Keys
+from pombo_exporter.seal.opening import Opener
+from pombo_wire import Report, encode
+from pombo_wire.keys import derived, new_fleet_key
+from pombo_wire.sealing import (
+    ACCEPTED,
+    CONFLICT,
+    NO_CHALLENGE,
+    PROBE,
+    WANTS_ANSWER,
+    Acknowledgement,
+    Sealer,
+)
+from support.builders import ADDRESS, OTHER_ADDRESS, SESSION, Exporter
+
+FLEET = new_fleet_key(CRYPTO)
+NAME = "pi"
+
+
+class Agent:
+    """An agent that seals, with a salt of its own, and remembers the challenge that it is given."""
+
+    def __init__(
+        self, exporter: "Sealed", session: int = SESSION, address: Address = ADDRESS
+    ) -> None:
+        self.exporter, self.session, self.address = exporter, session, address
+        key = derived(CRYPTO, FLEET, 0, NAME)
+        self.sealer = Sealer(CRYPTO, key.kid, 0, key.key, NAME.encode())
+        self.challenge = NO_CHALLENGE
+
+    def datagram(self, flags: int = WANTS_ANSWER, **fields: object) -> bytes:
+        report = {"session": self.session, "time": self.exporter.wall, "interval": 5, **fields}
+        return self.sealer.seal(json.dumps(report).encode(), self.challenge, flags)
+
+    def send(self, flags: int = WANTS_ANSWER, **fields: object) -> Acknowledgement | None:
+        """Send a report; return its acknowledgement, and show the challenge from then on."""
+        self.exporter.answers.clear()
+        self.exporter.take(self.datagram(flags, **fields), self.address)
+        if not self.exporter.answers:
+            return None
+        [(answer, address)] = self.exporter.answers
+        assert address == self.address
+        found = self.sealer.acknowledgement(answer)
+        assert found is not None
+        self.challenge = found.challenge
+        return found
+
+
+class Sealed(Exporter):
+    """An exporter with keys, whose answers are kept."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.answers: list[tuple[bytes, Address]] = []
+        self.keys = Keys({FLEET.kid: FLEET}, set(), {})
+        self.opener = Opener(CRYPTO, self.keys)
+        sealed = SealedIntake(
+            self.roster, self.opener, CRYPTO, lambda *answer: self.answers.append(answer)
+        )
+        self.intake = Intake(self.roster, lambda: self.now, sealed)
+
+    def take(self, datagram: bytes | Report, address: Address = ADDRESS) -> None:
+        given = encode(datagram) if isinstance(datagram, Report) else datagram
+        self.intake.take(given, address, self.now, self.wall)
+
+    def refused(self) -> dict[str, int]:
+        return {reason: count for reason, count in self.intake.refused.items() if count}
+
+
+@pytest.fixture
+def exporter() -> Sealed:
+    return Sealed()
+
+
+def proven(exporter: Sealed, session: int = SESSION) -> Agent:
+    """Return an agent that has shown the challenge."""
+    agent = Agent(exporter, session)
+    for value in (1, 2):
+        agent.send(gauges={"x": value})
+        exporter.wait(5)
+    assert exporter.host().holder.proven
+    return agent
+
+
+def test_report_is_stored_and_answered(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    answer = agent.send(gauges={"x": 1})
+    assert answer is not None
+    assert exporter.value("x") == 1
+    assert (answer.seq, answer.flags, answer.port) == (0, ACCEPTED, ADDRESS[1])
+    assert answer.address == bytes(10) + b"\xff\xff" + ip_address("192.0.2.1").packed
+    assert answer.time_ms == round(exporter.wall * 1000)
+    assert answer.challenge == exporter.host().holder.challenge != NO_CHALLENGE
+    assert not exporter.host().holder.proven
+    exporter.wait(5)
+    agent.send(gauges={"x": 2})
+    assert exporter.host().holder.proven
+
+
+def test_a_name_is_answered_once_a_second_and_only_if_it_asks(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    assert agent.send() is not None
+    assert agent.send() is None
+    exporter.wait(1)
+    assert agent.send(flags=0) is None
+    assert agent.send() is not None
+
+
+def test_recorded_datagrams_are_replayed_and_not_answered(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    recorded = agent.datagram(gauges={"x": 1})
+    exporter.take(recorded)
+    exporter.wait(5)
+    exporter.answers.clear()
+    exporter.take(recorded, OTHER_ADDRESS)
+    assert exporter.refused() == {"replayed": 1}
+    assert exporter.answers == []
+    for number in range(70):
+        agent.send(gauges={"x": number})
+    exporter.take(recorded, OTHER_ADDRESS)
+    assert exporter.refused() == {"replayed": 2}
+    assert exporter.value("x") == 69
+
+
+def test_what_was_recorded_does_not_come_back_after_a_bye(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    recorded = [agent.datagram(gauges={"x": number}) for number in range(3)]
+    exporter.take(recorded[0])
+    exporter.take(agent.datagram(bye=True))
+    for datagram in recorded[1:]:
+        exporter.take(datagram)
+    assert exporter.refused() == {"replayed": 2}
+    assert exporter.value("x") is None
+
+
+def test_other_agent_with_the_key_waits_and_must_show_the_challenge(exporter: Sealed) -> None:
+    holder = proven(exporter)
+    other = Agent(exporter, SESSION + 10**9, OTHER_ADDRESS)
+    answer = other.send(gauges={"x": 9})
+    assert answer is not None
+    assert answer.flags == CONFLICT
+    assert exporter.refused() == {"conflict": 1}
+    assert exporter.value("x") == 2
+    other.challenge = NO_CHALLENGE
+    exporter.wait(8)
+    answer = other.send(gauges={"x": 9})
+    assert answer is not None
+    assert answer.flags == 0
+    assert exporter.refused() == {"conflict": 1, "unproven": 1}
+    other.send(gauges={"x": 9})
+    assert exporter.value("x") == 9
+    assert exporter.roster.holder_changes == 1
+    holder.send(gauges={"x": 3})
+    assert exporter.refused()["conflict"] == 2
+
+
+def test_recording_of_an_older_session_is_replayed_where_no_agent_was_proven(
+    exporter: Sealed,
+) -> None:
+    older = Agent(exporter, SESSION)
+    recorded = [older.datagram(flags=0, gauges={"x": number}) for number in range(3)]
+    exporter.take(recorded[0])
+    exporter.wait(8)
+    Agent(exporter, SESSION + 10**9).send(flags=0, gauges={"x": 7})
+    exporter.wait(8)
+    exporter.take(recorded[1])
+    exporter.wait(60)
+    exporter.take(recorded[2])
+    assert exporter.refused() == {"replayed": 2}
+
+
+def test_sealed_name_refuses_plain_datagrams_until_it_is_forgotten(exporter: Sealed) -> None:
+    Agent(exporter).send(gauges={"x": 1})
+    exporter.take(b'{"host":"pi","gauges":{"y":1}}')
+    exporter.take(Report(NAME, session=SESSION + 1, seq=0, gauges={"x": 2.0}))
+    assert exporter.refused() == {"plain_of_sealed": 2}
+    exporter.wait(100)
+    exporter.take(b'{"host":"pi","gauges":{"y":1}}')
+    assert exporter.refused() == {"plain_of_sealed": 3}
+    exporter.roster.forget(NAME, exporter.now)
+    exporter.take(b'{"host":"pi","gauges":{"y":1}}')
+    assert exporter.value("y") == 1
+
+
+def test_probe_is_answered_and_touches_no_host(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    answer = agent.send(PROBE | WANTS_ANSWER)
+    assert answer is not None
+    assert answer.challenge == NO_CHALLENGE
+    assert exporter.roster.hosts == {}
+    assert agent.send(PROBE | WANTS_ANSWER) is None, "at most 20 a second"
+    exporter.now += 0.06
+    assert agent.send(PROBE | WANTS_ANSWER) is not None
+
+
+def test_clone_under_the_same_salt_is_a_conflict(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    agent.send()
+    clone = Agent(exporter, address=OTHER_ADDRESS)
+    clone.sealer = copy(agent.sealer)
+    exporter.wait(5)
+    agent.send(gauges={"x": 1})
+    exporter.take(clone.datagram(gauges={"x": 2}), OTHER_ADDRESS)
+    assert exporter.refused() == {"conflict": 1}
+    assert exporter.value("x") == 1
+
+
+def test_denied_hosts_and_old_generations_lose_their_name_at_once(exporter: Sealed) -> None:
+    Agent(exporter).send(gauges={"x": 1})
+    exporter.take(b'{"host":"plain","gauges":{"y":1}}')
+    exporter.opener.use(Keys({FLEET.kid: FLEET}, {b"plain"}, {b"pi": 1}))
+    exporter.roster.revoke(exporter.opener.is_revoked, exporter.now)
+    assert exporter.roster.hosts == {}
+    Agent(exporter).send()
+    exporter.take(b'{"host":"plain","gauges":{"y":1}}')
+    assert exporter.refused() == {"revoked": 2}
+
+
+def test_only_sealed_datagrams_are_taken_where_that_is_required(exporter: Sealed) -> None:
+    intake = Intake(exporter.roster, lambda: 0.0, None, require_sealed=True)
+    intake.take(b'{"host":"pi"}', ADDRESS, exporter.now, exporter.wall)
+    assert intake.refused["not_sealed"] == 1
+    intake.take(Agent(exporter).datagram(), ADDRESS, exporter.now, exporter.wall)
+    assert intake.refused["unknown_key"] == 1
