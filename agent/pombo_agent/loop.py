@@ -8,6 +8,7 @@ from typing import Any
 
 from pombo_cli import logs
 from pombo_cli.logs import LimitedLogger
+from pombo_wire.sealing import overhead
 from pombo_wire.splitting import Form, Splitter
 
 from pombo_agent import __version__
@@ -39,10 +40,11 @@ _log = logging.getLogger("pombo_agent")
 
 def header(options: Options) -> dict[str, Any]:
     """Return the header of the first datagram of a new session; each report sets the times."""
+    # What seals a datagram has the name and the number, of its own for each server.
+    of_plain = {} if options.key_file else {"host": options.name, "seq": 0}
     return {
-        "host": options.name,
+        **of_plain,
         "session": time.time_ns(),
-        "seq": 0,
         "time": 0.0,
         "monotonic": 0.0,
         "interval": options.interval,
@@ -67,9 +69,36 @@ def collection(options: Options, waiter: Waiter) -> Collection:
 
 def reporter(options: Options, collected: Collection, log: LimitedLogger) -> Reporter:
     """Return what makes the reports of a new session."""
-    splitter = Splitter(Form(options.wire))
+    splitter = Splitter(
+        Form(options.wire), overhead(options.name.encode()) if options.key_file else 0
+    )
     constant = constant_sections(options.labels)
     return Reporter(header(options), constant, collected, splitter, log)
+
+
+def senders_of(options: Options, log: LimitedLogger, waiter: Waiter) -> list[Sender]:
+    """Return what sends to each of the servers, and seals if there is a key.
+
+    Raises:
+        ValueError: when the key file cannot be used.
+    """
+    if not options.key_file:
+        return [Sender(server, log, waiter, time.monotonic) for server in options.servers]
+    from pombo_agent.crypto import CRYPTO  # noqa: PLC0415 - only sealing needs it
+    from pombo_agent.dialogue import Dialogue  # noqa: PLC0415
+    from pombo_agent.key import read_key  # noqa: PLC0415
+
+    key = read_key(options.key_file)
+    return [
+        Sender(
+            server,
+            log,
+            waiter,
+            time.monotonic,
+            dialogue=Dialogue(CRYPTO, key, options.interval, asks=not options.one_way),
+        )
+        for server in options.servers
+    ]
 
 
 def limited_logger(options: Options) -> LimitedLogger:
@@ -85,7 +114,7 @@ def run(options: Options) -> None:
     waiter.watch(signal.SIGTERM, signal.SIGINT)
     collected = collection(options, waiter)
     reports = reporter(options, collected, limited)
-    senders = [Sender(server, limited, waiter, time.monotonic) for server in options.servers]
+    senders = senders_of(options, limited, waiter)
     servers = " ".join(map(str, options.servers))
     fields = {"version": __version__, "name": options.name, "servers": servers}
     _log.info("agent started", extra={"fields": fields})

@@ -198,6 +198,17 @@ _FLAGS = [
         help="Name of this host, its `instance` label.  [default: hostname, followed]",
     ),
     flag(
+        "key-file",
+        default="",
+        metavar="FILE",
+        help="File with the key of this host, from `pombo-exporter enroll`: seals all reports.",
+    ),
+    flag(
+        "one-way",
+        is_flag=True,
+        help="Do not ask exporters for answers, which a network may not let through.",
+    ),
+    flag(
         "interval",
         type=Duration(0.1, 3600),
         default="5s",
@@ -276,10 +287,15 @@ def _options(given: Mapping[str, Any]) -> Options:
         for name, known in COLLECTORS.items()
         if _is_enabled(known, given)
     }
+    name, follows = given["name"], _is_default("name")
+    if given["key_file"]:
+        name, follows = _sealed_name(given["key_file"], None if follows else name), False
     return Options(
         servers=tuple(dict.fromkeys(given["server"])),
-        name=given["name"],
-        follow_hostname=_is_default("name"),
+        name=name,
+        follow_hostname=follows,
+        key_file=given["key_file"],
+        one_way=given["one_way"],
         interval=given["interval"],
         labels=given["label"],
         modules=tuple(sorted({_MODULES[name] for name in enabled})),
@@ -294,6 +310,21 @@ def _options(given: Mapping[str, Any]) -> Options:
         log_level=given["log_level"],
         log_format=given["log_format"],
     )
+
+
+def _sealed_name(path: str, given: str | None) -> str:
+    """Return the name that the key is good for, with which a given name must agree."""
+    try:
+        from pombo_agent.key import read_key  # noqa: PLC0415 - only sealing needs it
+    except ImportError:
+        raise click.UsageError("--key-file needs PyNaCl: pip install pombo-agent[seal]") from None
+    try:
+        key = read_key(path)
+    except ValueError as error:
+        raise click.UsageError(f"--key-file: {error}") from None
+    if given is not None and given != key.name:
+        raise click.UsageError(f"--name={given} is not the name of the key, {key.name}: omit it")
+    return key.name
 
 
 def _is_default(parameter: str) -> bool:

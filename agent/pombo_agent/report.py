@@ -74,11 +74,11 @@ class Reporter:
 
     def datagrams(self, header: Mapping[str, Any], sections: list[Section]) -> list[bytes]:
         """Return a report as the next datagrams of the session."""
-        made, omitted = self._splitter.datagrams({**header, "seq": self._header["seq"]}, sections)
+        made, omitted = self._splitter.datagrams({**header, **self._number()}, sections)
         for line in omitted:
             key = f"omitted {line.partition(':')[0]}"
             self._log.warning("omitted from report: too large", key=key, detail=line)
-        self._header["seq"] += len(made)
+        self._count(len(made))
         return made
 
     def byes(self) -> list[bytes]:
@@ -86,5 +86,13 @@ class Reporter:
         byes = []
         for _ in range(_BYES):
             byes.append(self._splitter.bye(self._header))
-            self._header["seq"] += 1
+            self._count(1)
         return byes
+
+    def _number(self) -> dict[str, int]:
+        """Return the number of the next datagram, unless what seals it numbers it."""
+        return {"seq": self._header["seq"]} if "seq" in self._header else {}
+
+    def _count(self, datagrams: int) -> None:
+        if "seq" in self._header:
+            self._header["seq"] += datagrams

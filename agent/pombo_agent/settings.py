@@ -13,8 +13,7 @@ class Options(NamedTuple):
     """The values of the flags.
 
     ``modules`` are those of the enabled collectors; ``collectors`` has the values of the flags of
-    each, by the names that it declares.
-
+    each, by the names that it declares. ``key_file`` is empty where reports are not sealed.
     ``interval`` is in seconds; ``wire`` is the value of a ``Form``. With ``follow_hostname``,
     ``name`` is the hostname, and changes with it.
     """
@@ -22,6 +21,8 @@ class Options(NamedTuple):
     servers: tuple[Address, ...]
     name: str
     follow_hostname: bool
+    key_file: str
+    one_way: bool
     interval: float
     labels: Mapping[str, str]
     modules: tuple[str, ...]

@@ -6,6 +6,7 @@ import sys
 
 import click
 from pombo_cli import logs, variables
+from pombo_wire.sealing import overhead
 from pombo_wire.section import in_order
 from pombo_wire.splitting import Form, Splitter
 
@@ -22,8 +23,11 @@ _log = logging.getLogger("pombo_agent")
 
 def _start(given: Options) -> None:
     # With the longest number that a datagram may get, so that a header that fits always fits.
-    header = with_time({**loop.header(given), "seq": _LAST_SEQ})
-    _, omitted = Splitter(Form(given.wire)).datagrams(header, constant_sections(given.labels))
+    header = with_time({**loop.header(given), "host": given.name, "seq": _LAST_SEQ})
+    reserve = overhead(given.name.encode()) if given.key_file else 0
+    _, omitted = Splitter(Form(given.wire), reserve).datagrams(
+        header, constant_sections(given.labels)
+    )
     if omitted:
         raise click.UsageError(f"name or labels are too long for one datagram: {omitted[0]}")
     logs.set_up(given.log_level, given.log_format)
@@ -36,6 +40,7 @@ def _start(given: Options) -> None:
 
 
 def _print_report(given: Options) -> None:
+    given = given._replace(key_file="")  # people read it, so it is not sealed
     if given.format == "json":
         given = given._replace(wire=Form.JSON.value)
     log = loop.limited_logger(given)

@@ -1,6 +1,10 @@
-"""Sends datagrams over UDP to one exporter, whose name it looks up again from time to time."""
+"""Sends datagrams over UDP to one exporter, whose name it looks up again from time to time.
+
+An agent that seals also reads the acknowledgements of the exporter.
+"""
 
 import errno
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +14,7 @@ from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
 
 from pombo_agent.collecting.deadlines import start_thread
+from pombo_agent.dialogue import Dialogue, Heard
 from pombo_agent.wakeup import Waiter
 
 #: An address family and what ``socket.connect`` takes for it.
@@ -23,6 +28,10 @@ RESOLVE_INTERVAL_SECONDS = 60.0
 
 #: Seconds between two lookups while sending fails.
 RETRY_INTERVAL_SECONDS = 5.0
+
+#: The most answers that are read before a report, and the bytes that are read of one.
+_MOST_ANSWERS = 16
+_ANSWER_BYTES = 128
 
 #: Seconds that a report waits for a lookup; a later answer serves the next report.
 RESOLVE_TIMEOUT_SECONDS = 1.0
@@ -56,18 +65,23 @@ class Sender:
     at each lookup: that gives a new source address after the host has changed networks, and a new
     source port when a firewall has a wrong state for the old one. After an error the next of
     several addresses is used.
+
+    With a ``dialogue``, datagrams are sealed, and answers are read before the next report. Where
+    none comes in time, the socket and the address are replaced; sending never stops.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of which it consists
         self,
         server: Address,
         log: LimitedLogger,
         waiter: Waiter,
         clock: Callable[[], float],
         lookup: Lookup = Lookup(),  # noqa: B008  # it never changes
+        dialogue: Dialogue | None = None,
     ) -> None:
         self._server, self._log, self._waiter, self._clock = server, log, waiter, clock
-        self._lookup = lookup
+        self._lookup, self._dialogue = lookup, dialogue
+        self._is_heard: bool | None = None  # None before the first answer
         self._destinations: list[Destination] = []
         self._socket: socket.socket | None = None
         # The thread sets it; None once it is used.
@@ -78,12 +92,14 @@ class Sender:
 
     def send(self, datagrams: Iterable[bytes]) -> None:
         """Send the datagrams; what cannot be sent is lost, and the cause is logged."""
+        self._read_answers()
         self._refresh()
         self.send_known(datagrams)
 
     def send_known(self, datagrams: Iterable[bytes]) -> None:
         """Send to the address that is known, without a lookup."""
-        for datagram in datagrams:
+        sealed = datagrams if self._dialogue is None else self._dialogue.seal(datagrams)
+        for datagram in sealed:
             if not self._send(datagram):
                 # The error may belong to an earlier datagram, so this one is sent once more.
                 self._use_next_destination()
@@ -112,6 +128,44 @@ class Sender:
                 self.close()
                 return False
         return True
+
+    def _read_answers(self) -> None:
+        """Read what the server has answered since the last report."""
+        if self._dialogue is None:
+            return
+        heard = None
+        for _ in range(_MOST_ANSWERS):
+            try:
+                answer = self._socket.recv(_ANSWER_BYTES) if self._socket else b""
+            except OSError:  # none waits, or one of an earlier datagram's errors
+                break
+            if not answer:
+                break
+            heard = self._dialogue.read(answer) or heard
+        if heard is not None:
+            self._note_heard(heard)
+        elif self._dialogue.is_unheard:
+            self._note_unheard()
+
+    def _note_heard(self, heard: Heard) -> None:
+        if not self._is_heard:
+            key, address = f"{self._server} answers", _address(heard)
+            self._log.log(
+                logging.INFO, "exporter answers", key=key, server=self._server, heard_from=address
+            )
+            self._is_heard = True
+        if heard.is_conflict:
+            self._warn("another agent reports under this name")
+
+    def _note_unheard(self) -> None:
+        """Use another socket and look the name up again, which a changed network may need."""
+        if self._is_heard is not False:
+            self._warn("exporter does not answer: using a new socket and address")
+        self._is_heard, self._failed = False, True
+        self.close()
+        self._use_next_destination()
+        if self._dialogue is not None:
+            self._dialogue.ask_anew()
 
     def _use_next_destination(self) -> None:
         self._destinations = [*self._destinations[1:], *self._destinations[:1]]
@@ -179,3 +233,13 @@ def _connect(destination: Destination) -> socket.socket:
         opened.close()
         raise
     return opened
+
+
+def _address(heard: Heard) -> str:
+    """Return the address and the port from which the server has received."""
+    if heard.address.startswith(_MAPPED):
+        return f"{'.'.join(map(str, heard.address[len(_MAPPED) :]))}:{heard.port}"
+    return f"[{socket.inet_ntop(socket.AF_INET6, heard.address)}]:{heard.port}"
+
+
+_MAPPED = bytes(10) + b"\xff\xff"  # an IPv4 address in IPv6

@@ -1,0 +1,238 @@
+"""Sealed reports: real keys, agents and exporters; what an attacker on the path sees and can do."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.pages import wait_until
+from support.processes import BIN, Exporter, Launcher, Process
+
+NAME = "sealed-host"
+SECONDS = 0.5  # between reports
+
+
+def printed(*arguments: str | Path) -> str:
+    """Return what a subcommand of the exporter prints."""
+    command = [BIN / "pombo-exporter", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+class Tap:
+    """Carries datagrams between one agent and an exporter, and keeps them."""
+
+    def __init__(self, port: int) -> None:
+        self.up: list[bytes] = []
+        self.down: list[bytes] = []
+        self._agents = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._agents.bind(("127.0.0.1", 0))
+        self._exporter = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._exporter.connect(("127.0.0.1", port))
+        self._exporter.settimeout(0)  # an error that made it readable may be gone
+        self.port: int = self._agents.getsockname()[1]
+        self._is_open = True
+        self._thread = threading.Thread(target=self._carry)
+        self._thread.start()
+
+    def _carry(self) -> None:
+        agent: Any = None
+        while self._is_open:
+            readable, _, _ = select.select([self._agents, self._exporter], [], [], 0.05)
+            if self._agents in readable:
+                datagram, agent = self._agents.recvfrom(2048)
+                self.up.append(datagram)
+                with suppress(OSError):  # the exporter starts again
+                    self._exporter.send(datagram)
+            if self._exporter in readable:
+                with suppress(OSError):
+                    self.down.append(self._exporter.recv(2048))
+                    self._agents.sendto(self.down[-1], agent)
+
+    def send(self, datagram: bytes) -> None:
+        """Send a datagram to the exporter, from the address of the agent's ones."""
+        self._exporter.send(datagram)
+
+    def close(self) -> None:
+        self._is_open = False
+        self._thread.join()
+        self._agents.close()
+        self._exporter.close()
+
+
+class Fleet:
+    """An exporter with a key file, an agent with the key of its host, and a tap between both."""
+
+    def __init__(self, start: Launcher, folder: Path) -> None:
+        self._start = start
+        self.keys, self.key = folder / "keys", folder / "host.key"
+        printed("keygen", self.keys)
+        self.key.write_text(printed("enroll", NAME, f"--seal.key-file={self.keys}", "--format=key"))
+        self.key.chmod(0o600)
+        self.exporter: Exporter = start.exporter(f"--seal.key-file={self.keys}")
+        self.tap = Tap(self.exporter.port)
+        self.agent = self.start_agent()
+        wait_until(self.exporter.page, is_up, "the sealed host")
+
+    def start_agent(self, *flags: str) -> Process:
+        return self._start.kept(
+            Process(
+                [
+                    str(BIN / "pombo-agent"),
+                    f"--server=127.0.0.1:{self.tap.port}",
+                    f"--key-file={self.key}",
+                    f"--interval={round(SECONDS * 1000)}ms",
+                    "--label=secret=label",
+                    *flags,
+                ],
+                self.key.with_suffix(f".{len(flags)}.log"),
+            )
+        )
+
+    def refused(self, reason: str) -> int:
+        return self.exporter.counted("pombo_exporter_datagrams_refused_total", reason=reason)
+
+
+def is_up(page: Any) -> bool:
+    return bool(page.value("pombo_host_up", instance=NAME) == 1)
+
+
+@pytest.fixture
+def fleet(start: Launcher, tmp_path: Path) -> Iterator[Fleet]:
+    made = Fleet(start, tmp_path)
+    yield made
+    made.tap.close()
+
+
+def test_capture_shows_no_metric_and_no_label(fleet: Fleet) -> None:
+    wait_until(lambda: len(fleet.tap.up), lambda count: count > 3, "four datagrams")
+    captured = b"".join(fleet.tap.up)
+    assert NAME.encode() in captured
+    for secret in (b"secret", b"cpu", b"node_", b"mountpoint", b'"session"', os.uname().release):
+        text = secret.encode() if isinstance(secret, str) else secret
+        assert text not in captured
+    assert all(datagram[0] == 0xB1 for datagram in fleet.tap.up)
+    assert fleet.exporter.page().value("node_load1", instance=NAME) is not None
+
+
+def test_agent_logs_once_that_it_is_heard_and_is_proven(fleet: Fleet) -> None:
+    wait_until(lambda: len(fleet.tap.up), lambda count: count > 8, "nine datagrams")
+    assert fleet.agent.log.count("exporter answers") == 1
+    assert "heard_from=127.0.0.1:" in fleet.agent.log
+    answers = [*fleet.tap.down]
+    assert 1 <= len(answers) <= 3, "it asks until it is proven, then once a minute"
+    assert all(len(answer) == 70 for answer in answers)
+
+
+def test_recorded_and_changed_datagrams_are_refused(fleet: Fleet) -> None:
+    recorded = fleet.tap.up[-1]
+    fleet.tap.send(recorded)
+    wait_until(lambda: fleet.refused("replayed"), lambda count: count == 1, "the replay")
+    answered = len(fleet.tap.down)
+    changed = recorded[:-1] + bytes((recorded[-1] ^ 1,))
+    fleet.tap.send(changed)
+    wait_until(lambda: fleet.refused("bad_seal"), lambda count: count == 1, "the changed one")
+    unknown = recorded[:1] + b"none" + recorded[5:]
+    fleet.tap.send(unknown)
+    wait_until(lambda: fleet.refused("unknown_key"), lambda count: count == 1, "the other key")
+    fleet.tap.send(b'{"host":"sealed-host","gauges":{"x":1}}')
+    wait_until(lambda: fleet.refused("plain_of_sealed"), lambda count: count == 1, "the plain one")
+    assert len(fleet.tap.down) <= answered + 1, "a stranger is not answered"
+    assert is_up(fleet.exporter.page())
+    assert fleet.exporter.page().value("x", instance=NAME) is None
+
+
+def test_denied_host_loses_its_values_at_the_signal(fleet: Fleet) -> None:
+    with fleet.keys.open("a") as file:
+        file.write(f"deny {NAME}\n")
+    fleet.exporter.send_signal(signal.SIGHUP)
+    wait_until(
+        lambda: fleet.exporter.page().measured(NAME), lambda names: not names, "no value of it"
+    )
+    wait_until(lambda: fleet.refused("revoked"), lambda count: count > 0, "a refusal")
+
+
+def test_broken_key_file_changes_nothing(fleet: Fleet) -> None:
+    with fleet.keys.open("a") as file:
+        file.write("key pfk1_broken\n")
+    fleet.exporter.send_signal(signal.SIGHUP)
+    wait_until(lambda: fleet.exporter.log, lambda log: "key file not used" in log, "a line")
+    count = len(fleet.tap.up)
+    wait_until(lambda: len(fleet.tap.up), lambda now: now > count + 2, "more reports")
+    assert is_up(fleet.exporter.page())
+    assert fleet.exporter.counted("pombo_exporter_seal_reload_successful") == 0
+    assert "line 4: not a fleet key" in fleet.exporter.log
+
+
+def test_agent_that_starts_again_is_heard_after_its_bye(fleet: Fleet) -> None:
+    fleet.agent.end()
+    wait_until(fleet.exporter.page, lambda page: not is_up(page), "its bye")
+    fleet.start_agent("--log.level=debug")
+    wait_until(fleet.exporter.page, is_up, "the new session", within=4 * SECONDS + 5)
+
+
+def test_exporter_that_starts_again_hears_the_agent(fleet: Fleet, start: Launcher) -> None:
+    port = fleet.exporter.port
+    fleet.exporter.end()
+    again = start.exporter(f"--seal.key-file={fleet.keys}", port=port)
+    wait_until(again.page, is_up, "the host")
+
+
+def test_only_sealed_reports_are_taken_where_that_is_required(
+    start: Launcher, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    printed("keygen", keys)
+    exporter = start.exporter(f"--seal.key-file={keys}", "--require-sealed")
+    start.agent("plain", exporter)
+    wait_until(
+        lambda: exporter.counted("pombo_exporter_datagrams_refused_total", reason="not_sealed"),
+        lambda count: count > 0,
+        "a refusal",
+    )
+    assert exporter.page().value("pombo_host_up", instance="plain") is None
+
+
+def test_key_file_is_made_for_its_owner_alone_and_never_overwritten(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    printed("keygen", keys)
+    assert keys.stat().st_mode & 0o777 == 0o600
+    before = keys.read_text()
+    again = subprocess.run(
+        [BIN / "pombo-exporter", "keygen", keys], check=False, capture_output=True
+    )
+    assert again.returncode == 1
+    assert b"exists" in again.stderr
+    assert keys.read_text() == before
+    assert before.splitlines()[-1].startswith("key pfk1_")
+    assert printed("keygen", "-").splitlines()[-1] != before.splitlines()[-1]
+    text = printed("enroll", "pi", f"--seal.key-file={keys}")
+    assert text.splitlines()[-1].startswith("phk1_")
+    assert text.count("phk1_") == 1, "no command line has the key"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "remedy"),
+    [
+        ("key pfk1_AAAA\n", 0o600, "line 1: not a fleet key"),
+        ("\n# nothing\n", 0o600, "make one with pombo-exporter keygen"),
+        ("key pfk1_AAAA\n", 0o604, "run chmod o="),
+        ("kee x\n", 0o600, "write key, deny or generation"),
+    ],
+)
+def test_exporter_with_a_bad_key_file_ends_with_the_remedy(
+    content: str, mode: int, remedy: str, start: Launcher, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(content)
+    keys.chmod(mode)
+    exporter = start.exporter(f"--seal.key-file={keys}", ready=False)
+    assert exporter.ended() == 1
+    assert remedy in exporter.log
+    assert "pfk1_A" not in exporter.log
