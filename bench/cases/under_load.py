@@ -28,7 +28,7 @@ _WARM = 1_000  # reports a second, at least
 _LARGEST = 50_000  # hosts
 _GZIP = 31  # zlib's window bits for a gzip container
 _LAST = "pombo_host_last_report_timestamp_seconds"
-_START = 8 * 2**20  # bytes of an exposition: enough for its first families, _LAST among them
+_PIECE = 4 * 2**20  # bytes of an exposition that are inflated at once
 
 
 @dataclass
@@ -216,9 +216,7 @@ def scrape_plainly(port: int, every: float) -> Iterator[_Scrapes]:
             asked_at, began = time(), monotonic()
             packed = processes.get(port, gzip=True)
             scrapes.took.append(monotonic() - began)
-            start = decompressobj(_GZIP).decompress(packed, _START)
-            newest = max(processes.samples(start, _LAST).values())
-            scrapes.ages.append(max(0.0, asked_at - newest))
+            scrapes.ages.append(max(0.0, asked_at - _newest(packed)))
 
     thread = Thread(target=scrape)
     thread.start()
@@ -227,6 +225,20 @@ def scrape_plainly(port: int, every: float) -> Iterator[_Scrapes]:
     finally:
         done.set()
         thread.join()
+
+
+def _newest(packed: bytes) -> float:
+    """Return when the newest report arrived, of an exposition; later families are not inflated."""
+    stream, rest, tail, newest = decompressobj(_GZIP), packed, b"", 0.0
+    while rest:
+        text = tail + stream.decompress(rest, _PIECE)
+        rest = stream.unconsumed_tail
+        lines, _, tail = text.rpartition(b"\n")
+        found = processes.samples(lines, _LAST).values()
+        if newest and not found:
+            break
+        newest = max(newest, *found, 0.0)
+    return newest
 
 
 @contextmanager
