@@ -62,8 +62,9 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     Raises:
         ListenError: when an address is in use, forbidden, unknown or not this machine's.
     """
+    freezer = HostFreezer()
     table = family_table(options.families)
-    roster = Roster(options.limits, table.catalog(), _notifier(), monotonic(), urandom)
+    roster = Roster(options.limits, table.catalog(), _notifier(freezer), monotonic(), urandom)
     udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer)
     sealed = None if keys is None else _sealed_intake(keys, roster, udp)
     intake = Intake(roster, monotonic, sealed, require_sealed=options.require_sealed)
@@ -79,6 +80,7 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     async def sweep() -> None:
         while True:
             await pacer.collect(partial(roster.sweep, monotonic()))
+            freezer.collect(monotonic(), is_answering=roster.open_snapshots > 0)
             drops.read()
             await asyncio.sleep(_SWEEP_INTERVAL)
 
@@ -103,11 +105,10 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     log.info("exporter stops")
 
 
-def _notifier() -> Callable[[HostEvent, Host], None]:
+def _notifier(freezer: HostFreezer) -> Callable[[HostEvent, Host], None]:
     """Return what logs the events of hosts."""
     # A limit for each kind of event, so that many new names suppress no other event.
     loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in HostEvent}
-    freezer = HostFreezer()
 
     def notify(event: HostEvent, host: Host) -> None:
         if event is HostEvent.NEW:

@@ -108,6 +108,7 @@ class SequenceTracker(Struct, gc=False, eq=False):
         if place == len(self._gaps) or self._gaps[place] != number:
             return False
         del self._gaps[place], self._missed[place]
+        self._drop_empty()
         return True
 
     def _was_lost(self, number: int) -> bool:
@@ -119,5 +120,12 @@ class SequenceTracker(Struct, gc=False, eq=False):
 
     def _lose(self, count: int) -> None:
         """Count the oldest gaps as lost."""
-        del self._gaps[:count], self._missed[:count]
-        self.lost += count
+        if count:
+            del self._gaps[:count], self._missed[:count]
+            self._drop_empty()
+            self.lost += count
+
+    def _drop_empty(self) -> None:
+        """Let go of arrays without gaps: each would be visited by the garbage collector."""
+        if not self._gaps:
+            self._gaps, self._missed = _NO_NUMBERS, _NO_TIMES
