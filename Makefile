@@ -10,6 +10,9 @@ export ADDRESS ?= 127.0.0.1
 export PORT ?= 5005
 export PROMETHEUS_PORT ?= 9090
 
+# Two files of tests at the same time: most of them wait for reports, scrapes and pages.
+PARALLEL := --numprocesses=2 --dist=loadfile
+
 PACKAGES := wire cli agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench
 
@@ -28,11 +31,11 @@ run: install
 	@exec tools/run
 
 test: programs lint
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest $(PARALLEL) -m 'not slow'
 
 # With the tests that are marked slow.
 test-all: programs lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
 # the smallest agent. Valgrind counts the instructions that the budget bounds. Podman builds the

@@ -146,6 +146,7 @@ def test_restarted_agent_has_no_rate_until_its_second_report_and_then_the_right_
             for (name, labels), expected in STEADY_RATES.items():
                 rate = exposition.value(name, instance="again", **dict(labels))
                 assert rate == pytest.approx(expected, rel=1e-3), (name, labels)
+            sent += sender.bye()
 
 
 def test_agents_reach_an_exporter_at_every_address_over_ipv4_and_ipv6(start: Launcher) -> None:

@@ -29,6 +29,7 @@ def fleet(start_once: Launcher) -> Exporter:
     with Sender("lossy", exporter.port) as sender:
         sender.report(1, *steady(1))
         sender.report(2, *steady(2))
+        sender.bye()
         began = time.time_ns() + 1  # another session, with most numbers lost
         for number in (0, 300):
             sender.raw(b'{"host":"lossy","interval":60,"session":%d,"seq":%d}' % (began, number))

@@ -57,6 +57,13 @@ class Sender:
         self._header = replace(self._header, seq=numbers[-1] + 1)
         return numbers
 
+    def bye(self) -> list[int]:
+        """End the session, so that another one may begin; return the number of the datagram."""
+        header = replace(self._header, time=time.time(), bye=True)
+        assert header.seq is not None
+        self._socket.send(self._encode(header))
+        return [header.seq]
+
     def raw(self, datagram: bytes) -> None:
         """Send any bytes."""
         self._socket.send(datagram)

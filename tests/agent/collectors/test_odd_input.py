@@ -78,6 +78,7 @@ ODD_VALUES = (b"-1", b"N/A", b"18446744073709551616", b"1" * 400, b"nan", b"1_0"
 SEPARATORS = (b"", b"-")
 ODD_BYTES = (b"\0", b"\r", "\N{LINE SEPARATOR}".encode(), b"\x0b\x1c\x85", b"\xff\xfe", b"\xc3")
 _NUMBER = re.compile(rb"-?(0x)?[0-9a-f.]*[0-9][0-9a-f.]*", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]+")
 _WORD = re.compile(rb"\S+")
 
 #: A value or a text of a section: the section, the keys of the row, and the column.
@@ -105,6 +106,9 @@ class Host:
         self.collect = COLLECTORS[name].collect
         self.skips_files = name in WHOLE_FILES
         self.files = copy_fixture(name, folder)
+        # Files of a second device are read as those of the first are.
+        kinds = {_DIGITS.sub("0", str(path)): path for path in reversed(self.files)}
+        self.kinds = sorted(kinds.values())
         root = f"{folder}/root"
         paths = (f"{folder}/proc", f"{folder}/sys", root, f"{root}/run/udev/data")
         self._sources = Sources(*paths, flags_in(name, folder), usages, Skips(), {})
@@ -219,7 +223,7 @@ def with_line(lines: list[bytes], at: int, *instead: bytes) -> bytes:
 
 
 def test_line_costs_itself_alone(host: Host) -> None:
-    for path in host.files:
+    for path in host.kinds:
         lines = lines_of(path)
         of_file = host.of_file(path)
         depending: Counter[Cell] = Counter()
@@ -238,7 +242,7 @@ def test_line_costs_itself_alone(host: Host) -> None:
 
 
 def test_value_costs_itself_alone_and_is_counted(host: Host) -> None:
-    for path in host.files:
+    for path in host.kinds:
         content = path.read_bytes()
         of_file = host.of_file(path)
         for word in _WORD.finditer(content):
@@ -290,7 +294,7 @@ def test_file_costs_itself_alone(host: Host) -> None:
 
 
 def test_file_that_fails_half_way_has_the_lines_before(host: Host) -> None:
-    for path in host.files:
+    for path in host.kinds:
         lines = path.read_bytes().splitlines(keepends=True)
         for count in range(len(lines)):
             rest = host.affected(host.with_content(path, b"".join(lines[:count])))
@@ -311,7 +315,7 @@ def test_file_that_fails_half_way_has_the_lines_before(host: Host) -> None:
 def test_file_that_never_returns_costs_itself_alone_once_it_has(
     host: Host,
 ) -> None:
-    for path in host.files:
+    for path in host.kinds:
         content = path.read_bytes()
         path.unlink()
         own = host.affected(host.run())
