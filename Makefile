@@ -89,12 +89,12 @@ measure-page: install
 	$(BIN)/python -m bench.cases.browser
 
 docs: install
-	$(BIN)/python docs/generate/metrics.py > docs/metrics.md
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
 	$(BIN)/python docs/generate/columns.py > wire/pombo_wire/columns.py
 	$(BIN)/python docs/generate/families.py > wire/pombo_wire/families.py
 	PYTHONPATH=tests $(BIN)/python docs/generate/collectors.py \
 		> exporter/pombo_exporter/metrics/collectors.py
+	PYTHONPATH=.:tests $(BIN)/python docs/generate/metrics.py > docs/metrics.md
 	$(BIN)/python docs/generate/vectors.py docs/wire-vectors
 	$(BIN)/python docs/generate/sealed_vectors.py > docs/wire-vectors/sealed.json
 

@@ -40,9 +40,7 @@ class Results:
         """Replace the rows of a case."""
         self._cases[case] = {
             "command": command,
-            "day": time.strftime("%Y-%m-%d"),
-            "machine": f"{os.cpu_count()} cores ({_processor()}), "
-            f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}",
+            **circumstances(),
             "rows": [asdict(row) for row in rows],
         }
 
@@ -86,6 +84,15 @@ class Results:
                 (self._folder / file).write_text(text, encoding="utf-8")
                 drawn.append((file, title))
         return drawn
+
+
+def circumstances() -> dict[str, str]:
+    """Return the day and the machine of a measurement."""
+    return {
+        "day": time.strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores ({_processor()}), "
+        f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}",
+    }
 
 
 def _title(name: str) -> str:

@@ -1,6 +1,6 @@
 """Write docs/metrics.md from the tables of families.
 
-Usage: ``python docs/generate/metrics.py > docs/metrics.md``
+Usage: ``PYTHONPATH=.:tests python docs/generate/metrics.py > docs/metrics.md``
 """
 
 import sys
@@ -17,6 +17,8 @@ from pombo_exporter.metrics.family import Family, HostField, MapFamilies, Source
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.node_families import UNSUPPORTED
 from pombo_exporter.stats import Counters, ReceiveBuffer
+
+from docs.generate.collector_tables import collectors_table, missing_table, open_table
 
 _UNITS = (
     ("_bytes_per_second", "bytes per second"),
@@ -119,10 +121,14 @@ _MISSING = """
 """
 
 _HARDWARE = """
-On other machines node_exporter has more families. From the hardware monitor, Pombo has
-temperatures, fans and the names of chips and sensors, but no voltages, currents, powers and
-alarms. The serial numbers and the UUID of the machine are sent where the agent may read them,
-which is as root; only sealed datagrams are encrypted.
+Other machines, and collectors that are off by default, have more families.
+`tests/integration/test_node_exporter_files.py` compares those of the collectors that read files, on
+files of such machines, and `test_network_namespace.py` beside it those of the collectors that ask
+the kernel about the network. What only newer versions than 1.5 have, and what comes from D-Bus, is
+tested against values that are written down. [Not collected](#not-collected) lists what is missing.
+
+The serial numbers and the UUID of the machine are sent where the agent may read them, which is as
+root; only sealed datagrams are encrypted.
 
 Debian's package of node_exporter excludes `lo` and mounts under `/media`, `/mnt` and `/run`.
 Pombo includes them, as node_exporter does by default.
@@ -240,7 +246,10 @@ def document() -> str:
         rows = [family_row(f) for f in everything.families if f.name.startswith(prefix)]
         parts.append("\n".join(rows) + "\n")
     parts += [_MAPS, "\n".join(map(map_row, everything.maps)), "\n"]
+    parts += collectors_table()
     parts += comparison()
+    parts += missing_table()
+    parts += open_table()
     parts += [_TEXTFILES]
     parts += [_OWN, "\n".join(own_rows()), "\n"]
     return "".join(parts)

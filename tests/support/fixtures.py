@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pombo_agent.collecting.flags import Flags, Kind, from_json
+from pombo_agent.collecting.reading import Skips
+from pombo_agent.collecting.sources import Sources, Usages
 from pombo_agent.options import COLLECTORS
 
 from support.collectors import flags_of
@@ -58,6 +61,16 @@ def flags_in(name: str, folder: Path) -> Flags:
     given = given_flags(name, folder)
     assert given.keys() <= values.keys()
     return Flags({**values, **{flag: from_json(value) for flag, value in given.items()}})
+
+
+def sources_in(name: str, folder: Path) -> Sources:
+    """Return the files in a folder as what the collector reads from, with its flags."""
+    paths = folder / "proc", folder / "sys", folder / "root", folder / "root/run/udev/data"
+    return Sources(*paths, flags_in(name, folder), _usages, Skips(), {})
+
+
+def _usages(paths: Iterable[str]) -> Usages:
+    return Usages({path: {"size": 1, "free": 1, "files": 1} for path in paths}, {})
 
 
 def arguments_in(name: str, folder: Path) -> list[str]:
