@@ -82,6 +82,8 @@ def test_make_run_measures_this_host_and_stops_everything_on_a_signal(start: Lau
                 ),
                 f"{HOST}'s second report",
             )
+            sealed = fetch_page(metrics).value("pombo_exporter_acknowledgements_total")
+            assert sealed, "its reports are sealed, and answered"
             query = f"{prometheus}/api/v1/query?query=host_memory_total_bytes"
             wait_until(
                 partial(fetch, query),
