@@ -83,6 +83,17 @@ SAME_FILTERS = tuple(
 )
 
 
+#: Collectors of both that are disabled by default, and what they need, as flags of both.
+MORE = (
+    *("--collector.buddyinfo", "--collector.interrupts", "--collector.ksmd", "--collector.lnstat"),
+    *("--collector.meminfo_numa", "--collector.mountstats", "--collector.processes"),
+    *("--collector.slabinfo", "--collector.tcpstat", "--collector.zoneinfo"),
+    *("--collector.cgroups", "--collector.stat.softirq", "--collector.cpu.info"),
+    *("--collector.sysctl", "--collector.sysctl.include=kernel.pid_max"),
+    "--collector.sysctl.include-info=kernel.ostype",
+)
+
+
 class Both(NamedTuple):
     """Both exporters; ``alike`` if they exclude the same devices and mounts."""
 
@@ -95,17 +106,24 @@ class Both(NamedTuple):
         return fetch_page(self.node)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["Debian's defaults", "same filters"])
+@pytest.fixture(
+    scope="module",
+    params=[(False, ()), (True, ()), (True, MORE)],
+    ids=["Debian's defaults", "same filters", "more collectors"],
+)
 def both(request: pytest.FixtureRequest, start_once: Launcher) -> Both:
-    alike: bool = request.param
+    alike: bool
+    more: tuple[str, ...]
+    alike, more = request.param
     where = f"127.0.0.1:{free_port()}"
     start_once.program(
         found("prometheus-node-exporter"),
         f"--web.listen-address={where}",
         *(SAME_FILTERS if alike else ()),
+        *more,
     )
     exporter = start_once.exporter()
-    start_once.agent(NAME, exporter, interval=f"{int(INTERVAL * 1000)}ms")
+    start_once.agent(NAME, exporter, interval=f"{int(INTERVAL * 1000)}ms", flags=more)
     pair = Both(f"http://{where}/metrics", exporter, alike)
     wait_until(pair.scrape_node, bool, "node_exporter's first exposition")
     reported = ("node_time_seconds", "node_load1")
