@@ -64,7 +64,7 @@ ORDER: dict[str, list[str | list[str]]] = {
     "pombo_cli": ["config", "flags", ["logs", "human", "addresses", "variables"]],
     "pombo_agent": [
         "__main__",
-        "start",
+        ["start", "check"],
         ["loop", "options"],
         ["report", "text_report", "transport", "schedule", "settings", "reexecute", "key"],
         ["crypto", "dialogue"],

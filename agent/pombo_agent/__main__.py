@@ -1,13 +1,22 @@
 """The command ``pombo-agent``."""
 
+import sys
+
 from pombo_agent.reexecute import parsed_options
 
 
 def main() -> None:
-    """Parse the flags and execute this process again; when it is executed again, send reports."""
+    """Parse the flags and execute this process again; when it is executed again, send reports.
+
+    ``check`` is a command of its own.
+    """
     options = parsed_options()
     # Each image of the process imports only what it needs.
-    if options is None:
+    if sys.argv[1:2] == ["check"]:
+        from pombo_agent.check import check  # noqa: PLC0415
+
+        check(sys.argv[2:], prog_name="pombo-agent check")
+    elif options is None:
         from pombo_agent.start import command  # noqa: PLC0415
 
         command()

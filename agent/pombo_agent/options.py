@@ -31,15 +31,17 @@ _MODULES = {found.name: module for module in module_names() for found in collect
 COLLECTORS: dict[str, Collector] = collectors_of(module_names())
 
 
-class _Server(AddressType):
+class ServerType(AddressType):
     """An address with a host and a port to send to."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
+        """Return the addresses in a variable."""
         return split_variable(rv)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Address:
+        """Return the address, or fail with a remedy."""
         address = super().convert(value, param, ctx)
         if not address.host or not address.port:
             self.fail(f"{value!r} is no destination: write host or host:port", param, ctx)
@@ -186,7 +188,7 @@ def _flags_by_kind(name: str, own: Flag) -> Iterator[Callable[..., Any]]:
 _FLAGS = [
     flag(
         "server",
-        type=_Server(),
+        type=ServerType(),
         multiple=True,
         metavar="HOST[:PORT]",
         help="Exporter to send reports to; may be repeated.  [port: 5005]  [required]",
@@ -272,6 +274,7 @@ def command(run: Callable[[Options], None]) -> click.Command:
         "pombo-agent",
         cls=_Command,
         help="Send metrics of this host to Pombo exporters over UDP.",
+        epilog="`pombo-agent check` says whether exporters hear a host that seals its reports.",
         context_settings={"max_content_width": 100},
     )(main)
     for decorate in _FLAGS:

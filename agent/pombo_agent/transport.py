@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
+from pombo_wire.sealing import Acknowledgement
 
 from pombo_agent.collecting.deadlines import start_thread
 from pombo_agent.dialogue import Dialogue, Heard
@@ -149,7 +150,7 @@ class Sender:
 
     def _note_heard(self, heard: Heard) -> None:
         if not self._is_heard:
-            key, address = f"{self._server} answers", _address(heard)
+            key, address = f"{self._server} answers", shown_address(heard)
             self._log.log(
                 logging.INFO, "exporter answers", key=key, server=self._server, heard_from=address
             )
@@ -235,7 +236,7 @@ def _connect(destination: Destination) -> socket.socket:
     return opened
 
 
-def _address(heard: Heard) -> str:
+def shown_address(heard: Heard | Acknowledgement) -> str:
     """Return the address and the port from which the server has received."""
     if heard.address.startswith(_MAPPED):
         return f"{'.'.join(map(str, heard.address[len(_MAPPED) :]))}:{heard.port}"

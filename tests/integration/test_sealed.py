@@ -170,6 +170,39 @@ def test_broken_key_file_changes_nothing(fleet: Fleet) -> None:
     assert "line 4: not a fleet key" in fleet.exporter.log
 
 
+def checked(fleet: Fleet, *servers: str) -> "subprocess.CompletedProcess[str]":
+    command: list[str | Path] = [
+        BIN / "pombo-agent",
+        "check",
+        f"--key-file={fleet.key}",
+        "--timeout=2s",
+    ]
+    servers_given = [f"--server={server}" for server in servers]
+    return subprocess.run(
+        [*command, *servers_given], check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_check_says_whether_exporters_hear_the_host_and_changes_nothing(fleet: Fleet) -> None:
+    before = fleet.exporter.page()
+    heard = checked(fleet, fleet.exporter.target)
+    assert heard.returncode == 0, heard.stderr
+    assert f"hears '{NAME}' as 127.0.0.1:" in heard.stdout
+    assert "its clock is 0.0" in heard.stdout
+    after = fleet.exporter.page()
+    name = "pombo_exporter_holder_changes_total"
+    assert before.value(name) == after.value(name) == 0
+    assert is_up(after)
+    with fleet.keys.open("a") as file:
+        file.write(f"deny {NAME}\n")
+    fleet.exporter.send_signal(signal.SIGHUP)
+    wait_until(lambda: fleet.refused("revoked"), lambda count: count > 0, "a refusal")
+    denied = checked(fleet, fleet.exporter.target, "no-such-name.invalid")
+    assert denied.returncode == 1
+    assert "no answer" in denied.stdout
+    assert "no-such-name.invalid:5005: " in denied.stdout
+
+
 def test_agent_that_starts_again_is_heard_after_its_bye(fleet: Fleet) -> None:
     fleet.agent.end()
     wait_until(fleet.exporter.page, lambda page: not is_up(page), "its bye")
