@@ -113,6 +113,11 @@ class Roster:
         host = self.hosts.get(name)
         return None if host is None or host.said_bye else host
 
+    def challenge_of(self, name: str) -> bytes:
+        """Return what the next agent of that name must show; nothing where that is not known."""
+        host = self.hosts.get(name)
+        return host.holder.challenge if host else b""
+
     def snapshot(self, now: float, wall: float) -> Snapshot:
         """Return all listed hosts as they are at this moment."""
         snapshot = Snapshot(self.listed(), now, wall)
@@ -221,7 +226,7 @@ class Roster:
 
     def forget(self, name: str, now: float) -> bool:
         """Forget a host at once; return False when there is none of that name."""
-        host = self.find(name)
+        host = self.hosts.get(name)
         if host is None:
             return False
         self._forget(host, now)
@@ -257,10 +262,13 @@ class Roster:
 
     def _forget_if_due(self, host: Host, now: float) -> None:
         down_for = now - host.last_seen - DOWN_AFTER * host.interval
-        if host.said_bye:
+        if host.said_bye and not host.holder.is_sealed:
             self._delete(host)
         elif down_for >= self.limits.forget_after:
-            self._forget(host, now)
+            if host.said_bye:
+                self._delete(host)
+            else:
+                self._forget(host, now)
 
     def _forget(self, host: Host, now: float) -> None:
         self._delete(host)

@@ -88,11 +88,9 @@ class SealedIntake:
         return True
 
     def _send(self, seal: Seal, name: str, address: Address, wall: float, flags: int) -> None:
-        host = self._roster.find(name)
-        challenge = (host.holder.challenge if host else b"") or NO_CHALLENGE
         answer = Acknowledgement(
             seq=seal.seq,
-            challenge=challenge,
+            challenge=self._roster.challenge_of(name) or NO_CHALLENGE,
             time_ms=round(wall * 1000),
             address=_packed_address(str(address[0])),
             port=int(address[1]),

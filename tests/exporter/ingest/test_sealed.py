@@ -227,6 +227,33 @@ def test_denied_hosts_and_old_generations_lose_their_name_at_once(exporter: Seal
     assert exporter.refused() == {"revoked": 2}
 
 
+def test_agent_that_starts_after_a_bye_learns_the_challenge_from_an_answer(
+    exporter: Sealed,
+) -> None:
+    proven(exporter).send(flags=0, bye=True)
+    again = Agent(exporter, SESSION + 10**9)
+    again.send(gauges={"x": 3})
+    assert exporter.refused() == {"unproven": 1}
+    exporter.wait(5)
+    again.send(gauges={"x": 3})
+    assert exporter.value("x") == 3
+
+
+def test_sealed_name_is_kept_after_its_bye_until_it_would_be_forgotten(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    recorded = [agent.datagram(gauges={"x": number}) for number in range(3)]
+    agent.send(gauges={"x": 4})
+    agent.send(bye=True)
+    exporter.wait(60)
+    for datagram in recorded:
+        exporter.take(datagram)
+    exporter.take(b'{"host":"pi","gauges":{"y":1}}')
+    assert exporter.refused() == {"replayed": 3, "plain_of_sealed": 1}
+    assert exporter.roster.listed() == []
+    exporter.wait(3600)
+    assert exporter.roster.hosts == {}
+
+
 def test_only_sealed_datagrams_are_taken_where_that_is_required(exporter: Sealed) -> None:
     intake = Intake(exporter.roster, lambda: 0.0, None, require_sealed=True)
     intake.take(b'{"host":"pi"}', ADDRESS, exporter.now, exporter.wall)
