@@ -84,7 +84,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "metrics",
         "stats",
         "ingest",
-        "seal",
+        ["seal", "state"],
         "hosts",
         "runtime",
     ],

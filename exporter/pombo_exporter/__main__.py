@@ -30,7 +30,8 @@ from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.runtime.stopping import Stop
 from pombo_exporter.seal.key_file import KeyFileError
-from pombo_exporter.stats import Counters, ReceiveBuffer
+from pombo_exporter.state.file import StateFile
+from pombo_exporter.stats import Counters, ReceiveBuffer, StateErrors
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.server import Server
@@ -68,11 +69,17 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer)
     sealed = None if keys is None else _sealed_intake(keys, roster, udp)
     intake = Intake(roster, monotonic, sealed, require_sealed=options.require_sealed)
+    state = None
+    if options.state_file is not None:
+        state = _restored(options.state_file, roster, keys)
+        freezer.freeze()
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
     counters = Counters(roster, intake, drops.read, sizes, *moment())
     if keys is not None:
         counters.key_file_valid = lambda: keys.reload_successful
+    if state is not None:
+        counters.state_errors = lambda: StateErrors(state.load_errors, state.write_errors)
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
         intake.take(datagram, address, *moment())
@@ -94,13 +101,17 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
         fields = {"udp": _where(udp), "web": _where(http)}
         log.info("exporter listens", extra={"fields": fields})
         async with asyncio.TaskGroup() as group:
-            sweeping = group.create_task(sweep())
+            tasks = [group.create_task(sweep())]
+            if state is not None:
+                tasks.append(group.create_task(state.keep(pacer)))
             await stop.requested.wait()
-            sweeping.cancel()
+            for task in tasks:
+                task.cancel()
     finally:
         stop.begin()
         drain.stop()
-        await server.stop(stop.grace_over)
+        last = [] if state is None else [state.finish(pacer)]
+        await asyncio.gather(server.stop(stop.grace_over), *last)
         udp.close()
     log.info("exporter stops")
 
@@ -140,6 +151,15 @@ def _sealed_intake(keys: "Keyring", roster: Roster, udp: socket.socket) -> "Seal
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, keys.read_again, revoke)
     return SealedIntake(roster, keys.opener, CRYPTO, answer)
+
+
+def _restored(path: Path, roster: Roster, keys: "Keyring | None") -> StateFile:
+    """Restore the hosts of a state file, but none that the key file revokes."""
+    state = StateFile(path, roster)
+    state.load()
+    if keys is not None:
+        roster.revoke(keys.opener.is_revoked, monotonic())
+    return state
 
 
 def _where(sock: socket.socket) -> Address:

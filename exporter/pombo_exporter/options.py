@@ -31,6 +31,7 @@ class Options:
     admin_api: bool
     seal_key_file: Path | None
     require_sealed: bool
+    state_file: Path | None
     limits: Limits
     log_level: str
     log_format: str
@@ -106,6 +107,11 @@ def command(
         "require-sealed",
         is_flag=True,
         help="Refuse all reports that are not sealed.",
+    )
+    @flag(
+        "state.file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="File that keeps which hosts exist, and who holds their names, over a restart.",
     )
     @flag(
         "host.forget-after",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -18,6 +19,13 @@ class ReceiveBuffer(Struct, frozen=True):
     granted_bytes: int
 
 
+class StateErrors(NamedTuple):
+    """How often the state file, or a line of it, could not be read, and how often not written."""
+
+    load: int
+    write: int
+
+
 @dataclass(frozen=True)
 class Stats:
     """What the exporter has counted at one moment; ``now`` and ``wall`` are in seconds.
@@ -27,8 +35,8 @@ class Stats:
     the different families under names that hosts chose. ``holder_changes`` are agents that took the
     name of a silent host, ``address_changes`` hosts that reported from another address.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
-    one. ``recent_refusals`` are newest first, and ``longest_step`` is that of long work since the
-    start, in seconds.
+    one; so is ``state_errors`` without a state file. ``recent_refusals`` are newest first, and
+    ``longest_step`` is that of long work since the start, in seconds.
     """
 
     now: float
@@ -47,6 +55,7 @@ class Stats:
     address_changes: int
     acknowledgements: int
     key_file_valid: bool | None
+    state_errors: StateErrors | None
     kernel_drops: int
     receive_buffer: ReceiveBuffer
     subscribers: int
@@ -66,6 +75,7 @@ class Counters:
     subscribers: Callable[[], int] = lambda: 0
     longest_step: Callable[[], float] = lambda: 0.0
     key_file_valid: Callable[[], bool | None] = lambda: None
+    state_errors: Callable[[], StateErrors | None] = lambda: None
 
     def read(self, now: float, wall: float) -> Stats:
         """Return all counters of this moment."""
@@ -86,6 +96,7 @@ class Counters:
             address_changes=self.roster.address_changes,
             acknowledgements=self.intake.acknowledgements,
             key_file_valid=self.key_file_valid(),
+            state_errors=self.state_errors(),
             kernel_drops=self.kernel_drops(),
             receive_buffer=self.receive_buffer,
             subscribers=self.subscribers(),

@@ -21,6 +21,7 @@ DEFAULTS = Options(
     admin_api=False,
     seal_key_file=None,
     require_sealed=False,
+    state_file=None,
     limits=Limits(
         hosts=10_000,
         series_per_host=50_000,
@@ -40,6 +41,7 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("udp.receive-buffer", "8MiB", {"udp_receive_buffer": 8 * 2**20}),
     ("web.listen-address", "[::1]:80", {"web_listen_address": Address("::1", 80)}),
     ("seal.key-file", "keys", {"seal_key_file": Path("keys")}),
+    ("state.file", "hosts", {"state_file": Path("hosts")}),
     ("host.forget-after", "1h30m", {"limits": replace(DEFAULTS.limits, forget_after=5400.0)}),
     ("limit.hosts", "7", {"limits": replace(DEFAULTS.limits, hosts=7)}),
     ("limit.series-per-host", "7", {"limits": replace(DEFAULTS.limits, series_per_host=7)}),

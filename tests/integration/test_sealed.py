@@ -1,11 +1,13 @@
 """Sealed reports: real keys, agents and exporters; what an attacker on the path sees and can do."""
 
+import json
 import os
 import select
 import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -69,16 +71,21 @@ class Tap:
 class Fleet:
     """An exporter with a key file, an agent with the key of its host, and a tap between both."""
 
-    def __init__(self, start: Launcher, folder: Path) -> None:
+    def __init__(self, start: Launcher, folder: Path, *flags: str) -> None:
         self._start = start
         self.keys, self.key = folder / "keys", folder / "host.key"
         printed("keygen", self.keys)
         self.key.write_text(printed("enroll", NAME, f"--seal.key-file={self.keys}", "--format=key"))
         self.key.chmod(0o600)
-        self.exporter: Exporter = start.exporter(f"--seal.key-file={self.keys}")
+        self._flags = (f"--seal.key-file={self.keys}", *flags)
+        self.exporter: Exporter = start.exporter(*self._flags)
         self.tap = Tap(self.exporter.port)
         self.agent = self.start_agent()
         wait_until(self.exporter.page, is_up, "the sealed host")
+
+    def start_exporter(self) -> None:
+        """Start the exporter again, with the same flags and port."""
+        self.exporter = self._start.exporter(*self._flags, port=self.exporter.port)
 
     def start_agent(self, *flags: str) -> Process:
         return self._start.kept(
@@ -269,3 +276,79 @@ def test_exporter_with_a_bad_key_file_ends_with_the_remedy(
     assert exporter.ended() == 1
     assert remedy in exporter.log
     assert "pfk1_A" not in exporter.log
+
+
+# --- with a state file ---
+
+
+@pytest.fixture
+def kept(start: Launcher, tmp_path: Path) -> Iterator[Fleet]:
+    """A fleet whose exporter has a state file."""
+    made = Fleet(start, tmp_path, f"--state.file={tmp_path / 'state'}")
+    yield made
+    made.tap.close()
+
+
+def kept_lines(fleet: Fleet) -> list[dict[str, Any]]:
+    """Return the lines of the state file."""
+    path = fleet.keys.with_name("state")
+    lines = path.read_text().splitlines() if path.exists() else ['{"version":1}']
+    assert lines[0] == '{"version":1}'
+    return [json.loads(line) for line in lines[1:]]
+
+
+def test_nothing_recorded_is_accepted_by_an_exporter_that_was_killed(kept: Fleet) -> None:
+    wait_until(lambda: kept_lines(kept), bool, "the state file", within=20)
+    [line] = kept_lines(kept)
+    assert (line["name"], line["sealed"], line["proven"]) == (NAME, True, True)
+    known = [each for each in kept.tap.up if int.from_bytes(each[28:34]) <= line["seq"]]
+    assert len(known) > 3
+    kept.exporter.kill()
+    kept.agent.send_signal(signal.SIGSTOP)
+    before = [*kept.tap.up]
+    kept.start_exporter()
+    assert kept.exporter.page().value("pombo_host_up", instance=NAME) == 0, "down until heard"
+    for datagram in known:
+        kept.tap.send(datagram)
+    wait_until(lambda: kept.refused("replayed"), lambda count: count == len(known), "all replays")
+    kept.tap.send(b'{"host":"sealed-host","gauges":{"x":1}}')
+    wait_until(lambda: kept.refused("plain_of_sealed"), lambda count: count == 1, "the plain one")
+    assert not is_up(kept.exporter.page())
+    kept.agent.send_signal(signal.SIGCONT)
+    begun = time.monotonic()
+    wait_until(kept.exporter.page, is_up, "the agent, which goes on")
+    assert time.monotonic() - begun < 2 * SECONDS + 1, "and some time for a busy machine"
+    for datagram in before:
+        kept.tap.send(datagram)
+    replayed = len(known) + len(before)
+    wait_until(lambda: kept.refused("replayed"), lambda count: count == replayed, "all replays")
+    assert kept.refused("unproven") == kept.refused("conflict") == 0
+    assert kept.exporter.counted("pombo_exporter_state_load_errors_total") == 0
+
+
+def test_state_file_is_whole_after_a_stop_and_after_kills(kept: Fleet) -> None:
+    for _ in range(2):
+        sent = len(kept.tap.up)
+        wait_until(lambda: len(kept.tap.up[sent:]), lambda count: count > 2, "reports")  # noqa: B023
+        assert kept.exporter.end() == 0
+        [line] = kept_lines(kept)
+        assert line["seq"] >= int.from_bytes(kept.tap.up[sent][28:34])
+        kept.start_exporter()
+        wait_until(kept.exporter.page, is_up, "the host")
+        kept.exporter.kill()
+        assert kept_lines(kept) == [line]
+        kept.start_exporter()
+        wait_until(kept.exporter.page, is_up, "the host again")
+    assert kept.exporter.log.count("state file read") == 1
+    assert kept.keys.with_name("state").stat().st_mode & 0o777 == 0o600
+
+
+def test_agent_that_starts_while_the_exporter_is_down_is_heard_by_its_answer(kept: Fleet) -> None:
+    wait_until(lambda: len(kept.tap.up), lambda count: count > 4, "a proven agent")
+    kept.exporter.end()
+    assert kept_lines(kept)[0]["proven"]
+    kept.agent.end()
+    kept.start_exporter()
+    kept.start_agent("--log.level=debug")
+    wait_until(kept.exporter.page, is_up, "the other salt", within=4 * SECONDS + 5)
+    assert kept.refused("unproven") >= 1

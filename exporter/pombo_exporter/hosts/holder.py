@@ -69,6 +69,26 @@ class Holder(Struct, gc=False, eq=False):
     _rival: int | None = None  # the session that was refused last
     _newest_rnd: bytes = b""
 
+    @classmethod
+    def of_file(
+        cls,
+        session: int,
+        salt: bytes,
+        generation: int | None,
+        challenge: bytes,
+        *,
+        ever_proven: bool,
+    ) -> "Holder":
+        """Return the holder that a name had when the exporter stopped."""
+        return cls(
+            session=session,
+            salt=salt,
+            generation=generation,
+            challenge=challenge,
+            ever_proven=ever_proven,
+            _newest_session=session,
+        )
+
     @property
     def is_sealed(self) -> bool:
         """Whether the name is held by an agent that seals, and refuses plain datagrams."""

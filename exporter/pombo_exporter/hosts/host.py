@@ -92,6 +92,7 @@ class Host(Struct, gc=False, eq=False):
     host and its slots, and ``text_bytes`` what of this is for its own texts.
 
     After a bye, ``said_bye`` is True and the host is kept for a while to recognise late datagrams.
+    ``is_restored`` is whether it was heard by an earlier run of the exporter only.
     ``state`` is the state that was last logged; ``state_at`` computes the present one. Until
     ``next_check`` (monotonic), time alone changes nothing of the host.
     """
@@ -117,6 +118,7 @@ class Host(Struct, gc=False, eq=False):
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
     holder: Holder = field(default_factory=Holder)
     said_bye: bool = False
+    is_restored: bool = False
     conflicts: int = 0
     conflict_address: Address = ("", 0)
     state: State = State.LIVE
@@ -142,6 +144,11 @@ class Host(Struct, gc=False, eq=False):
         """Return the slots that have samples."""
         slots = [slot for slot in self.slots if slot is not None]
         return [*slots, *self.loose.values()] if self.loose else slots
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is shown: it has not said bye, and it was heard or has an agent."""
+        return not self.said_bye and (not self.is_restored or bool(self.session))
 
     @property
     def series(self) -> int:
@@ -233,6 +240,10 @@ class Host(Struct, gc=False, eq=False):
         if claim.is_sealed and self.sequence.is_behind_window(seq):
             return REPLAYED
         self._confirm_conflicts()
+        if self.is_restored and seq > self.sequence.newest:
+            # Those in between were received before the exporter started, or may be recordings.
+            self.sequence.start_session(seq)
+            self.is_restored = False
         fresh = self.sequence.record(seq, now)
         if not fresh or self.said_bye:
             return REPLAYED if claim.is_sealed else IGNORE
@@ -286,7 +297,7 @@ class Host(Struct, gc=False, eq=False):
         self.sequence.start_session(0 if could_receive_all else header.seq or 0)
         self.holder.take(claim, random)
         self._session_since = now
-        self.said_bye = False
+        self.said_bye = self.is_restored = False
         self.labels = {}
         self.info_text = self._info_text(self.info, self.labels)
         self._unconfirmed = 0

@@ -23,6 +23,7 @@ from pombo_exporter.hosts.holder import (
 from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER, Address, Host, State
 from pombo_exporter.hosts.layouts import Catalog, Layouts
 from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
+from pombo_exporter.hosts.remembered import Remembered, remembered, restored
 from pombo_exporter.hosts.reports import Reports
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.runtime.pacing import StepClock
@@ -105,13 +106,13 @@ class Roster:
         return self._reports.booked_bytes
 
     def listed(self) -> list[Host]:
-        """Return the hosts that have not said bye, in the order in which they were first seen."""
-        return [host for host in self.hosts.values() if not host.said_bye]
+        """Return the hosts that are shown, in the order in which they were first seen."""
+        return [host for host in self.hosts.values() if host.is_listed]
 
     def find(self, name: str) -> Host | None:
-        """Return the host of that name, unless it has said bye."""
+        """Return the host of that name, if it is shown."""
         host = self.hosts.get(name)
-        return None if host is None or host.said_bye else host
+        return host if host and host.is_listed else None
 
     def challenge_of(self, name: str) -> bytes:
         """Return what the next agent of that name must show; nothing where that is not known."""
@@ -156,7 +157,8 @@ class Roster:
         verdict = self._receive(host, header, claim, address, now)
         if verdict is IGNORE or (header.bye and header.session != host.session):
             return
-        if host.session is not None and address[0] != host.address[0] and host.last_seen:
+        known = host.address[0]
+        if host.session is not None and address[0] != known and known and host.last_seen:
             self._notify_address(host, header)
         host.update(header, address, now, wall)
         if header.bye:
@@ -224,6 +226,28 @@ class Roster:
             self._reports.drop_expired(host, now)
         host.next_check = host.check_after(now)
 
+    def restore(self, record: Remembered, now: float) -> bool:
+        """Add a host that an earlier run of the exporter has heard; return False for a repetition.
+
+        Raises:
+            AdmissionError: when there is no room for it.
+        """
+        if record.name in self.hosts:
+            return False
+        self._check_room(record.name)
+        host = restored(record, self._added, now, self._random)
+        self._store(host)
+        return True
+
+    def remembered(self) -> Iterator[Remembered]:
+        """Return an iterator over what to keep of each host beyond the end of the exporter.
+
+        Hosts may change while it is read. To begin takes half a millisecond with 50,000 hosts.
+        """
+        hosts = [*self.hosts.values()]
+        present = (host for host in hosts if self.hosts.get(host.name) is host)
+        return filter(None, map(remembered, present))
+
     def forget(self, name: str, now: float) -> bool:
         """Forget a host at once; return False when there is none of that name."""
         host = self.hosts.get(name)
@@ -249,16 +273,25 @@ class Roster:
                 snapshot.keep(host)
 
     def _add(self, name: str, address: Address, now: float) -> Host:
-        if len(self.hosts) >= self.limits.hosts:
+        try:
+            self._check_room(name)
+        except AdmissionError:
             self._complete_since = now
-            detail = f"{name!r} would be one host more than --limit.hosts={self.limits.hosts}"
-            raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
+            raise
         host = Host(name, address, self._added)
-        self._reports.add(host)
-        self.hosts[name] = host
-        self._added += 1
+        self._store(host)
         self._notify(HostEvent.NEW, host)
         return host
+
+    def _check_room(self, name: str) -> None:
+        if len(self.hosts) >= self.limits.hosts:
+            detail = f"{name!r} would be one host more than --limit.hosts={self.limits.hosts}"
+            raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
+
+    def _store(self, host: Host) -> None:
+        self._reports.add(host)
+        self.hosts[host.name] = host
+        self._added += 1
 
     def _forget_if_due(self, host: Host, now: float) -> None:
         down_for = now - host.last_seen - DOWN_AFTER * host.interval

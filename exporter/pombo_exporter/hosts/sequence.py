@@ -41,6 +41,11 @@ class SequenceTracker(Struct, gc=False, eq=False):
         """Whether there are numbers that are neither received nor lost yet."""
         return bool(self._gaps)
 
+    @property
+    def newest(self) -> int:
+        """The greatest number that was received; that before the first one if none was yet."""
+        return self._next - 1
+
     def is_newest(self, number: int) -> bool:
         """Return whether this is the greatest number that was received."""
         return number == self._next - 1 >= self._first

@@ -52,6 +52,14 @@ class _Captured(Collector):
                 "Whether the key file could be used when it was last read.",
                 value=stats.key_file_valid,
             )
+        if stats.state_errors is not None:
+            load, write = stats.state_errors
+            name = "pombo_exporter_state_load_errors"
+            text = "State files, and lines of them, that could not be used at the start."
+            yield CounterMetricFamily(name, text, value=load)
+            name = "pombo_exporter_state_write_errors"
+            text = "Failed attempts to write the state file."
+            yield CounterMetricFamily(name, text, value=write)
         name, text = "pombo_exporter_kernel_drops", "Datagrams dropped: receive buffer full."
         yield CounterMetricFamily(name, text, value=stats.kernel_drops)
         yield _labelled(

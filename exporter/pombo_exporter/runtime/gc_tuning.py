@@ -26,6 +26,11 @@ class HostFreezer:
         gc.freeze()
         gc.disable()
 
+    def freeze(self) -> None:
+        """Exclude all hosts that exist, after many were added at once."""
+        gc.collect()
+        gc.freeze()
+
     def host_added(self) -> None:
         """Count a new host; every few hosts, exclude those that were added."""
         self._hosts += 1

@@ -5,7 +5,7 @@ from copy import copy
 from ipaddress import ip_address
 
 import pytest
-from pombo_exporter.hosts.host import Address
+from pombo_exporter.hosts.host import Address, State
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.sealed import SealedIntake
 from pombo_exporter.seal.crypto import CRYPTO
@@ -260,3 +260,138 @@ def test_only_sealed_datagrams_are_taken_where_that_is_required(exporter: Sealed
     assert intake.refused["not_sealed"] == 1
     intake.take(Agent(exporter).datagram(), ADDRESS, exporter.now, exporter.wall)
     assert intake.refused["unknown_key"] == 1
+
+
+# --- after a restart, with a state file ---
+
+
+def started_again(before: Sealed) -> Sealed:
+    """Return another run of an exporter, which knows what the one before has kept."""
+    after = Sealed(now=7.0, wall=before.wall)
+    after.keys.fleets.update(before.keys.fleets)
+    for record in before.roster.remembered():
+        assert after.roster.restore(record, after.now)
+    return after
+
+
+def test_recording_is_replayed_and_the_agent_goes_on_at_once(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    recorded = [agent.datagram(flags=0, gauges={"x": number}) for number in range(5)]
+    for datagram in recorded[:3]:
+        exporter.take(datagram)
+    after = started_again(exporter)
+    for datagram in recorded[:3]:
+        after.take(datagram, OTHER_ADDRESS)
+    assert after.refused() == {"replayed": 3}
+    assert after.value("pombo_host_up") == 0
+    after.take(agent.datagram(flags=0, gauges={"x": 7}))
+    assert (after.value("pombo_host_up"), after.value("x")) == (1, 7)
+    for datagram in recorded:
+        after.take(datagram, OTHER_ADDRESS)
+    assert after.refused() == {"replayed": 8}, "also those that the file did not know"
+    assert after.value("pombo_host_datagrams_lost_total") == 0
+    assert after.roster.address_changes == 0
+
+
+def test_other_agent_of_a_proven_name_must_show_a_challenge_that_is_new(exporter: Sealed) -> None:
+    holder = proven(exporter)
+    after = started_again(exporter)
+    assert after.host().holder.challenge not in (holder.challenge, b"")
+    other = Agent(after, SESSION + 10**9, OTHER_ADDRESS)
+    other.challenge = holder.challenge
+    answer = other.send(gauges={"x": 9})
+    assert after.refused() == {"unproven": 1}
+    assert answer is not None
+    assert answer.challenge == after.host().holder.challenge
+    assert after.value("pombo_host_up") == 0
+    after.wait(1)
+    other.send(gauges={"x": 9})
+    assert after.value("x") == 9
+
+
+def test_holder_is_proven_again_once_it_has_learned_the_new_challenge(exporter: Sealed) -> None:
+    holder = proven(exporter)
+    after = started_again(exporter)
+    holder.exporter = after
+    for is_proven in (False, True):
+        holder.send(gauges={"x": 3})
+        after.wait(1)
+        assert after.host().holder.proven is is_proven
+    assert after.refused() == {}
+
+
+def test_session_of_an_unproven_name_must_be_greater_than_the_one_before(
+    exporter: Sealed,
+) -> None:
+    Agent(exporter).send(flags=0)
+    after = started_again(exporter)
+    Agent(after, SESSION - 1).send(flags=0)
+    assert after.refused() == {"replayed": 1}
+    Agent(after, SESSION + 1).send(flags=0)
+    assert after.value("pombo_host_up") == 1
+
+
+def test_sealed_name_refuses_plain_datagrams_after_the_restart(exporter: Sealed) -> None:
+    Agent(exporter).send()
+    after = started_again(started_again(exporter))
+    after.take(b'{"host":"pi","gauges":{"y":1}}')
+    after.take(Report(NAME, session=SESSION + 1, seq=0, gauges={"x": 2.0}))
+    assert after.refused() == {"plain_of_sealed": 2}
+
+
+def test_host_is_down_until_it_is_heard_and_forgotten_after_the_usual_time(
+    exporter: Sealed,
+) -> None:
+    Agent(exporter).send(gauges={"x": 1})
+    after = started_again(exporter)
+    after.wait(3590)
+    assert after.host().state_at(after.now) is State.DOWN
+    assert after.samples()["pombo_host_up", ()] == 0
+    assert after.samples()["pombo_host_last_report_timestamp_seconds", ()] == exporter.wall
+    assert after.samples()["pombo_host_interval_seconds", ()] == 5
+    assert after.events() == []
+    after.wait(20)
+    assert [*after.roster.remembered()] == []
+    assert after.roster.hosts == {}
+
+
+def test_session_that_said_bye_has_ended_for_the_next_run_too(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    recorded = [agent.datagram(gauges={"x": number}) for number in range(2)]
+    agent.send(bye=True)
+    late = agent.datagram(gauges={"x": 9})
+    after = started_again(exporter)
+    for datagram in (*recorded, late):
+        after.take(datagram)
+    assert after.refused() == {"replayed": 3}
+    assert after.exposition() == ""
+
+
+def test_program_that_seals_without_a_session_is_not_listed_until_it_is_heard(
+    exporter: Sealed,
+) -> None:
+    script = Agent(exporter, 0)
+    recorded = script.datagram(gauges={"x": 1})
+    exporter.take(recorded)
+    after = started_again(exporter)
+    assert after.exposition() == ""
+    after.take(recorded)
+    assert after.refused() == {"replayed": 1}
+    after.take(script.datagram(gauges={"x": 2}))
+    assert after.value("x") == 2
+
+
+def test_plain_agent_goes_on_and_another_one_may_take_its_name(exporter: Sealed) -> None:
+    for seq in range(3):
+        exporter.take(Report("plain", session=SESSION, seq=seq, gauges={"x": float(seq)}))
+    exporter.take(Report("gone", session=SESSION, seq=0))
+    exporter.take(Report("gone", session=SESSION, seq=1, bye=True))
+    exporter.take(Report("script", gauges={"x": 2.0}))
+    after = started_again(exporter)
+    assert [*after.roster.hosts] == ["plain"]
+    assert after.samples("plain")["pombo_host_up", ()] == 0
+    after.take(Report("plain", session=SESSION, seq=5, gauges={"x": 7.0}))
+    assert after.samples("plain")["x", ()] == 7
+    again = started_again(exporter)
+    again.take(Report("plain", session=SESSION - 9, seq=5, gauges={"x": 7.0}))
+    assert again.samples("plain")["x", ()] == 7

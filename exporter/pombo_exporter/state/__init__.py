@@ -1,0 +1,1 @@
+"""The state file, which outlives the exporter."""
