@@ -205,6 +205,12 @@ _OTHERS = (
     '"Ubuntu"],"pretty_name":["Ubuntu 24.04 LTS"],"version":["24.04 LTS (Noble Numbat)"]',
     '{"processes":{"pid":["1"],"name":["systemd","kworker/","python3"],"user":["root"],',
     '"command":[""],"start_time":[17],"cpu":[0.0],"memory":[10]}}',
+    # Services, as many systems have them.
+    "apache2containerd.docker.exim4fail2ban.getty@tty1.smartmontools.user@1000.NetworkManager.",
+    "apparmor.chrony.cron.dbus.nginx.polkit.postgresql@15-main.postfix.qemu-guest-agent.rsyslog.",
+    r"ssh.system-getty.slice/system-serial\\x2dgetty.slice/serial-getty@ttyS0.systemd-journald.",
+    "systemd-logind.systemd-networkd.systemd-resolved.systemd-timesyncd.systemd-udevd.",
+    'unattended-upgrades.service","/user.slice/user-1000.slice/',
     '"aarch64""armv7l""Intel""AMD""Dell Inc.""Google""Amazon EC2""Hetzner""VMware, Inc."',
 )
 

@@ -76,6 +76,14 @@ have it. `{runtime!="systemd"}` are the containers.
 - What is within a container belongs to it. What is within a service is reported, too: the values of
   `user@1000.service` include those of its user's services. Slices and pods are not reported.
 - As in cAdvisor, families of the CPU quota are absent without a quota, and a limit of 0 is none.
+  `container_spec_cpu_period` is absent then, too.
+- Used swap space, each of the pressures, and the limits of memory and threads are absent while they
+  are 0 for all containers and services of a host. Seconds have three decimals.
+- A service that was running when the agent started has `container_fs_*` of a device from when it
+  first moves bytes on it: most services read their program, and no more. Services that have started
+  since then, and containers, have them at once.
+- CPU time and memory in use are read for each report. The others are read when a container has used
+  10 ms of CPU since the last time, or 1 MiB more or less memory; else after a minute.
 - `container_oom_events_total` counts the processes that the kernel has killed in the cgroup.
   cAdvisor reads the kernel's log instead.
 - The agent looks for new containers every 15 s. It reports `--collector.containers.max` at most,

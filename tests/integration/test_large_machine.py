@@ -56,10 +56,18 @@ def page(
     return page
 
 
+def _things(name: str) -> set[str]:
+    """Return the things that have a sample in a family."""
+    found = {*_THINGS[FAMILIES[name]]}
+    if not name.startswith("container_fs_"):
+        return found
+    # Those of services are reported once bytes are moved.
+    return {each for each in found if not each.endswith(".service")}
+
+
 def _missing(page: Page, name: str) -> set[str]:
-    """Return the things that have no sample in a family."""
-    label = FAMILIES[name]
-    return {*_THINGS[label]} - {*_values(page.rows(name, instance="large"), label)}
+    """Return the things that have no sample in a family, but should."""
+    return _things(name) - {*_values(page.rows(name, instance="large"), FAMILIES[name])}
 
 
 def _values(rows: Iterable[frozenset[tuple[str, str]]], label: str) -> Iterable[str]:
@@ -68,9 +76,7 @@ def _values(rows: Iterable[frozenset[tuple[str, str]]], label: str) -> Iterable[
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_everything_of_the_machine_is_on_the_page(page: Page, name: str) -> None:
-    assert {*_values(page.rows(name, instance="large"), FAMILIES[name])} == {
-        *_THINGS[FAMILIES[name]]
-    }
+    assert {*_values(page.rows(name, instance="large"), FAMILIES[name])} == _things(name)
 
 
 def test_nothing_of_the_machine_is_refused_or_lost(page: Page, exporter: Exporter) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pombo_wire.section import Section
 
@@ -22,14 +22,21 @@ from pombo_agent.collectors.pressure import parse_pressure
 #: The most cgroups that are reported by default.
 MOST_CGROUPS = 500
 
-#: Seconds after which the tree of cgroups is read again, and with it what seldom changes.
+#: Seconds after which the tree of cgroups is read again.
 RESCAN_SECONDS = 15.0
+
+#: Seconds after which what seldom changes is read again, and all files of idle cgroups.
+REREAD_SECONDS = 60.0
 
 #: The most folders of cgroups that are looked into.
 MOST_FOLDERS = 20_000
 
 #: The most folders below a container or service in which its processes are counted.
 MOST_NESTED = 64
+
+#: What a cgroup has used at most since all its files were read, in seconds of CPU and bytes of
+#: memory, while they are not read again.
+QUIET_CPU, QUIET_MEMORY = 0.01, 2**20
 
 #: The runtime of services.
 SERVICE = "systemd"
@@ -58,8 +65,17 @@ _UNLIMITED = 2**62  # a limit of memory above it is none, in version 1
 _MICRO, _NANO = 1e6, 1e9
 _TICKS = float(os.sysconf("SC_CLK_TCK"))
 
+_DECIMALS = 3  # of seconds: a report is about some seconds, and a digit less is half a byte less
+
 #: The columns that are reported where the quota of CPU time is limited.
 _OF_QUOTA = ("cfs_periods", "cfs_throttled_periods", "cfs_throttled")
+
+#: The columns that are reported once any cgroup has another value than 0 in them, or an unknown
+#: one. Of limits, 0 is none.
+_SELDOM = (
+    *("memory_swap", "memory_limit", "threads_max", "cpu_waiting", "cpu_stalled"),
+    *("memory_waiting", "memory_stalled", "io_waiting", "io_stalled"),
+)
 
 
 class Version(NamedTuple):
@@ -96,22 +112,28 @@ class Cgroup(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """The content of the files that show whether a cgroup did anything, and its rows."""
+    """The content of the files that show whether a cgroup did anything, and its rows.
+
+    ``full`` is the row that was read when all files were. ``disks`` has the counts by device.
+    """
 
     signs: list[bytes | None]
     row: Row
-    disks: list[Row]
+    full: Row
+    disks: list[tuple[str, Row]]
 
 
 class Scan(NamedTuple):
     """What one look at the tree has found.
 
-    ``due`` is when to look again, on the monotonic clock in seconds. ``beyond`` is the number of
+    ``due`` is when to look again, and ``reread`` when to read again what seldom changes, on the
+    monotonic clock in seconds. ``beyond`` is the number of
     cgroups that were left out, and ``devices`` has the names of block devices by their numbers.
     ``last`` has what was measured since, by id.
     """
 
     due: float
+    reread: float
     version: Version
     cgroups: list[Cgroup]
     beyond: int
@@ -122,12 +144,14 @@ class Scan(NamedTuple):
 def collect(sources: Sources) -> list[Section]:
     """Return the ``containers`` and ``container_disks`` sections.
 
-    Most services are idle for most of the time. What is read of these is two files; the others
-    are read again after the next look at the tree.
+    Most services are idle for most of the time, or nearly so. What is read of these is two files;
+    the others are read again after a minute.
     """
-    scan: Scan | None = sources.kept.get("scan")
+    kept = sources.kept
+    scan: Scan | None = kept.get("scan")
+    is_first = scan is None
     if scan is None or time.monotonic() >= scan.due:
-        scan = sources.kept["scan"] = _scan(sources)
+        scan = kept["scan"] = _scan(sources, scan)
     if scan.beyond:
         most = f"more than --collector.containers.max={len(scan.cgroups)}"
         sources.skips.add("cgroup", most, f"{sources.sysfs}/fs/cgroup", scan.beyond)
@@ -137,15 +161,38 @@ def collect(sources: Sources) -> list[Section]:
         found = _measured(sources, scan, cgroup)
         if found.row:  # else it has vanished
             rows.append(found.row)
-            disks += found.disks
+            disks += _disk_rows(kept, cgroup.labels, found.disks, is_first=is_first)
+    known: set[str] = kept.setdefault("columns", set())
+    known.update(name for name in _SELDOM if any(row.get(name, 0) != 0 for row in rows))
+    nothing = dict.fromkeys(name for name in _SELDOM if name not in known)
+    rows = [{**row, **nothing} for row in rows]
     return [*table("containers", rows), *table("container_disks", disks)]
+
+
+def _disk_rows(
+    kept: dict[str, Any], labels: Mapping[str, str], disks: list[tuple[str, Row]], *, is_first: bool
+) -> Iterator[Row]:
+    """Yield the rows of a cgroup's devices.
+
+    A service that runs when the agent starts has rows as soon as it moves bytes: most services
+    read their program and nothing after.
+    """
+    idle: dict[tuple[str, str], Row] = kept.setdefault("idle", {})
+    for device, counts in disks:
+        key = labels["id"], device
+        if is_first and labels["runtime"] == SERVICE:
+            idle[key] = counts
+        elif key in idle and idle[key] != counts:
+            del idle[key]
+        if key not in idle and any(counts.values()):
+            yield {**labels, "device": device, **counts}
 
 
 # --- the tree ---
 
 
-def _scan(sources: Sources) -> Scan:
-    """Look at the tree of cgroups.
+def _scan(sources: Sources, before: Scan | None) -> Scan:
+    """Look at the tree of cgroups. What seldom changes is taken from the last look, if recent.
 
     Raises:
         NoDataError: when the host has none.
@@ -164,14 +211,27 @@ def _scan(sources: Sources) -> Scan:
     # Where there are too many, containers are more telling than services.
     kept.sort(key=lambda each: (each[0]["runtime"] == SERVICE, each[0]["id"]))
     most = sources.flags.number("max")
+    now = time.monotonic()
+    is_recent = before is not None and now < before.reread
+    known = {each.labels["id"]: each for each in before.cgroups} if before and is_recent else {}
+    last: dict[str, Measured] = {}
     cgroups = []
     for labels, paths in kept[:most]:
-        limits, limited = version.limits(sources, paths)
-        seldom = {**limits, "start_time": _start(paths.values())}
+        own = labels["id"]
+        start = _start(paths.values())
+        same = known.get(own)
+        if same and before and same.paths == paths and same.seldom["start_time"] == start:
+            seldom, limited = same.seldom, same.cfs
+            if own in before.last:
+                last[own] = before.last[own]
+        else:
+            limits, limited = version.limits(sources, paths)
+            seldom = {**limits, "start_time": start}
         folders = _all_folders(sources, paths.get("pids") or next(iter(paths.values())))
         cgroups.append(Cgroup(labels, paths, folders, seldom, limited))
-    due = time.monotonic() + RESCAN_SECONDS
-    return Scan(due, version, cgroups, max(0, len(kept) - most), {}, {})
+    reread = before.reread if before and is_recent else now + REREAD_SECONDS
+    beyond = max(0, len(kept) - most)
+    return Scan(now + RESCAN_SECONDS, reread, version, cgroups, beyond, {}, last)
 
 
 def _roots(base: str) -> tuple[Version, dict[str, str]]:
@@ -278,18 +338,37 @@ def _measured(sources: Sources, scan: Scan, cgroup: Cgroup) -> Measured:
     read = {sign: _file(sources, cgroup.paths, *sign) for sign in version.signs}
     signs = [file.data if file else None for file in read.values()]
     before = scan.last.get(own)
-    if before and before.signs == signs and any(signs):
-        return before
-    row = _values(sources, version, cgroup, read)
-    disks: list[Row] = []
+    if before and any(signs):
+        if before.signs == signs:
+            return before
+        fresh = _numbers(sources, version, cgroup, read, read)
+        if _is_quiet(before.full, fresh):
+            now = _with_working_set({**before.full, **fresh})
+            scan.last[own] = before._replace(signs=signs, row=now)
+            return scan.last[own]
+    row: Row = _values(sources, version, cgroup, read)
+    disks: list[tuple[str, Row]] = []
     if row:
         row = {**cgroup.labels, **cgroup.seldom, **row}
         for number, counts in version.disks(sources, cgroup.paths):
-            if any(counts.values()):
-                device = scan.devices.get(number) or _device(sources, number, scan.devices)
-                disks.append({**cgroup.labels, "device": device, **counts})
-    found = scan.last[own] = Measured(signs, row, disks)
+            disks.append(
+                (scan.devices.get(number) or _device(sources, number, scan.devices), counts)
+            )
+    found = scan.last[own] = Measured(signs, row, row, disks)
     return found
+
+
+def _is_quiet(full: Row, fresh: Row) -> bool:
+    """Return whether a cgroup has used little since all its files were read."""
+    for column, most in (("cpu_usage", QUIET_CPU), ("memory_usage", QUIET_MEMORY)):
+        before, now = full.get(column), fresh.get(column)
+        if before != now:
+            if not isinstance(before, (int, float)) or not isinstance(now, (int, float)):
+                return False
+            least = 0 if column == "cpu_usage" else -most  # it is another cgroup if that shrinks
+            if not least <= now - before <= most:
+                return False
+    return True
 
 
 def _values(
@@ -299,28 +378,52 @@ def _values(
     read: Mapping[tuple[str, str], File | None],
 ) -> Row:
     """Return the values of a cgroup by column. ``read`` are files that were read already."""
-    found: dict[str, float | None] = {}
-    for place, fields in version.fields.items():
-        file = read[place] if place in read else _file(sources, cgroup.paths, *place)
-        if file:
-            found |= parse_fields(file, fields)
-    for place, (column, divisor) in version.values.items():
-        file = read[place] if place in read else _file(sources, cgroup.paths, *place)
-        value = file.value if file else None
-        if value is not None:
-            found[column] = value if divisor == 1 else value / divisor
-    usage, inactive = found.get("memory_usage"), found.pop("inactive_file", None)
-    if usage is not None and inactive is not None:
-        found["memory_working_set"] = max(0, usage - inactive)
+    places = (*version.fields, *version.values)
+    found = _numbers(sources, version, cgroup, read, places)
     found |= _processes(sources, cgroup.folders)
-    if not cgroup.cfs:
-        for column in _OF_QUOTA:
-            found.pop(column, None)
     for name, columns in version.pressure.items():
         file = _file(sources, cgroup.paths, "", name)
         if file:
-            found |= parse_pressure(file, columns)
+            found |= _rounded(parse_pressure(file, columns))
+    return _with_working_set(found)
+
+
+def _numbers(
+    sources: Sources,
+    version: Version,
+    cgroup: Cgroup,
+    read: Mapping[tuple[str, str], File | None],
+    places: Iterable[tuple[str, str]],
+) -> dict[str, float | None]:
+    """Return the numbers of some files by column. ``read`` are those that were read already."""
+    found: dict[str, float | None] = {}
+    for place in places:
+        file = read[place] if place in read else _file(sources, cgroup.paths, *place)
+        if file and place in version.fields:
+            found |= parse_fields(file, version.fields[place])
+        elif file:
+            column, divisor = version.values[place]
+            value = file.value
+            if value is not None:
+                found[column] = value if divisor == 1 else round(value / divisor, _DECIMALS)
+    if not cgroup.cfs:
+        for column in _OF_QUOTA:
+            found.pop(column, None)
     return found
+
+
+def _with_working_set(row: dict[str, Any]) -> dict[str, Any]:
+    usage, inactive = row.get("memory_usage"), row.get("inactive_file")
+    if usage is not None and inactive is not None:
+        row["memory_working_set"] = max(0, usage - inactive)
+    return row
+
+
+def _rounded(seconds: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {
+        column: None if value is None else round(value, _DECIMALS)
+        for column, value in seconds.items()
+    }
 
 
 def _processes(sources: Sources, folders: Iterable[str]) -> dict[str, float | None]:
@@ -348,7 +451,9 @@ def parse_fields(file: File, fields: Mapping[bytes, tuple[str, float]]) -> dict[
         if at >= 0:
             at += len(start)
             value = file.number(data[at : data.index(b"\n", at)])
-            found[column] = value / divisor if value is not None and divisor != 1 else value
+            if value is not None and divisor != 1:
+                value = round(value / divisor, _DECIMALS)
+            found[column] = value
     return found
 
 
@@ -385,8 +490,8 @@ def _limits(sources: Sources, paths: Mapping[str, str]) -> tuple[Row, bool]:
             limited = quota != b"max"
             if limited:
                 found["cpu_quota"] = cpu.number(quota)
-            if period:
-                found["cpu_period"] = cpu.number(period[0])
+                if period:
+                    found["cpu_period"] = cpu.number(period[0])
     return found, limited
 
 
@@ -474,14 +579,13 @@ def _limits_1(sources: Sources, paths: Mapping[str, str]) -> tuple[Row, bool]:
     tasks = _file(sources, paths, "pids", "pids.max")
     if tasks:
         found["threads_max"] = _limit(tasks)
-    period = _file(sources, paths, "cpu", "cpu.cfs_period_us")
-    if period:
-        found["cpu_period"] = period.value
     file = _file(sources, paths, "cpu", "cpu.cfs_quota_us")
     quota = file.value if file else None
     limited = quota is not None and quota > 0  # -1 is no limit
     if limited:
         found["cpu_quota"] = quota
+        period = _file(sources, paths, "cpu", "cpu.cfs_period_us")
+        found["cpu_period"] = period.value if period else None
     return found, limited
 
 

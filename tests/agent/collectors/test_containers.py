@@ -78,12 +78,12 @@ def test_values_of_version_2_have_the_units_of_their_families(
         "3f4a9c0b7d21e85f6a1c93b0d4e7f2083f4a9c0b7d21e85f6a1c93b0d4e7f208.scope",
         "name": "3f4a9c0b7d21",
         "runtime": "docker",
-        "cpu_usage": 48.123456,
-        "cpu_user": 31.234567,
-        "cpu_system": 16.888889,
+        "cpu_usage": 48.123,
+        "cpu_user": 31.235,
+        "cpu_system": 16.889,
         "cfs_periods": 52013,
         "cfs_throttled_periods": 417,
-        "cfs_throttled": 9.876543,
+        "cfs_throttled": 9.877,
         "cpu_quota": 150_000,
         "cpu_period": 100_000,
         "memory_usage": 268_435_456,
@@ -98,12 +98,12 @@ def test_values_of_version_2_have_the_units_of_their_families(
         "processes": 3,
         "threads": 23,
         "threads_max": 4915,
-        "cpu_waiting": 5.123456,
-        "cpu_stalled": 1.234567,
-        "memory_waiting": 0.023456,
-        "memory_stalled": 0.012345,
-        "io_waiting": 3.456789,
-        "io_stalled": 2.345678,
+        "cpu_waiting": 5.123,
+        "cpu_stalled": 1.235,
+        "memory_waiting": 0.023,
+        "memory_stalled": 0.012,
+        "io_waiting": 3.457,
+        "io_stalled": 2.346,
     }
     assert (service["name"], service["runtime"]) == ("nginx.service", "systemd")
     assert service["memory_limit"] == 0
@@ -162,12 +162,12 @@ def test_values_of_version_1_have_the_same_units(host: Sources) -> None:
         "id": f"/docker/{ID}",
         "name": SHORT,
         "runtime": "docker",
-        "cpu_usage": 48.123456789,
+        "cpu_usage": 48.123,
         "cpu_user": 3123 / ticks,
         "cpu_system": 1688 / ticks,
         "cfs_periods": 52013,
         "cfs_throttled_periods": 417,
-        "cfs_throttled": 9.87654321,
+        "cfs_throttled": 9.877,
         "cpu_quota": 150_000,
         "cpu_period": 100_000,
         "memory_usage": 1_000_000,
@@ -175,12 +175,10 @@ def test_values_of_version_1_have_the_same_units(host: Sources) -> None:
         "memory_rss": 400,
         "memory_cache": 300,
         "memory_swap": 500,
-        "memory_limit": 0,
         "page_faults": 55,
         "major_page_faults": 66,
         "oom_kills": 7,
         "threads": 23,
-        "threads_max": 0,
     }
     assert rows(found, "container_disks") == {
         f"/docker/{ID} 8:0": {
@@ -211,8 +209,8 @@ def test_cgroups_of_version_1_are_those_of_all_controllers(host: Sources, versio
 def test_without_a_quota_nothing_is_throttled(host: Sources, version_1: Path) -> None:
     (version_1 / f"cpu,cpuacct/docker/{ID}/cpu.cfs_quota_us").write_text("-1\n")
     [row] = rows(containers.collect(host)).values()
-    assert not {"cfs_periods", "cfs_throttled_periods", "cfs_throttled", "cpu_quota"} & {*row}
-    assert row["cpu_period"] == 100_000
+    of_quota = {"cfs_periods", "cfs_throttled_periods", "cfs_throttled", "cpu_quota", "cpu_period"}
+    assert not of_quota & {*row}
 
 
 @pytest.mark.parametrize(
@@ -344,7 +342,83 @@ def test_idle_cgroup_is_read_again_with_the_tree(
     (folder / "memory.current").write_text("4096\n")
     assert threads(6) == 6
     now[0] += containers.RESCAN_SECONDS
+    assert threads(7) == 6
+    now[0] += containers.REREAD_SECONDS
     assert threads(7) == 7
+
+
+def test_nearly_idle_cgroup_has_fresh_cpu_and_memory(host: Sources, tmp_path: Path) -> None:
+    make(tmp_path, "/a.service")
+    folder = tmp_path / "fs/cgroup/a.service"
+
+    def row(cpu: int, memory: int, threads: int) -> tuple[float | str, ...]:
+        (folder / "cpu.stat").write_text(f"usage_usec {cpu}\nuser_usec {cpu}\n")
+        (folder / "memory.current").write_text(f"{memory}\n")
+        (folder / "memory.stat").write_text(f"inactive_file 1000\nanon {threads}\n")
+        (folder / "pids.current").write_text(f"{threads}\n")
+        [found] = rows(containers.collect(host)).values()
+        columns = ("cpu_usage", "cpu_user", "memory_usage", "memory_working_set", "threads")
+        return tuple(found[column] for column in columns)
+
+    assert row(1_000_000, 4096, 1) == (1, 1, 4096, 3096, 1)
+    assert row(1_006_000, 8192, 2) == (1.006, 1.006, 8192, 7192, 1)
+    assert row(1_012_000, 8192, 3) == (1.012, 1.012, 8192, 7192, 3)  # since it was read in full
+    assert row(1_012_000, 8192 + 2**21, 4) == (1.012, 1.012, 8192 + 2**21, 7192 + 2**21, 4)
+    assert row(1_011_000, 4096, 5) == (1.011, 1.011, 4096, 3096, 5)  # it was started again
+
+
+def test_cgroup_that_was_made_again_is_read_in_full(
+    host: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pombo_agent.collectors.containers.time.monotonic", lambda: now[0])
+    make(tmp_path, "/a.service")
+    folder = tmp_path / "fs/cgroup/a.service"
+    for start in (2_000, 3_000):
+        (folder / "pids.max").write_text(f"{start}\n")
+        os.utime(folder, (start, start))
+        [row] = rows(containers.collect(host)).values()
+        assert (row["start_time"], row["threads_max"]) == (start, start)
+        now[0] += containers.RESCAN_SECONDS
+
+
+def test_devices_of_services_that_ran_before_are_reported_once_bytes_are_moved(
+    host: Sources, tmp_path: Path
+) -> None:
+    make(tmp_path, "/a.service", f"/docker/{ID}")
+
+    def devices(cpu: int, read: int) -> set[str]:
+        for folder in (tmp_path / "fs/cgroup").rglob("cpu.stat"):
+            folder.write_text(f"usage_usec {cpu}000000\n")
+            (folder.parent / "io.stat").write_text(f"8:0 rbytes={read} wbytes=0 rios=9 wios=0\n")
+        return {*rows(containers.collect(host), "container_disks")}
+
+    assert devices(1, 5) == {f"/docker/{ID} 8:0"}
+    assert devices(2, 5) == {f"/docker/{ID} 8:0"}
+    both = {f"/docker/{ID} 8:0", "/a.service 8:0"}
+    assert devices(3, 6) == both
+    assert devices(4, 6) == both
+    make(tmp_path, "/b.service")
+    host.kept["scan"] = host.kept["scan"]._replace(due=0)
+    assert devices(5, 6) == {*both, "/b.service 8:0"}
+
+
+def test_columns_that_are_0_everywhere_are_left_out_until_they_are_not(
+    host: Sources, tmp_path: Path
+) -> None:
+    make(tmp_path, "/a.service", "/b.service")
+    file = tmp_path / "fs/cgroup/a.service/memory.swap.current"
+
+    def swapped(cpu: int, swap: int) -> list[float | str | None]:
+        for folder in (tmp_path / "fs/cgroup").iterdir():
+            (folder / "cpu.stat").write_text(f"usage_usec {cpu}000000\n")
+            (folder / "memory.swap.current").write_text("0\n")
+        file.write_text(f"{swap}\n")
+        return [row.get("memory_swap") for row in rows(containers.collect(host)).values()]
+
+    assert swapped(1, 0) == [None, None]
+    assert swapped(2, 4096) == [4096, 0]
+    assert swapped(3, 0) == [0, 0]
 
 
 def test_cgroup_that_vanishes_while_it_is_read_costs_only_itself(
@@ -365,10 +439,10 @@ def test_cgroup_that_vanishes_while_it_is_read_costs_only_itself(
 
 
 def test_devices_without_counts_may_precede_one_in_its_line(host: Sources, tmp_path: Path) -> None:
-    make(tmp_path, "/a.service")
+    make(tmp_path, f"/docker/{ID}")
     text = "7:0 7:1 8:0 rbytes=5 wbytes=0 rios=1 wios=0\n8:1 rbytes=0 wbytes=0 rios=0 wios=0\n"
-    (tmp_path / "fs/cgroup/a.service/io.stat").write_text(text)
-    assert {*rows(containers.collect(host), "container_disks")} == {"/a.service 8:0"}
+    (tmp_path / f"fs/cgroup/docker/{ID}/io.stat").write_text(text)
+    assert {*rows(containers.collect(host), "container_disks")} == {f"/docker/{ID} 8:0"}
     assert host.skips.count == 0
 
 
