@@ -6,7 +6,7 @@ Usage: ``python -m bench.fleets.count``
 import sys
 from typing import NamedTuple
 
-from bench.fleets.shapes import SHAPES
+from bench.fleets.shapes import OTHERS, SHAPES
 from bench.harness.fleet import Fleet, fleet, shaped
 from bench.harness.in_process import InProcessExporter
 
@@ -51,8 +51,7 @@ def count(hosts: Fleet, number: int) -> Count:
 def table() -> str:
     """Return the counts of all shapes and fleets as a Markdown table."""
     fleets = {
-        **{f"`{shape}`": (shaped(shape), 1) for shape in SHAPES},
-        "`busy_vm`": (shaped("busy_vm"), 1),
+        **{f"`{shape}`": (shaped(shape), 1) for shape in (*OTHERS, *SHAPES)},
         "fleet `few`": (fleet(_HOSTS, "few"), _HOSTS),
         "fleet `unlike`": (fleet(_HOSTS, "unlike"), _HOSTS),
     }

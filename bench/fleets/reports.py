@@ -36,6 +36,11 @@ GAUGES: Mapping[str, set[str] | None] = {
     "temperatures": None,
     "filesystems": None,
     "collectors": None,
+    "containers": {
+        *("cpu_quota", "cpu_period", "memory_usage", "memory_working_set", "memory_rss"),
+        *("memory_cache", "memory_swap", "memory_limit", "processes", "threads", "threads_max"),
+        "start_time",
+    },
 }
 
 #: Values that follow the clock: they grow by the same amount in each report.

@@ -11,7 +11,9 @@ from functools import cache
 
 from pombo_wire import Dmi
 
+from bench.fleets import services
 from bench.fleets.reports import CAPTURE, Row, Sections, Trend, is_gauge, read, sections
+from bench.fleets.services import Service, put_services
 
 #: What stands for the host's number, for 24 bits of its MAC addresses, and for random ids.
 NUMBER, MAC, ID, SHORT_ID = "$$$$$", "@@:@@:@@", "~~~~~~~~", "^^^^^"
@@ -96,6 +98,14 @@ def small_vm() -> Host:
     return _named("vm-$$$$$.example.net", {**host, **_busy(host)})
 
 
+def debian_vm() -> Host:
+    """Return the captured virtual machine with the services of Debian."""
+    host = dict(captured())
+    host["network_info"] = [_with_own_address(row) for row in host["network_info"]]
+    put_services(host, services.VM, _uptime(), "/dev/vda")
+    return _named("vm-$$$$$.example.net", {**host, **_busy(host)})
+
+
 def busy_vm() -> Host:
     """Return the captured machine with 8 cores, busy, and up for a year."""
     base = captured()
@@ -134,7 +144,7 @@ def server() -> Host:
         ],
         bare_metal=True,
     )
-    return _with("db-$$$$$.example.net", hardware)
+    return _with("db-$$$$$.example.net", hardware, services.SERVER)
 
 
 def docker_host() -> Host:
@@ -160,7 +170,8 @@ def docker_host() -> Host:
             ),
         ],
     )
-    return _with("docker-$$$$$.example.net", hardware)
+    ids = [_container_id(n) for n in range(24)]
+    return _with("docker-$$$$$.example.net", hardware, services.DOCKER, ids)
 
 
 def large_server() -> Host:
@@ -192,17 +203,19 @@ def large_server() -> Host:
         ],
         bare_metal=True,
     )
-    return _with("hv-$$$$$.example.net", hardware)
+    return _with("hv-$$$$$.example.net", hardware, services.SERVER)
 
 
-#: The shapes of the fleet ``few``, each with its share of every 20 hosts. The fleet ``alike`` has
-#: small virtual machines only.
+#: The shapes of the fleet ``few``, each with its share of every 20 hosts.
 SHAPES: Mapping[str, tuple[int, Callable[[], Host]]] = {
-    "small_vm": (10, small_vm),
+    "debian_vm": (10, debian_vm),
     "server": (6, server),
     "docker_host": (3, docker_host),
     "large_server": (1, large_server),
 }
+
+#: Shapes of other hosts. The fleet ``alike`` has small virtual machines only.
+OTHERS: Mapping[str, Callable[[], Host]] = {"small_vm": small_vm, "busy_vm": busy_vm}
 
 
 def unlike(number: int) -> Host:
@@ -234,7 +247,8 @@ def unlike(number: int) -> Host:
         interfaces=interfaces,
         bare_metal=pick.random() < 0.5,
     )
-    return _with(f"{pick.choice(_ROLES)}-$$$$$.example.net", hardware)
+    its = pick.sample(services.SERVER, pick.randint(8, len(services.SERVER)))
+    return _with(f"{pick.choice(_ROLES)}-$$$$$.example.net", hardware, its)
 
 
 _ROLES = ("api", "build", "cache", "db", "mail", "proxy", "queue", "web")
@@ -257,8 +271,12 @@ def _shm(number: int) -> str:
     Docker's data is in /srv/docker: in /var/lib/docker the agent excludes it, as it excludes
     overlay filesystems everywhere.
     """
+    return f"/srv/docker/containers/{_container_id(number)}/mounts/shm"
+
+
+def _container_id(number: int) -> str:
     digits = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}"
-    return f"/srv/docker/containers/{digits * 3}{ID}{digits[:8]}/mounts/shm"
+    return f"{digits * 3}{ID}{digits[:8]}"
 
 
 def _nvme(number: int) -> Disk:
@@ -338,8 +356,13 @@ def _with_own_address(row: Row) -> Row:
     return row.named(device, f"02:{address[-2:]}:00:@@:@@:@@", *rest)
 
 
-def _with(name: str, hardware: Hardware) -> Host:
-    """Return a host that has this hardware, each part as busy as the captured one."""
+def _with(
+    name: str, hardware: Hardware, its: Iterable[Service], containers: Sequence[str] = ()
+) -> Host:
+    """Return a host that has this hardware, each part as busy as the captured one.
+
+    ``its`` are its services; ``containers`` are ids.
+    """
     base = captured()
     base = {**base, **_busy(base)}
     host = {
@@ -360,6 +383,8 @@ def _with(name: str, hardware: Hardware) -> Host:
     _put_interfaces(host, hardware.interfaces)
     if hardware.bare_metal:
         _put_machine(host, hardware)
+    disk_of_data = f"/dev/{hardware.disks[-1].device}"
+    put_services(host, its, hardware.age * _uptime(), disk_of_data, containers)
     return _named(name, host)
 
 

@@ -13,7 +13,7 @@ from pombo_wire.section import Section
 from pombo_wire.splitting import Splitter
 
 from bench.fleets.reports import Row, Trend
-from bench.fleets.shapes import SHAPES, Host, busy_vm, identity, unlike
+from bench.fleets.shapes import OTHERS, SHAPES, Host, identity, unlike
 
 INTERVAL = 5.0  # seconds
 
@@ -172,7 +172,7 @@ def fleet(hosts: int, kind: Kind = "alike") -> Fleet:
 
 
 def shaped(shape: str, hosts: int = 1) -> Fleet:
-    """Return a fleet of hosts of one shape: one of ``SHAPES``, or ``busy_vm``."""
+    """Return a fleet of hosts of one shape, of ``SHAPES`` or ``OTHERS``."""
     return Fleet(Sender(number, _shape(shape)) for number in range(hosts))
 
 
@@ -194,7 +194,7 @@ def _order() -> list[str]:
 
 @cache
 def _shape(shape: str) -> _Template:
-    return _template(busy_vm() if shape == "busy_vm" else SHAPES[shape][1]())
+    return _template(OTHERS[shape]() if shape in OTHERS else SHAPES[shape][1]())
 
 
 def _named(text: str, words: dict[str, str]) -> str:

@@ -94,6 +94,8 @@ def test_virtual_machine_has_the_sections_and_values_of_the_captured_one() -> No
     for _, section, _, name in _values(shaped("small_vm"), 0):
         found[section, name] = found.get((section, name), 0) + 1
     assert found == expected
+    made = {section for _, section, _, _ in _values(shaped("debian_vm"), 0)}
+    assert made - {section for section, _ in expected} == {"containers", "container_disks"}
     changing = sum(trend.changes for trend in _trends(captured))
     assert shaped("small_vm").changing >= changing > 100
 
