@@ -34,6 +34,7 @@ _SAFE_DIGITS = 300  # a number of fewer digits is within the bounds of a float64
 _EXAMPLE_CHARACTERS = 40
 _DECIMAL = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DIGITS = re.compile(r"([0-9]+)")
+_ESCAPED = re.compile("[\udc80-\udcff]+")  # bytes that are invalid UTF-8
 
 
 class Skips:
@@ -163,8 +164,11 @@ def parse_hexadecimal(text: bytes) -> int:
 
 
 def decoded(text: bytes) -> str:
-    """Return ``text`` as a text; invalid UTF-8 becomes U+FFFD."""
-    return text.decode(errors="replace")
+    """Return ``text`` as a text; each run of bytes that are invalid UTF-8 becomes one U+FFFD."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return _ESCAPED.sub("\N{REPLACEMENT CHARACTER}", text.decode(errors="surrogateescape"))
 
 
 def in_order(names: list[str]) -> list[str]:

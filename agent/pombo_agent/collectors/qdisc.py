@@ -37,15 +37,15 @@ _BASIC, _QUEUE = 1, 3  # attributes of the statistics
 _BASIC_NUMBERS = struct.Struct("=QI")
 _QUEUE_NUMBERS = struct.Struct("=5I")
 
-# The columns by their names in the file of fixtures.
+# The columns by their names in the file of fixtures, in lower case.
 _COLUMNS = {
-    "Bytes": "bytes",
-    "Packets": "packets",
-    "Drops": "drops",
-    "Requeues": "requeues",
-    "Overlimits": "overlimits",
-    "Qlen": "current_queue_length",
-    "Backlog": "backlog",
+    "bytes": "bytes",
+    "packets": "packets",
+    "drops": "drops",
+    "requeues": "requeues",
+    "overlimits": "overlimits",
+    "qlen": "current_queue_length",
+    "backlog": "backlog",
 }
 
 
@@ -95,10 +95,11 @@ def parse_qdiscs(messages: Iterable[bytes], names: Mapping[int, str]) -> Iterato
 
 def fixture_rows(found: list[dict[str, Any]]) -> Iterator[Row]:
     """Yield the rows of a file of fixtures, as node_exporter's tests have it."""
-    for each in found:
-        if not each.get("Parent"):
+    for given in found:
+        each = {name.lower(): value for name, value in given.items()}
+        if not each.get("parent"):
             row = {column: each.get(name, 0) for name, column in _COLUMNS.items()}
-            yield {"device": each.get("IfaceName"), "kind": each.get("Kind"), **row}
+            yield {"device": each.get("ifacename", ""), "kind": each.get("kind", ""), **row}
 
 
 FLAGS = (

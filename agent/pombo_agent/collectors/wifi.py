@@ -68,20 +68,20 @@ _NUMBERS = {
     23: ("receive_bytes", 1),
     24: ("transmit_bytes", 1),
 }
-# The columns by their names in a file of fixtures, and how many make one of the unit.
+# The columns by their names in a file of fixtures in lower case, and how many make one of the unit.
 _FIXTURE = {
-    "Connected": ("connected_seconds", 10**9),
-    "Inactive": ("inactive_seconds", 10**9),
-    "ReceivedBytes": ("receive_bytes", 1),
-    "TransmittedBytes": ("transmit_bytes", 1),
-    "ReceivedPackets": ("received_packets", 1),
-    "TransmittedPackets": ("transmitted_packets", 1),
-    "ReceiveBitrate": ("receive_bits_per_second", 1),
-    "TransmitBitrate": ("transmit_bits_per_second", 1),
-    "Signal": ("signal_dbm", 1),
-    "TransmitRetries": ("transmit_retries", 1),
-    "TransmitFailed": ("transmit_failed", 1),
-    "BeaconLoss": ("beacon_loss", 1),
+    "connected": ("connected_seconds", 10**9),
+    "inactive": ("inactive_seconds", 10**9),
+    "receivedbytes": ("receive_bytes", 1),
+    "transmittedbytes": ("transmit_bytes", 1),
+    "receivedpackets": ("received_packets", 1),
+    "transmittedpackets": ("transmitted_packets", 1),
+    "receivebitrate": ("receive_bits_per_second", 1),
+    "transmitbitrate": ("transmit_bits_per_second", 1),
+    "signal": ("signal_dbm", 1),
+    "transmitretries": ("transmit_retries", 1),
+    "transmitfailed": ("transmit_failed", 1),
+    "beaconloss": ("beacon_loss", 1),
 }
 
 
@@ -203,33 +203,44 @@ def _shown(address: bytes) -> str:
 
 
 def _of_fixtures(sources: Sources, folder: str) -> Iterator[Interface]:
-    """Yield the interfaces in files, as node_exporter's tests have them."""
+    """Yield the interfaces in files, as node_exporter's tests have them.
+
+    Names in them may be in upper or lower case, and what is 0 or empty may be absent.
+    """
 
     def read(name: str) -> Any:
         file = sources.optional(f"{folder}/{name}")
-        return json.loads(file.data) if file else None
+        return json.loads(file.data, object_hook=_lowered) if file else None
 
     for each in read("interfaces.json") or ():
-        name = each["Name"]
+        name = each.get("name")
         if name:
             point = read(f"{name}/bss.json")
             stations = read(f"{name}/stationinfo.json") or ()
             yield Interface(
                 name,
-                each.get("Frequency", 0),
+                each.get("frequency", 0),
                 point and _fixture_access_point(point),
                 [_fixture_station(station) for station in stations],
             )
 
 
 def _fixture_access_point(found: Mapping[str, Any]) -> AccessPoint:
-    mode = _MODES.get(found.get("Status", 0), "unknown")
-    return AccessPoint(_shown(base64.b64decode(found["BSSID"])), found["SSID"], mode)
+    mode = _MODES.get(found.get("status", 0), "unknown")
+    return AccessPoint(_fixture_address(found, "bssid"), found.get("ssid", ""), mode)
 
 
 def _fixture_station(found: Mapping[str, Any]) -> Row:
     values = {column: found.get(name, 0) / divisor for name, (column, divisor) in _FIXTURE.items()}
-    return {"mac_address": _shown(base64.b64decode(found["HardwareAddr"])), **values}
+    return {"mac_address": _fixture_address(found, "hardwareaddr"), **values}
+
+
+def _fixture_address(found: Mapping[str, Any], name: str) -> str:
+    return _shown(base64.b64decode(found.get(name, "")))
+
+
+def _lowered(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in found.items()}
 
 
 FLAGS = (

@@ -56,7 +56,7 @@ def fixtures(this_machine: Sources, tmp_path: Path) -> Sources:
     """Return sources with a file of fixtures."""
     found = [
         {"IfaceName": "wlan0", "Parent": 0, "Kind": "fq", "Bytes": 42, "Qlen": 3},
-        {"IfaceName": "eth0", "Parent": 0, "Kind": "pfifo_fast", "Bytes": 83, "Drops": 1},
+        {"ifaceName": "eth0", "kind": "pfifo_fast", "bytes": 83, "drops": 1},
         {"IfaceName": "eth0", "Parent": 1, "Kind": "fq", "Bytes": 5},
     ]
     (tmp_path / "results.json").write_text(json.dumps(found), encoding="ascii")

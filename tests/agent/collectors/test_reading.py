@@ -11,6 +11,7 @@ from pombo_agent.collecting.reading import (
     MAX_FILE_BYTES,
     File,
     Skips,
+    decoded,
     in_order,
     parse_number,
     read_bytes,
@@ -85,6 +86,19 @@ def test_line_that_cannot_be_parsed_costs_itself_alone() -> None:
 
 def test_text_has_no_invalid_utf8() -> None:
     assert File(b"  a\xffb\r\n").text == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (b"caf\xc3\xa9", "caf\u00e9"),
+        (b"\xff[\xfe\xfd]", "\ufffd[\ufffd]"),
+        (b"\xef\xbf\xbd\xef\xbf\xbd\xff\xfe\xe2\x82", "\ufffd\ufffd\ufffd"),
+        (b"\xed\xb2\x80x", "\ufffdx"),
+    ],
+)
+def test_run_of_invalid_bytes_is_one_replacement_character(text: bytes, shown: str) -> None:
+    assert decoded(text) == shown
 
 
 def test_one_example_of_each_kind_is_kept_and_cut() -> None:

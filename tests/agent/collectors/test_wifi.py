@@ -136,3 +136,20 @@ def test_fixtures_are_read_instead_of_the_kernel(
     }
     flags = Flags({"fixtures": str(write_files(tmp_path, files))})
     assert values(wifi.collect(this_machine._replace(flags=flags))) == FAMILIES
+
+
+def test_names_in_fixtures_may_be_in_lower_case_and_values_absent(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    address = base64.b64encode(ADDRESS).decode()
+    interfaces = [{"name": "wlan0", "type": 2, "frequency": 2412}, {"type": 10}]
+    files = {
+        "interfaces.json": json.dumps(interfaces),
+        "wlan0/bss.json": json.dumps({"ssid": SSID.decode(), "bssid": address}),
+        "wlan0/stationinfo.json": json.dumps([{"hardwareaddr": address, "signal": -52}]),
+    }
+    flags = Flags({"fixtures": str(write_files(tmp_path, files))})
+    found = values(wifi.collect(this_machine._replace(flags=flags)))
+    labelled = {family: rows for family, rows in FAMILIES.items() if isinstance(rows, dict)}
+    zeros = dict.fromkeys(FAMILIES, 0)
+    assert found == {**zeros, **labelled, "node_wifi_station_signal_dbm": -52}
