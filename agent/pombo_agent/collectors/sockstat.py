@@ -6,16 +6,21 @@ from pombo_wire.section import Section
 
 from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.reading import File, decoded
-from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_agent.collecting.tables import Row, numbers, table
 
 
 def collect_sockstat(sources: Sources) -> list[Section]:
     """Return the ``sockstat`` section."""
     page_size = os.sysconf("SC_PAGE_SIZE")
-    counts = parse_sockstat(sources.proc_of_init("net/sockstat"), page_size)
-    ipv6 = sources.optional_of_init("net/sockstat6")  # absent where IPv6 is off
-    return numbers("sockstat", counts | (parse_sockstat(ipv6, page_size) if ipv6 else {}))
+    counts: dict[str, float | None] = {}
+    for name in ("net/sockstat", "net/sockstat6"):  # the second is absent where IPv6 is off
+        file = sources.optional_of_init(name)
+        if file is not None:
+            counts |= parse_sockstat(file, page_size)
+    if not counts:
+        raise NoDataError("no counts of sockets")
+    return numbers("sockstat", counts)
 
 
 def parse_sockstat(file: File, page_size: int) -> dict[str, float | None]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from pombo_agent.collecting.reading import File
-from pombo_agent.collecting.sources import Sources
+from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_agent.collectors import sockstat
 from pombo_wire.section import Section
 
@@ -44,3 +45,13 @@ def test_host_without_ipv6_has_no_counts_of_it(
     sources = this_machine._replace(procfs=procfs)
     assert sockstat.collect_sockstat(sources) == [Section("sockstat", {}, ("sockets_used",), (16,))]
     assert sockstat.collect_udp_queues(sources) == []
+
+
+def test_counts_of_ipv6_do_not_need_those_of_ipv4(
+    this_machine: Sources, tmp_path: Path, write_files: WriteFiles
+) -> None:
+    procfs = write_files(tmp_path, {"net/sockstat6": "TCP6: inuse 3\n"})
+    sources = this_machine._replace(procfs=procfs)
+    assert sockstat.collect_sockstat(sources) == [Section("sockstat", {}, ("TCP6_inuse",), (3,))]
+    with pytest.raises(NoDataError):
+        sockstat.collect_sockstat(this_machine._replace(procfs=str(tmp_path / "empty")))
