@@ -31,6 +31,7 @@ from pombo_exporter.hosts.holder import (
 from pombo_exporter.hosts.labels import label_text
 from pombo_exporter.hosts.sequence import SequenceTracker
 from pombo_exporter.hosts.slots import Slot
+from pombo_exporter.runtime.moment import Moment
 
 LATE_AFTER: Final = 2  # intervals of silence
 DOWN_AFTER: Final = 3  # intervals of silence
@@ -38,6 +39,10 @@ DOWN_AFTER: Final = 3  # intervals of silence
 #: Seconds after a new session within which datagrams of the last one are late. Not in intervals of
 #: the host, since these and the session may be forged.
 _LATE_SECONDS: Final = 5.0
+
+#: By how much a host may exceed the pace of its interval and the parts of its reports: these may
+#: have been others meanwhile, and a ``bye`` is sent more than once.
+_PACE_MARGIN: Final = 4
 
 _ROUNDING: Final = 0.001  # seconds: an agent may state its time in whole milliseconds
 
@@ -201,7 +206,7 @@ class Host(Struct, gc=False, eq=False):
         self,
         header: Header,
         claim: Claim | None,
-        now: float,
+        at: Moment,
         complete_for: float,
         random: Callable[[int], bytes],
     ) -> Verdict:
@@ -217,6 +222,7 @@ class Host(Struct, gc=False, eq=False):
             if self.said_bye:
                 self.holder, self.said_bye = Holder(), False
             return ACCEPT
+        now = at.now
         silence = now - self.last_seen
         is_free = self.said_bye or silence >= FREE_AFTER * self.interval
         verdict = self.holder.judge(claim, is_free=is_free, is_down=self.state_at(now) is DOWN)
@@ -229,10 +235,14 @@ class Host(Struct, gc=False, eq=False):
             self.holder.refused(claim)
         if verdict is not ACCEPT and verdict is not TAKE:
             return verdict
-        return self._receive_number(header.seq or 0, claim, now, is_first=verdict is TAKE)
+        return self._receive_number(header, claim, at, is_first=verdict is TAKE)
 
-    def _receive_number(self, seq: int, claim: Claim, now: float, *, is_first: bool) -> Verdict:
+    def _receive_number(
+        self, header: Header, claim: Claim, at: Moment, *, is_first: bool
+    ) -> Verdict:
         """Count a datagram of the holder."""
+        now, wall = at
+        seq = header.seq or 0
         is_newest = self.sequence.is_newest(seq)
         if self.holder.is_clone(claim, is_newest=is_newest):
             self.conflicts += 1
@@ -242,14 +252,30 @@ class Host(Struct, gc=False, eq=False):
         self._confirm_conflicts()
         if self.is_restored and seq > self.sequence.newest:
             # Those in between were received before the exporter started, or may be recordings.
-            self.sequence.start_session(seq)
+            self.sequence.start_session(seq, now)
             self.is_restored = False
-        fresh = self.sequence.record(seq, now)
+        possible = inf
+        if self.sequence.opens_gap(seq):
+            # The session's age is that of a session which the exporter could receive as a whole.
+            # The wall clock goes on while the exporter's machine sleeps, the monotonic does not.
+            silence = (
+                (header.time or 0.0) - claim.session / 1e9
+                if is_first
+                else max(now - self.last_seen, wall - self.last_seen_wall)
+            )
+            possible = self._possible(header, silence, now)
+        fresh = self.sequence.record(seq, now, possible)
         if not fresh or self.said_bye:
             return REPLAYED if claim.is_sealed else IGNORE
         if not is_first:
             self.holder.heard(claim, is_newest=self.sequence.is_newest(seq))
         return ACCEPT
+
+    def _possible(self, header: Header, silence: float, now: float) -> float:
+        """Return how many numbers the host can have used in ``silence`` seconds, generously."""
+        interval = min(self.interval, header.interval or DEFAULT_INTERVAL_SECONDS)
+        parts = max(header.parts or 1, len(self.slots), len(self.pending))
+        return self.sequence.possible(_PACE_MARGIN * parts / interval, silence + interval, now)
 
     def update(self, header: Header, address: Address, now: float, wall: float) -> None:
         """Store what a header says of the host itself, and when it arrived.
@@ -294,7 +320,7 @@ class Host(Struct, gc=False, eq=False):
         session_age = -1.0 if header.time is None else header.time - claim.session / 1e9
         refused = self.holder.was_refused(claim)
         could_receive_all = -_ROUNDING <= session_age < complete_for and not refused
-        self.sequence.start_session(0 if could_receive_all else header.seq or 0)
+        self.sequence.start_session(0 if could_receive_all else header.seq or 0, now)
         self.holder.take(claim, random)
         self._session_since = now
         self.said_bye = self.is_restored = False

@@ -26,6 +26,7 @@ from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
 from pombo_exporter.hosts.remembered import Remembered, remembered, restored
 from pombo_exporter.hosts.reports import Reports
 from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.runtime.moment import Moment
 from pombo_exporter.runtime.pacing import StepClock
 
 
@@ -154,7 +155,7 @@ class Roster:
         if host is None:
             host = self._add(header.host, address, now)
         self._before_change(host)
-        verdict = self._receive(host, header, claim, address, now)
+        verdict = self._receive(host, header, claim, address, Moment(now, wall))
         if verdict is IGNORE or (header.bye and header.session != host.session):
             return
         known = host.address[0]
@@ -169,7 +170,7 @@ class Roster:
             self._reports.store(host, contents, now)
 
     def _receive(
-        self, host: Host, header: Header, claim: Claim | None, address: Address, now: float
+        self, host: Host, header: Header, claim: Claim | None, address: Address, at: Moment
     ) -> Verdict:
         """Count a datagram for its host, and return what to do with it.
 
@@ -178,7 +179,8 @@ class Roster:
         """
         conflicts, holder = host.conflicts, host.identity
         was_free = host.session is None or host.said_bye
-        verdict = host.receive(header, claim, now, now - self._complete_since, self._random)
+        complete_for = at.now - self._complete_since
+        verdict = host.receive(header, claim, at, complete_for, self._random)
         if verdict is CONFLICT:
             host.conflict_address = address
         if host.conflicts != conflicts:

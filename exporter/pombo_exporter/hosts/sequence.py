@@ -1,18 +1,26 @@
-"""Sequence numbers of one host's datagrams: received, lost, duplicate, reordered.
+"""Sequence numbers of one host's datagrams: received, lost, skipped, duplicate, reordered.
 
 A number above all that were seen opens a gap of those in between. A gap closes when its datagram
 arrives after all (*reordered*), or expires (*lost*) once it has left the window: ``WINDOW`` numbers
 behind the newest, as in the replay window of IPsec (RFC 4303, 3.4.3), or older than the age that
 ``expire_gaps`` is given. So no counter ever decreases.
+
+A number may leap further than any agent can have counted since its last datagram. Then the oldest
+of those in between are *skipped*: they were never sent, so they are not lost.
 """
 
 from array import array
 from bisect import bisect_left, bisect_right
+from math import inf
 from typing import Final
 
 from msgspec import Struct
 
 WINDOW: Final = 64
+
+#: Seconds for which the exporter may not have read its socket while agents sent. The datagrams that
+#: it finds there then seem to arrive at once, and what follows them seems to leap.
+_STALL_SECONDS: Final = 600.0
 
 _NO_NUMBERS: Final = array("q")
 _NO_TIMES: Final = array("d")
@@ -27,6 +35,7 @@ class SequenceTracker(Struct, gc=False, eq=False):
 
     received: int = 0
     lost: int = 0
+    skipped: int = 0
     duplicate: int = 0
     reordered: int = 0
     _first: int = 0
@@ -35,6 +44,8 @@ class SequenceTracker(Struct, gc=False, eq=False):
     _missed: "array[float]" = _NO_TIMES  # when each of these was first missed, ascending
     #: Numbers that were counted as lost and are still within the window: bit n is _next - 1 - n.
     _expired: int = 0
+    _unused: float = 0.0  # numbers that the last gap could have had besides
+    _unused_since: float = 0.0  # when that was
 
     @property
     def has_gaps(self) -> bool:
@@ -54,18 +65,35 @@ class SequenceTracker(Struct, gc=False, eq=False):
         """Return whether it is so old that it is not known whether it was received."""
         return number < max(self._first, self._next - WINDOW)
 
-    def start_session(self, expected: int) -> None:
+    def opens_gap(self, number: int) -> bool:
+        """Return whether numbers before this one are missing."""
+        return number > self._next
+
+    def possible(self, rate: float, silence: float, now: float) -> float:
+        """Return how many numbers may be missing at ``now``, after ``silence`` seconds.
+
+        ``rate`` is the most numbers that the host uses in a second.
+        """
+        unused = self._unused + rate * (now - self._unused_since)
+        return max(WINDOW, min(unused, rate * _STALL_SECONDS), rate * silence)
+
+    def start_session(self, expected: int, now: float = 0.0) -> None:
         """Start a session whose next number is ``expected``; open gaps of the last one are lost."""
         self._lose(len(self._gaps))
         self._expired = 0
+        self._unused, self._unused_since = 0.0, now
         self._first = self._next = expected
 
-    def record(self, number: int, now: float) -> bool:
-        """Count a datagram; return False for a duplicate."""
+    def record(self, number: int, now: float, possible: float = inf) -> bool:
+        """Count a datagram; return False for a duplicate.
+
+        Of the numbers before it, at most ``possible`` are lost if they do not arrive; these are at
+        least ``WINDOW``.
+        """
         self.received += 1
         if number >= self._next:
             if number > self._next:
-                self._open_gaps(number, now)
+                self._open_gaps(number, now, possible)
             self._advance(number + 1)
         elif self._close_gap(number) or self._was_lost(number):
             self.reordered += 1
@@ -91,16 +119,22 @@ class SequenceTracker(Struct, gc=False, eq=False):
 
     def copy(self) -> "SequenceTracker":
         """Return a tracker that keeps the counters of this moment."""
-        return SequenceTracker(self.received, self.lost, self.duplicate, self.reordered)
+        return SequenceTracker(
+            self.received, self.lost, self.skipped, self.duplicate, self.reordered
+        )
 
-    def _open_gaps(self, number: int, now: float) -> None:
+    def _open_gaps(self, number: int, now: float, possible: float) -> None:
         """Note what is missing before a number; what is outside the window is lost."""
-        self.lost += max(0, number - WINDOW - self._next)
-        missing = range(max(self._next, number - WINDOW), number)
+        missing = number - self._next
+        sent = int(min(missing, possible))
+        within = min(sent, WINDOW)
+        self.skipped += missing - sent
+        self.lost += sent - within
         if not self._gaps:
             self._gaps, self._missed = array("q"), array("d")
-        self._gaps.extend(missing)
-        self._missed.extend([now] * len(missing))
+        self._gaps.extend(range(number - within, number))
+        self._missed.extend([now] * within)
+        self._unused, self._unused_since = possible - sent if possible < inf else 0.0, now
 
     def _advance(self, following: int) -> None:
         if self._expired:

@@ -100,6 +100,11 @@ HOST_FAMILIES: tuple[Family, ...] = (
         HostField(lambda host, _: float(host.sequence.lost)),  # may exceed 64 bits
     ),
     counter(
+        "pombo_host_datagrams_skipped_total",
+        "Sequence numbers leapt over that the host cannot have sent in the time; not lost.",
+        HostField(lambda host, _: float(host.sequence.skipped)),  # may exceed 64 bits
+    ),
+    counter(
         "pombo_host_datagrams_duplicate_total",
         "Datagrams received more than once.",
         HostField(lambda host, _: host.sequence.duplicate),

@@ -86,6 +86,7 @@ def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
             host.interval,
             host.sequence.received,
             min(host.sequence.lost, _MAX_INTEGER),
+            min(host.sequence.skipped, _MAX_INTEGER),
             host.sequence.duplicate,
             host.sequence.reordered,
             host.conflicts,

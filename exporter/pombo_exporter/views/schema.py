@@ -41,6 +41,7 @@ class HostSummary(Struct, frozen=True):
     interval_seconds: float
     datagrams_received: int
     datagrams_lost: int
+    datagrams_skipped: int
     datagrams_duplicate: int
     datagrams_reordered: int
     conflicts: int

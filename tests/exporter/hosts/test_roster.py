@@ -1,5 +1,9 @@
 """The roster: states of hosts, sessions, conflicts, limits, and what is forgotten."""
 
+from collections.abc import Iterable
+
+import pytest
+from msgspec.structs import replace
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.limits import Limits, RefusalReason
 from pombo_exporter.hosts.roster import HostEvent
@@ -271,6 +275,103 @@ def test_late_datagram_of_the_last_session_is_replayed_and_no_conflict() -> None
     assert agent.exporter.refuses(late) == RefusalReason.REPLAYED
     assert agent.exporter.value("host_memory_total_bytes") == 2
     assert agent.exporter.value("pombo_host_conflicts_total") == 0
+
+
+# --- leaps of the sequence number ---
+
+
+def test_leap_is_lost_only_as_far_as_the_interval_allows() -> None:
+    for numbers in ([2**63 - 1], [2**40, 2**50, 2**62]):
+        agent = Agent()
+        agent.run(10)
+        for agent.seq in numbers:
+            agent.exporter.wait(5)
+            agent.send()
+        assert 0 < lost(agent.exporter) <= 100 * len(numbers)
+        counted = agent.exporter.host().sequence
+        assert counted.lost + counted.skipped + counted.received == numbers[-1] + 1
+        exposed = agent.exporter.value("pombo_host_datagrams_skipped_total")
+        assert exposed == float(counted.skipped)
+
+
+def test_first_datagram_of_a_session_is_bounded_by_its_age() -> None:
+    agent = Agent(session=SESSION + 10**9, seq=2**63 - 1)
+    agent.send()
+    assert 0 < lost(agent.exporter) <= 64
+    assert agent.exporter.host().sequence.skipped > 2**62
+
+
+def test_restarts_do_not_make_more_lost() -> None:
+    agent = Agent()
+    for _ in range(20):
+        agent.send()
+        agent.exporter.wait(8)
+        agent = restarted(agent, seq=2**63 - 1)
+        agent.send()
+        agent.exporter.wait(8)
+        agent = restarted(agent)
+    assert lost(agent.exporter) <= 20 * 100
+
+
+def reports_missed(agent: Agent, parts: int, reports: int) -> None:
+    """Let an agent send reports that do not arrive, and then one that does."""
+    agent.exporter.wait(reports * agent.interval)
+    agent.seq += parts * reports
+    send_numbers(agent, parts, range(parts))
+
+
+def send_numbers(agent: Agent, parts: int, arriving: Iterable[int]) -> None:
+    """Send the parts of a report of which only these arrive."""
+    whole = agent.report()
+    assert whole.seq is not None
+    for part in arriving:
+        gauges = {f"x{part}": 1.0}
+        report = replace(whole, seq=whole.seq + part, part=part, parts=parts, gauges=gauges)
+        agent.exporter.take(report)
+    agent.seq = whole.seq + parts
+
+
+@pytest.mark.parametrize("parts", [1, 3, 40, 256])
+@pytest.mark.parametrize("interval", [0.1, 5.0, 60.0])
+def test_loss_of_an_honest_host_is_exact(parts: int, interval: float) -> None:
+    agent = Agent(Exporter(Limits(forget_after=1e9)), interval=interval, session=SESSION + 10**9)
+    send_numbers(agent, parts, [parts - 1])  # the first that arrives
+    missed = parts - 1
+    for reports in (1, 2, 70, 720):
+        reports_missed(agent, parts, reports)
+        agent.exporter.wait(interval)
+        send_numbers(agent, parts, [0, parts - 1][:parts])
+        missed += parts * reports + max(0, parts - 2)
+        agent.exporter.wait(interval)
+    assert lost(agent.exporter) == missed
+    assert agent.exporter.host().sequence.skipped == 0
+
+
+def test_loss_is_exact_when_the_interval_changes_or_the_machines_sleep() -> None:
+    agent = Agent(Exporter(Limits(forget_after=1e9)))
+    agent.run(20)
+    for interval in (60.0, 1.0, 3600.0, 5.0):
+        agent.exporter.wait(7200)
+        agent.seq += int(7200 / min(interval, agent.interval))
+        agent.interval = interval
+        agent.send()
+    missed = 7200 // 5 + 7200 + 7200 + 7200 // 5
+    assert lost(agent.exporter) == missed
+    agent.exporter.wall += 8 * 3600  # the exporter's machine sleeps
+    agent.seq += 8 * 720
+    agent.send()
+    assert lost(agent.exporter) == missed + 8 * 720
+    assert agent.exporter.host().sequence.skipped == 0
+
+
+def test_loss_is_exact_when_the_exporter_did_not_read_for_minutes() -> None:
+    agent = Agent()
+    agent.run(700)
+    agent.exporter.wait(600)
+    agent.send()  # it was in the socket's buffer, as were no more of them
+    agent.seq += 119
+    agent.send()
+    assert lost(agent.exporter) == 119
 
 
 # --- two agents with one name ---

@@ -197,3 +197,23 @@ def test_no_counter_ever_falls_and_memory_is_bounded_by_the_window(
         before = after
     recorded_events = sum(name == "record" for name, _ in events)
     assert before.received == recorded_events
+
+
+def test_leap_beyond_what_is_possible_is_skipped_and_the_rest_lost() -> None:
+    tracker = tracker_with(0)
+    tracker.record(2**63 - 1, 0.0, possible=100.9)
+    assert (tracker.skipped, tracker.lost) == (2**63 - 2 - 100, 101 - WINDOW)
+    assert tracker.record(2**63 - 1 - WINDOW + 1, 1.0), "it is late"
+    tracker.expire_gaps(float("inf"))
+    assert (tracker.lost, tracker.reordered) == (99, 1)
+
+
+def test_numbers_that_a_host_did_not_need_are_possible_later_for_ten_minutes() -> None:
+    tracker = SequenceTracker()
+    tracker.start_session(0, now=100.0)
+    assert tracker.possible(1.0, 10.0, 110.0) == WINDOW
+    assert tracker.possible(1.0, 10.0, 400.0) == 300
+    assert tracker.possible(1.0, 10.0, 9999.0) == 600
+    assert tracker.possible(1.0, 5000.0, 9999.0) == 5000
+    tracker.record(250, 400.0, tracker.possible(1.0, 10.0, 400.0))
+    assert tracker.possible(1.0, 10.0, 430.0) == 80

@@ -176,7 +176,7 @@ def test_datagrams_are_counted_as_in_the_exposition() -> None:
     assert found.state is State.LATE
 
 
-def test_lost_datagrams_of_the_longest_gap_are_an_exact_number() -> None:
+def test_skipped_datagrams_of_the_longest_leap_are_an_exact_number() -> None:
     agent = Agent()
     for _ in range(3):
         agent.send()
@@ -184,7 +184,8 @@ def test_lost_datagrams_of_the_longest_gap_are_an_exact_number() -> None:
         agent.send()
         agent.exporter.wait(8)
         agent = restarted(agent, seq=0)
-    assert summary(agent).datagrams_lost == 2**63 - 1
+    assert summary(agent).datagrams_skipped == 2**63 - 1
+    assert summary(agent).datagrams_lost < 300
 
 
 def test_summary_has_conflicts_and_clock_offset() -> None:
