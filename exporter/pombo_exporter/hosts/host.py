@@ -96,6 +96,10 @@ class Host(Struct, gc=False, eq=False):
     without ``parts``, one for each section, by its name. ``booked_bytes`` is what is booked for the
     host and its slots, and ``text_bytes`` what of this is for its own texts.
 
+    ``script_seen`` is when a program without a session last reported for a host that has an agent.
+    ``values_until`` is how long the values of a host without an agent last, 0 with one. Both are on
+    the monotonic clock in seconds.
+
     After a bye, ``said_bye`` is True and the host is kept for a while to recognise late datagrams.
     ``is_restored`` is whether it was heard by an earlier run of the exporter only.
     ``state`` is the state that was last logged; ``state_at`` computes the present one. Until
@@ -128,6 +132,9 @@ class Host(Struct, gc=False, eq=False):
     conflict_address: Address = ("", 0)
     state: State = State.LIVE
     next_check: float = 0.0
+    script_seen: float = 0.0
+    values_until: float = 0.0
+    _interval_until: float = 0.0
     _session_since: float = 0.0
     _unconfirmed: int = 0  # datagrams of other agents since the last one of the holder
 
@@ -149,6 +156,16 @@ class Host(Struct, gc=False, eq=False):
         """Return the slots that have samples."""
         slots = [slot for slot in self.slots if slot is not None]
         return [*slots, *self.loose.values()] if self.loose else slots
+
+    def shown_at(self, now: float) -> list[Slot]:
+        """Return the slots that have samples at ``now``.
+
+        What programs without a session sent lives by its own interval, also while the host is down.
+        """
+        slots = [slot for slot in self.shown() if slot.expires > now]
+        if self.state_at(now) is DOWN:
+            return [slot for slot in slots if slot.stamp.session is None]
+        return slots
 
     @property
     def is_listed(self) -> bool:
@@ -174,7 +191,8 @@ class Host(Struct, gc=False, eq=False):
         silence = now - self.last_seen
         if silence < LATE_AFTER * self.interval:
             return LIVE
-        return LATE if silence < DOWN_AFTER * self.interval else DOWN
+        is_late = silence < DOWN_AFTER * self.interval or now < self.values_until
+        return LATE if is_late else DOWN
 
     def check_after(self, now: float) -> float:
         """Return when to check the host again, on the monotonic clock in seconds.
@@ -184,7 +202,7 @@ class Host(Struct, gc=False, eq=False):
         if self.sequence.has_gaps:
             return now
         late = self.last_seen + LATE_AFTER * self.interval
-        down = self.last_seen + DOWN_AFTER * self.interval
+        down = max(self.last_seen + DOWN_AFTER * self.interval, self.values_until)
         next_state = late if now < late else down
         return min(now + self.interval, next_state, self.earliest_expiry())
 
@@ -221,6 +239,7 @@ class Host(Struct, gc=False, eq=False):
             self.sequence.received += 1
             if self.said_bye:
                 self.holder, self.said_bye = Holder(), False
+                self.values_until = self._interval_until = 0.0
             return ACCEPT
         now = at.now
         silence = now - self.last_seen
@@ -284,16 +303,31 @@ class Host(Struct, gc=False, eq=False):
         its name, without a session, and go on when the agent is dead.
         """
         if header.session != self.session:
+            self.script_seen = now
             return
         if address != self.address:  # an equal tuple would be one more object to collect
             self.address = address
         self.last_seen = now
         self.last_seen_wall = wall
         interval = header.interval or DEFAULT_INTERVAL_SECONDS
+        if self.session is None:
+            interval = self._longest_interval(interval, now)
         if interval != self.interval:
             self.interval, self.next_check = interval, now
         if header.time is not None:
             self.clock_offset = header.time - wall
+
+    def _longest_interval(self, interval: float, now: float) -> float:
+        """Return the longest interval of the values of a host without an agent.
+
+        Each of its programs has an interval of its own: none takes the values of another down.
+        """
+        until = now + DOWN_AFTER * interval
+        self.values_until = max(self.values_until, until)
+        if interval < self.interval and now < self._interval_until:
+            return self.interval
+        self._interval_until = until
+        return interval
 
     def describe(self, description: Description) -> None:
         """Store the host's software and its owner's labels."""
@@ -323,6 +357,7 @@ class Host(Struct, gc=False, eq=False):
         self.sequence.start_session(0 if could_receive_all else header.seq or 0, now)
         self.holder.take(claim, random)
         self._session_since = now
+        self.values_until = 0.0
         self.said_bye = self.is_restored = False
         self.labels = {}
         self.info_text = self._info_text(self.info, self.labels)

@@ -221,7 +221,9 @@ class Roster:
             if not host.said_bye:
                 self._notify(_STATE_EVENTS[state], host)
         if state is State.DOWN:
-            self._reports.drop(host)
+            self._reports.drop_sessions(host)
+            if host.loose:
+                self._reports.drop_expired(host, now)
             self._forget_if_due(host, now)
             return
         if host.earliest_expiry() <= now:
@@ -296,10 +298,11 @@ class Roster:
         self._added += 1
 
     def _forget_if_due(self, host: Host, now: float) -> None:
-        down_for = now - host.last_seen - DOWN_AFTER * host.interval
+        # A host whose agent is dead stays known, and down, while a script reports for it.
+        since = max(host.last_seen + DOWN_AFTER * host.interval, host.script_seen)
         if host.said_bye and not host.holder.is_sealed:
             self._delete(host)
-        elif down_for >= self.limits.forget_after:
+        elif not host.loose and now - since >= self.limits.forget_after:
             if host.said_bye:
                 self._delete(host)
             else:

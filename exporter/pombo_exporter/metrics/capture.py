@@ -120,7 +120,7 @@ class Capture:
                 self.states[state] += 1
                 if self._include(host, state):
                     fields.add(host)
-                    if state is not State.DOWN:
+                    if state is not State.DOWN or host.loose:
                         self._add(host)
                 if len(fields) >= _CHUNK:
                     self.host_values.append(fields.collected())
@@ -132,7 +132,7 @@ class Capture:
         self._adders.clear()
 
     def _add(self, host: Host) -> None:
-        slots = [slot for slot in host.shown() if slot.expires > self.now]
+        slots = host.shown_at(self.now)
         divided = _repeated_names(slots) if len(slots) > 1 else ()
         label = host.label_text if self.instance else _END
         for slot in slots:

@@ -70,6 +70,11 @@ HOST_FAMILIES: tuple[Family, ...] = (
         HostField(lambda host, now: int(host.state_at(now) is State.LATE)),
     ),
     gauge(
+        "pombo_host_agent",
+        "Whether the host has an agent: 0 if only programs without a session report for it.",
+        HostField(lambda host, _: int(host.session is not None)),
+    ),
+    gauge(
         "pombo_host_info",
         "Software of the host, and the labels that its owner gave it; always 1.",
         HostField(lambda *_: 1, info=True),

@@ -142,7 +142,7 @@ def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, byte
         yield name, encode(value)
     up = [host] if summary.state is not State.DOWN else []
     rows = gather(up, _DETAILED, now)
-    slots = [slot for each in up for slot in each.shown() if slot.expires > now]
+    slots = host.shown_at(now)
     swap_total, swap_used = _swap(rows)
     fields: dict[str, object] = {
         "system": host.info.system,

@@ -506,7 +506,75 @@ def test_gauges_without_a_session_do_not_keep_the_host_of_a_killed_agent_live() 
         agent.exporter.wait(5)
         agent.exporter.take(Report("pi", gauges={"room": 21.0}))
     assert agent.exporter.value("pombo_host_up") == 0
-    assert agent.exporter.value("room") is None
+    assert agent.exporter.value("room") == 21
+
+
+def test_host_of_a_killed_agent_stays_down_while_a_script_reports() -> None:
+    exporter = Exporter(Limits(forget_after=100))
+    agent = Agent(exporter, interval=60.0)
+    agent.send(memory=Memory(total=8), gauges={"x": 1.0})
+    agent.interval = 5.0
+    agent.send(gauges={"x": 1.0})
+    for _ in range(20):
+        exporter.wait(30)
+        exporter.take(Report("pi", gauges={"room": 21.0}))
+        assert exporter.value("room") == 21
+        assert exporter.value("pombo_host_up") == 0
+        assert exporter.value("pombo_host_agent") == 1
+        assert exporter.value("x") is None
+        assert exporter.value("host_memory_total_bytes") is None
+    agent.send()
+    assert exporter.value("pombo_host_up") == 1
+    exporter.wait(30)
+    exporter.take(Report("pi", gauges={"room": 21.0}))
+    exporter.roster.forget("pi", exporter.now)
+    exporter.take(Report("pi", gauges={"room": 21.0}))
+    assert (exporter.value("pombo_host_up"), exporter.value("pombo_host_agent")) == (1, 0)
+
+
+def test_script_that_ends_lets_the_host_of_a_killed_agent_be_forgotten() -> None:
+    exporter = Exporter(Limits(forget_after=100))
+    Agent(exporter).send()
+    exporter.wait(90)
+    exporter.take(Report("pi", gauges={"room": 21.0}, interval=5.0))
+    exporter.wait(14)
+    assert exporter.value("room") == 21
+    exporter.wait(1)
+    assert exporter.value("room") is None
+    exporter.wait(84)
+    assert exporter.value("pombo_host_up") == 0
+    exporter.wait(1)
+    assert exporter.roster.hosts == {}
+
+
+def test_each_value_of_a_host_without_an_agent_lives_by_its_own_interval() -> None:
+    exporter = Exporter()
+    exporter.take(Report("pi", gauges={"a": 1.0}))
+    exporter.take(Report("pi", gauges={"b": 1.0}, interval=1.0))
+    seen = []
+    for seconds in (2.9, 0.1, 100, 50):
+        exporter.wait(seconds)
+        seen.append((exporter.value("pombo_host_up"), exporter.value("a"), exporter.value("b")))
+    assert seen == [(1, 1, 1), (1, 1, None), (1, 1, None), (1, 1, None)]
+    exporter.take(Report("pi", gauges={"c": 1.0}, interval=50.0))
+    exporter.wait(30)
+    assert (exporter.value("a"), exporter.value("c")) == (None, 1)
+    exporter.take(Report("pi", gauges={"b": 2.0}, interval=1.0))
+    exporter.wait(10)
+    assert (exporter.value("pombo_host_up"), exporter.value("c")) == (1, 1)
+    assert exporter.value("pombo_host_interval_seconds") == 1
+    exporter.wait(110)
+    assert (exporter.value("pombo_host_up"), exporter.value("c")) == (0, None)
+    assert exporter.events().count(HostEvent.DOWN) == 1
+
+
+def test_agent_ends_what_scripts_said_of_a_hosts_interval() -> None:
+    exporter = Exporter()
+    exporter.take(Report("pi", gauges={"a": 1.0}, interval=3600.0))
+    agent = Agent(exporter)
+    agent.run(10)
+    exporter.wait(15)
+    assert (exporter.value("pombo_host_up"), exporter.value("a")) == (0, 1)
 
 
 def test_gauges_without_a_session_are_exposed_together_with_the_agents_values() -> None:
