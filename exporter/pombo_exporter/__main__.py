@@ -49,6 +49,7 @@ _LEVELS = {
     HostEvent.DOWN: logging.WARNING,
     HostEvent.CONFLICT: logging.WARNING,
     HostEvent.HOLDER: logging.WARNING,
+    HostEvent.EVICTED: logging.WARNING,
 }
 
 _LISTEN_FLAGS = {

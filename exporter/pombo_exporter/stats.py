@@ -33,7 +33,8 @@ class Stats:
     ``stored_hosts`` includes hosts that said bye a moment ago. ``stored_bytes`` are booked for what
     hosts reported, ``section_layouts`` are the different sections of all hosts, ``open_families``
     the different families under names that hosts chose. ``holder_changes`` are agents that took the
-    name of a silent host, ``address_changes`` hosts that reported from another address.
+    name of a silent host, ``address_changes`` hosts that reported from another address,
+    ``evictions`` hosts that gave way to others when a limit was reached.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
     one; so is ``state_errors`` without a state file. ``recent_refusals`` are newest first, and
     ``longest_step`` is that of long work since the start, in seconds.
@@ -53,6 +54,7 @@ class Stats:
     recent_refusals: Sequence[Refusal]
     holder_changes: int
     address_changes: int
+    evictions: int
     acknowledgements: int
     key_file_valid: bool | None
     state_errors: StateErrors | None
@@ -94,6 +96,7 @@ class Counters:
             recent_refusals=self.intake.recent.newest_first(),
             holder_changes=self.roster.holder_changes,
             address_changes=self.roster.address_changes,
+            evictions=self.roster.evictions,
             acknowledgements=self.intake.acknowledgements,
             key_file_valid=self.key_file_valid(),
             state_errors=self.state_errors(),

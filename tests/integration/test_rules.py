@@ -135,7 +135,7 @@ class Fleet:
         self._send(host="clock", time=time.time() - 3600)
         self._number += 2
         self._send(host="lossy", session=1, seq=self._number, interval=0.5)
-        self._send(host="one host too many")
+        self._send(host=f"one host too many, {self._number}")
         self._exporter.send_signal(signal.SIGSTOP)
         for _ in range(FLOOD):
             self._socket.send(b"garbage")

@@ -8,6 +8,7 @@ class RefusalReason(StrEnum):
     """Why a valid report was refused."""
 
     HOST_LIMIT = "host_limit"
+    NEW_NAME_LIMIT = "new_name_limit"
     SERIES_LIMIT = "series_limit"
     SECTION_LIMIT = "section_limit"
     BYTES_LIMIT = "bytes_limit"

@@ -23,6 +23,7 @@ from pombo_exporter.hosts.holder import (
 from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER, Address, Host, State
 from pombo_exporter.hosts.layouts import Catalog, Layouts
 from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
+from pombo_exporter.hosts.places import Places
 from pombo_exporter.hosts.remembered import Remembered, remembered, restored
 from pombo_exporter.hosts.reports import Reports
 from pombo_exporter.hosts.snapshot import Snapshot
@@ -39,10 +40,15 @@ class HostEvent(StrEnum):
     DOWN = "host is down"
     BYE = "host said bye"
     FORGOTTEN = "host is forgotten"
+    EVICTED = "host gives way to another, since a limit of all hosts is reached"
     CONFLICT = "two agents report under one name: give each --name of its own"
     HOLDER = "another agent has taken the name of a silent host"
     ADDRESS = "host reports from another address"
 
+
+#: The most bytes that one datagram may take, and the most hosts that give way to it.
+_DATAGRAM_BYTES = 80_000
+_MOST_EVICTED = 16
 
 #: Why a datagram is refused that the holder of a name has not sent, or not now: the name and the
 #: address of its holder are inserted.
@@ -93,6 +99,9 @@ class Roster:
         self._added = 0
         #: Agents that took the name of a silent host, and hosts that reported from another address.
         self.holder_changes = 0
+        #: Hosts that gave way to others when a limit was reached.
+        self.evictions = 0
+        self._places = Places(limits.hosts)
         self.address_changes = 0
         self._snapshots: list[Snapshot] = []  # those that are still read
 
@@ -152,8 +161,9 @@ class Roster:
         claim = claim or plain_claim(header)
         host = self.hosts.get(header.host)
         contents = self._reports.read(host, datagram)
+        is_sealed = claim is not None and claim.is_sealed
         if host is None:
-            host = self._add(header.host, address, now)
+            host = self._add(header.host, address, now, is_sealed=is_sealed)
         self._before_change(host)
         verdict = self._receive(host, header, claim, address, Moment(now, wall))
         if verdict is IGNORE or (header.bye and header.session != host.session):
@@ -165,8 +175,15 @@ class Roster:
         if header.bye:
             host.said_bye = True
             self._reports.drop(host)
+            self._places.silent(host.name, is_sealed=host.holder.is_sealed)
             self._notify(HostEvent.BYE, host)
-        else:
+            return
+        self._places.heard(host.name, now, host.interval, is_sealed=host.holder.is_sealed)
+        try:
+            self._reports.store(host, contents, now)
+        except AdmissionError as error:
+            if not self._displaces(error, host.name, now):
+                raise
             self._reports.store(host, contents, now)
 
     def _receive(
@@ -221,6 +238,7 @@ class Roster:
             if not host.said_bye:
                 self._notify(_STATE_EVENTS[state], host)
         if state is State.DOWN:
+            self._places.silent(host.name, is_sealed=host.holder.is_sealed)
             self._reports.drop_sessions(host)
             if host.loose:
                 self._reports.drop_expired(host, now)
@@ -238,9 +256,14 @@ class Roster:
         """
         if record.name in self.hosts:
             return False
-        self._check_room(record.name)
+        if len(self.hosts) >= self.limits.hosts:
+            detail = f"{record.name!r} would be one host more than --limit.hosts"
+            raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
         host = restored(record, self._added, now, self._random)
-        self._store(host)
+        self._reports.add(host)
+        self.hosts[host.name] = host
+        self._added += 1
+        self._places.silent(host.name, is_sealed=host.holder.is_sealed)  # until it is heard
         return True
 
     def remembered(self) -> Iterator[Remembered]:
@@ -276,26 +299,49 @@ class Roster:
             for snapshot in self._snapshots:
                 snapshot.keep(host)
 
-    def _add(self, name: str, address: Address, now: float) -> Host:
+    def _add(self, name: str, address: Address, now: float, *, is_sealed: bool) -> Host:
         try:
-            self._check_room(name)
+            victim = self._places.claim(name, now, len(self.hosts), is_sealed=is_sealed)
+            host = Host(name, address, self._added)
+            if victim is not None:
+                self._evict(victim, now)
+            try:
+                self._reports.add(host)
+            except AdmissionError as error:
+                is_known = is_sealed or self._places.again(name, now)
+                if not is_known or not self._displaces(error, name, now):
+                    raise
+                self._reports.add(host)
         except AdmissionError:
             self._complete_since = now
             raise
-        host = Host(name, address, self._added)
-        self._store(host)
+        self._places.add(name, now, is_sealed=is_sealed)
+        self.hosts[name] = host
+        self._added += 1
         self._notify(HostEvent.NEW, host)
         return host
 
-    def _check_room(self, name: str) -> None:
-        if len(self.hosts) >= self.limits.hosts:
-            detail = f"{name!r} would be one host more than --limit.hosts={self.limits.hosts}"
-            raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
+    def _displaces(self, error: AdmissionError, name: str, now: float) -> bool:
+        """Return whether hosts on probation have given way to what a host reports.
 
-    def _store(self, host: Host) -> None:
-        self._reports.add(host)
-        self.hosts[host.name] = host
-        self._added += 1
+        They do where there were no bytes for it, unless it is on probation itself.
+        """
+        if error.reason is not RefusalReason.BYTES_LIMIT or not self._places.may_displace(name):
+            return False
+        enough = self.booked_bytes - _DATAGRAM_BYTES
+        victims = self._places.displaced(name, _MOST_EVICTED)
+        for victim in victims:
+            if self.booked_bytes > enough:
+                self._evict(victim, now)
+        return bool(victims)
+
+    def _evict(self, name: str, now: float) -> None:
+        """Remove a host that gives way to another."""
+        host = self.hosts[name]
+        self._delete(host)
+        self._complete_since = now
+        self.evictions += 1
+        self._notify(HostEvent.EVICTED, host)
 
     def _forget_if_due(self, host: Host, now: float) -> None:
         # A host whose agent is dead stays known, and down, while a script reports for it.
@@ -316,4 +362,5 @@ class Roster:
     def _delete(self, host: Host) -> None:
         self._before_change(host)
         self._reports.remove(host)
+        self._places.remove(host.name)
         del self.hosts[host.name]

@@ -43,6 +43,7 @@ class _Captured(Collector):
         for name, text, count in (
             ("holder_changes", "Agents that took the name of a silent host.", stats.holder_changes),
             ("address_changes", "Reports from another address.", stats.address_changes),
+            ("evictions", "Hosts that gave way to others: a limit is reached.", stats.evictions),
             ("acknowledgements", "Answers to sealed datagrams.", stats.acknowledgements),
         ):
             yield CounterMetricFamily(f"pombo_exporter_{name}", text, value=count)
