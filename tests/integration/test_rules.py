@@ -18,7 +18,7 @@ from support.processes import Exporter, Launcher, Process, Prometheus
 from support.senders import Sender
 
 GIBIBYTE = 2**30
-HOSTS = 8  # that report below, and the limit
+HOSTS = 9  # that report below, and the limit
 SERIES = 3000  # the limit of a host: twice what an agent here sends
 FLOOD = 2000  # datagrams into a stopped exporter's buffer
 MINUTES = 300  # of history
@@ -37,6 +37,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "PomboExporterDown": {"instance": "EXPORTER"},
     "PomboExporterRefusesDatagrams": {"instance": "EXPORTER", "reason": "unknown_form"},
     "PomboExporterLimitReached": {"instance": "EXPORTER", "reason": "host_limit"},
+    "PomboHostTakenOver": {"instance": "EXPORTER"},
     "PomboExporterDropsDatagrams": {"instance": "EXPORTER"},
     "PomboExporterHostsNearLimit": {"instance": "EXPORTER"},
     "PomboHostSeriesNearLimit": {"instance": "wide"},
@@ -123,6 +124,7 @@ class Fleet:
         self._socket.connect(("127.0.0.1", exporter.port))
         self._number = 0
         self._tardy_since = 0.0
+        self._taken_since = 0.0
 
     def __call__(self) -> None:
         """Continue all problems."""
@@ -132,6 +134,9 @@ class Fleet:
         if now - self._tardy_since > 2.8:  # intervals: late since 0.8, and nearly down
             self._senders["tardy"].report(now)
             self._tardy_since = now
+        if now - self._taken_since > 1:  # silent for ten intervals, then of another session
+            self._send(host="taken", session=time.time_ns(), seq=0, interval=0.1)
+            self._taken_since = now
         self._send(host="clock", time=time.time() - 3600)
         self._number += 2
         self._send(host="lossy", session=1, seq=self._number, interval=0.5)
@@ -219,7 +224,7 @@ def evaluation(start_once: Launcher) -> Iterator[Evaluation]:
         }
         for sender in senders.values():
             sender.report(0.0, ("memory", Memory(total=GIBIBYTE)))
-        for name in ("clock", "lossy", "eighth"):
+        for name in ("clock", "lossy", "taken", "ninth"):
             senders["strained"].raw(json.dumps({"host": name}).encode())
         wait_until(
             lambda: exporter.counted("pombo_exporter_hosts", state="live"),
