@@ -103,13 +103,9 @@ class Places:
         sealed = self._silent_sealed if is_sealed else ()
         return chain(self._probation, self._silent, sealed)
 
-    def may_displace(self, name: str) -> bool:
-        """Return whether others on probation give way to the values of a host."""
-        return name not in self._probation or self._place(name) is not None
-
-    def displaced(self, name: str, most: int) -> list[str]:
-        """Return names on probation that give way to the values of a host, at most so many."""
-        return [each for each in islice(self._probation, most + 1) if each != name][:most]
+    def on_probation(self, most: int) -> list[str]:
+        """Return names on probation, the oldest first, at most so many."""
+        return [*islice(self._probation, most)]
 
     def again(self, name: str, now: float) -> bool:
         """Note a name that was refused; return whether it was before, at least 0.1 s ago."""

@@ -46,9 +46,8 @@ class HostEvent(StrEnum):
     ADDRESS = "host reports from another address"
 
 
-#: The most bytes that one datagram may take, and the most hosts that give way to it.
-_DATAGRAM_BYTES = 80_000
-_MOST_EVICTED = 16
+#: The most hosts on probation that a sweep removes where there were no bytes for what others sent.
+_MOST_EVICTED = 256
 
 #: Why a datagram is refused that the holder of a name has not sent, or not now: the name and the
 #: address of its holder are inserted.
@@ -103,6 +102,7 @@ class Roster:
         self.evictions = 0
         self._places = Places(limits.hosts)
         self.address_changes = 0
+        self._is_short_of_bytes = False  # since the last sweep
         self._snapshots: list[Snapshot] = []  # those that are still read
 
     @property
@@ -162,7 +162,9 @@ class Roster:
         host = self.hosts.get(header.host)
         contents = self._reports.read(host, datagram)
         is_sealed = claim is not None and claim.is_sealed
+        victim: str | None = None
         if host is None:
+            victim = self._claim_place(header.host, now, is_sealed=is_sealed)
             host = self._add(header.host, address, now, is_sealed=is_sealed)
         self._before_change(host)
         verdict = self._receive(host, header, claim, address, Moment(now, wall))
@@ -177,14 +179,17 @@ class Roster:
             self._reports.drop(host)
             self._places.silent(host.name, is_sealed=host.holder.is_sealed)
             self._notify(HostEvent.BYE, host)
-            return
-        self._places.heard(host.name, now, host.interval, is_sealed=host.holder.is_sealed)
-        try:
-            self._reports.store(host, contents, now)
-        except AdmissionError as error:
-            if not self._displaces(error, host.name, now):
+        else:
+            self._places.heard(host.name, now, host.interval, is_sealed=host.holder.is_sealed)
+            try:
+                self._reports.store(host, contents, now)
+            except AdmissionError as error:
+                self._is_short_of_bytes |= error.reason is RefusalReason.BYTES_LIMIT
+                if victim is not None:
+                    self._delete(host)  # what is refused takes no place from another
                 raise
-            self._reports.store(host, contents, now)
+        if victim is not None:
+            self._evict(victim, now)
 
     def _receive(
         self, host: Host, header: Header, claim: Claim | None, address: Address, at: Moment
@@ -223,6 +228,14 @@ class Roster:
 
         Yields between steps.
         """
+        if self._is_short_of_bytes:
+            # Not when a datagram is refused for it: what is refused changes nothing.
+            self._is_short_of_bytes = False
+            for name in self._places.on_probation(_MOST_EVICTED):
+                if name in self.hosts:  # still, after other tasks have run
+                    self._evict(name, now)
+                if steps.step_is_over:
+                    yield
         for host in [*self.hosts.values()]:
             if now >= host.next_check and self.hosts.get(host.name) is host:
                 self._check(host, now)
@@ -257,7 +270,8 @@ class Roster:
         if record.name in self.hosts:
             return False
         if len(self.hosts) >= self.limits.hosts:
-            detail = f"{record.name!r} would be one host more than --limit.hosts"
+            most = self.limits.hosts
+            detail = f"{record.name!r} would be one host more than --limit.hosts={most}"
             raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
         host = restored(record, self._added, now, self._random)
         self._reports.add(host)
@@ -299,41 +313,30 @@ class Roster:
             for snapshot in self._snapshots:
                 snapshot.keep(host)
 
-    def _add(self, name: str, address: Address, now: float, *, is_sealed: bool) -> Host:
+    def _claim_place(self, name: str, now: float, *, is_sealed: bool) -> str | None:
+        """Claim a place for a new name; return the name that gives way, None where none has to.
+
+        Raises:
+            AdmissionError: when there is no place for it, or not yet.
+        """
         try:
-            victim = self._places.claim(name, now, len(self.hosts), is_sealed=is_sealed)
-            host = Host(name, address, self._added)
-            if victim is not None:
-                self._evict(victim, now)
-            try:
-                self._reports.add(host)
-            except AdmissionError as error:
-                is_known = is_sealed or self._places.again(name, now)
-                if not is_known or not self._displaces(error, name, now):
-                    raise
-                self._reports.add(host)
+            return self._places.claim(name, now, len(self.hosts), is_sealed=is_sealed)
         except AdmissionError:
             self._complete_since = now
+            raise
+
+    def _add(self, name: str, address: Address, now: float, *, is_sealed: bool) -> Host:
+        host = Host(name, address, self._added)
+        try:
+            self._reports.add(host)
+        except AdmissionError:
+            self._complete_since, self._is_short_of_bytes = now, True
             raise
         self._places.add(name, now, is_sealed=is_sealed)
         self.hosts[name] = host
         self._added += 1
         self._notify(HostEvent.NEW, host)
         return host
-
-    def _displaces(self, error: AdmissionError, name: str, now: float) -> bool:
-        """Return whether hosts on probation have given way to what a host reports.
-
-        They do where there were no bytes for it, unless it is on probation itself.
-        """
-        if error.reason is not RefusalReason.BYTES_LIMIT or not self._places.may_displace(name):
-            return False
-        enough = self.booked_bytes - _DATAGRAM_BYTES
-        victims = self._places.displaced(name, _MOST_EVICTED)
-        for victim in victims:
-            if self.booked_bytes > enough:
-                self._evict(victim, now)
-        return bool(victims)
 
     def _evict(self, name: str, now: float) -> None:
         """Remove a host that gives way to another."""
