@@ -314,7 +314,9 @@ class Host(Struct, gc=False, eq=False):
             interval = self._longest_interval(interval, now)
         if interval != self.interval:
             self.interval, self.next_check = interval, now
-        if header.time is not None:
+        # One that was overtaken on its way would show how late it is, and not the clock.
+        is_newest = header.seq is None or self.sequence.is_newest(header.seq)
+        if header.time is not None and is_newest:
             self.clock_offset = header.time - wall
 
     def _longest_interval(self, interval: float, now: float) -> float:

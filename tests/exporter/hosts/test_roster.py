@@ -80,6 +80,17 @@ def test_clock_of_the_agent_does_not_change_the_state_of_its_host() -> None:
     assert exporter.samples("future")["pombo_host_clock_offset_seconds", ()] == 1e9
 
 
+def test_datagram_that_was_overtaken_does_not_change_the_clock_offset() -> None:
+    agent = Agent()
+    agent.send()
+    late = agent.report()
+    agent.exporter.wait(5)
+    agent.send()
+    agent.exporter.take(late)
+    assert agent.exporter.value("pombo_host_datagrams_reordered_total") == 1
+    assert agent.exporter.value("pombo_host_clock_offset_seconds") == 0
+
+
 def test_host_is_identified_by_its_name_whatever_its_address() -> None:
     agent = Agent()
     agent.send()
