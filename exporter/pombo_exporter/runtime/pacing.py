@@ -154,6 +154,8 @@ class Pacer:
         self._drained = self._yielded = clock()
         #: The longest step so far, in seconds.
         self.longest_step = 0.0
+        #: How much work is not done yet.
+        self.running = 0
 
     async def run(self, work: Callable[[StepClock], Iterator[T | None]]) -> AsyncGenerator[T, None]:
         """Execute ``work``, a function that returns the iterator, and yield what its steps make.
@@ -162,6 +164,7 @@ class Pacer:
         """
         steps = StepClock(self._clock)
         iterator = work(steps)
+        self.running += 1
         try:
             while True:
                 steps.start()
@@ -175,6 +178,7 @@ class Pacer:
                     yield made
                 await self.checkpoint()
         finally:
+            self.running -= 1
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()

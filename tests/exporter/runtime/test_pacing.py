@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 
 import pytest
 from pombo_exporter.runtime.pacing import (
@@ -183,3 +184,19 @@ def test_size_grows_where_most_of_the_time_does_not_depend_on_the_weight() -> No
 
     run(Pacer(clock=clock), work)
     assert 200 <= max(weights) <= 500
+
+
+def test_work_is_counted_until_it_is_done_or_given_up() -> None:
+    async def run() -> list[int]:
+        pacer = Pacer()
+        counts = []
+        async with aclosing(pacer.run(lambda _: iter([1, 2]))) as made:
+            async for _ in made:
+                counts.append(pacer.running)
+                break
+        counts.append(pacer.running)
+        await pacer.collect(lambda _: iter([1, 2]))
+        counts.append(pacer.running)
+        return counts
+
+    assert asyncio.run(run()) == [1, 0, 0]
