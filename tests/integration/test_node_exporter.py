@@ -1,6 +1,5 @@
 """The ``node_*`` families of this host, compared with those of a real node_exporter."""
 
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pombo_exporter.metrics.node_families import NODE_FAMILIES, UNSUPPORTED
 from support.collectors import default_excludes
 from support.pages import Labels, Page, fetch_page, wait_until
 from support.processes import Exporter, Launcher, found, free_port
+from support.same_input import helps, types
 
 NAME = "this host"
 INTERVAL = 0.5  # seconds between reports
@@ -165,24 +165,6 @@ def scrape_after(exporter: Exporter, least: float) -> Page:
     )
 
 
-def types(exposition: Page) -> dict[str, str]:
-    """Return the type of each of node_exporter's families."""
-    return dict(re.findall(r"^# TYPE (node_\w+) (\w+)$", exposition.text, re.MULTILINE))
-
-
-def helps(exposition: Page) -> dict[str, str]:
-    """Return the HELP text of each of node_exporter's families."""
-    return dict(re.findall(r"^# HELP (node_\w+) (.+)$", exposition.text, re.MULTILINE))
-
-
-def rows(exposition: Page, family: str, **labels: str) -> dict[Labels, float]:
-    """Return the samples without empty labels, as Prometheus stores them."""
-    return {
-        frozenset((name, text) for name, text in pairs if text): number
-        for pairs, number in exposition.rows(family, **labels).items()
-    }
-
-
 def test_families_are_exposed_except_those_that_are_documented_as_unsupported(both: Both) -> None:
     theirs, ours = types(both.scrape_node()), types(both.pombo.page())
     missing = theirs.keys() - ours.keys()
@@ -246,7 +228,7 @@ def test_labels_have_the_same_names_even_where_their_values_are_empty(both: Both
 def test_samples_have_the_same_labels(both: Both) -> None:
     theirs, ours = both.scrape_node(), both.pombo.page()
     for family in types(theirs).keys() & types(ours).keys():
-        expected, exposed = rows(theirs, family), rows(ours, family, instance=NAME)
+        expected, exposed = theirs.stored(family), ours.stored(family, instance=NAME)
         if family in OF_COLLECTORS:
             newer = {frozenset({("collector", name)}) for name in NEWER}
             assert exposed.keys() - OURS <= expected.keys() | newer, family
@@ -265,9 +247,9 @@ def test_values_lie_between_those_that_node_exporter_has_before_and_after(both: 
             if family == "node_scrape_collector_duration_seconds":
                 continue
             before, ours, after = (
-                rows(window.before, family),
-                rows(window.pombo, family, instance=NAME),
-                rows(window.after, family),
+                window.before.stored(family),
+                window.pombo.stored(family, instance=NAME),
+                window.after.stored(family),
             )
             for labels in before.keys() & after.keys():
                 if family in OF_COLLECTORS and labels not in ours:

@@ -1,16 +1,15 @@
 """The agent and a real node_exporter on the same files: those of the collectors' fixtures."""
 
 import re
-import socket
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 from support.fixtures import FIXTURES, arguments_in, copy_fixture
-from support.pages import Labels, Page, fetch_page, wait_until
-from support.processes import Exporter, Launcher, found, free_port
+from support.pages import Page
+from support.processes import Exporter, Launcher, found
+from support.same_input import helps, of_agent, of_their_own, samples, types
 
 #: Collectors that node_exporter does not have.
 OURS: frozenset[str] = frozenset({"containers"})
@@ -47,22 +46,9 @@ def of_node_exporter() -> frozenset[str]:
     return frozenset(re.findall(r"--(?:\[no-\])?collector\.(\w+)\s", done.stdout + done.stderr))
 
 
-def rows(page: Page, **labels: str) -> dict[str, dict[Labels, float]]:
-    """Return the samples of each ``node_*`` family without empty labels."""
-    names = {name for name, _ in page.samples if name.startswith("node_") and not _OWN.match(name)}
-    return {
-        name: {
-            frozenset((label, text) for label, text in found if text): value
-            for found, value in page.rows(name, **labels).items()
-        }
-        for name in names
-        if page.rows(name, **labels)
-    }
-
-
-def metadata(page: Page, kind: str) -> dict[str, str]:
-    """Return the HELP text, or the TYPE, of each ``node_*`` family."""
-    return dict(re.findall(rf"^# {kind} (node_\w+) (.+)$", page.text, re.MULTILINE))
+def names_of_host(page: Page) -> set[str]:
+    """Return the names of samples that are about a host, and not about who reports them."""
+    return {name for name, _ in page.samples if name.startswith("node_") and not _OWN.match(name)}
 
 
 @pytest.fixture(scope="module")
@@ -93,36 +79,11 @@ def test_families_and_values_are_those_of_node_exporter(
     ]
     theirs = of_their_own(start, flags)
     ours = of_agent(exporter, f"host of {name}", flags)
-    expected, exposed = rows(theirs), rows(ours, instance=f"host of {name}")
+    expected = samples(theirs, names_of_host(theirs))
     assert expected, "node_exporter makes nothing of the fixture"
-    newer: dict[str, dict[Labels, float]] = {
-        family: {} for family in NEWER_FAMILIES if family not in expected
-    }
-    assert {**exposed, **newer} == {**expected, **newer}
-    for kind in ("TYPE", "HELP"):
-        shown = metadata(ours, kind)
-        wanted = {family: metadata(theirs, kind).get(family) for family in expected}
+    names = names_of_host(ours) - (NEWER_FAMILIES - set(expected))
+    assert samples(ours, names, instance=f"host of {name}") == expected
+    for kind in (types, helps):
+        shown = kind(ours)
+        wanted = {family: kind(theirs).get(family) for family in expected}
         assert {family: shown.get(family) for family in expected} == wanted
-
-
-def of_their_own(start: Launcher, flags: list[str]) -> Page:
-    """Return the exposition of node_exporter with these flags."""
-    where = f"127.0.0.1:{free_port()}"
-    start.program(found("prometheus-node-exporter"), f"--web.listen-address={where}", *flags)
-    return wait_until(lambda: fetch_page(f"http://{where}/metrics"), bool, "node_exporter")
-
-
-def of_agent(exporter: Exporter, name: str, flags: list[str]) -> Page:
-    """Return the exposition of an exporter to which an agent with these flags has reported."""
-    command = [sys.executable, "-m", "pombo_agent", "--once", "--format=json", f"--name={name}"]
-    made = subprocess.run([*command, *flags], check=True, capture_output=True)
-    datagrams = made.stdout.splitlines()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
-        for datagram in datagrams:
-            sending.sendto(datagram, ("127.0.0.1", exporter.port))
-    received = "pombo_host_datagrams_received_total"
-    return wait_until(
-        exporter.page,
-        lambda page: page.value(received, instance=name) == len(datagrams),
-        "the agent's report",
-    )

@@ -2,14 +2,13 @@
 
 import os
 import re
-import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.pages import Labels, Page, fetch_page, wait_until
-from support.processes import Exporter, Launcher, found, free_port
+from support.pages import Page
+from support.processes import Exporter, Launcher, found
+from support.same_input import of_agent, of_their_own, samples
 
 #: Directories by what is odd in them: the text of each file by its name.
 DIRECTORIES: dict[str, dict[str, str | bytes]] = {
@@ -106,18 +105,6 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
     return folder
 
 
-def samples(page: Page, names: set[str], **labels: str) -> dict[str, dict[Labels, float]]:
-    """Return the samples of these names without empty labels."""
-    return {
-        name: {
-            frozenset((label, text) for label, text in found if text): value
-            for found, value in page.rows(name, **labels).items()
-        }
-        for name in names
-        if page.rows(name, **labels)
-    }
-
-
 def heads(page: Page) -> dict[tuple[str, str], str]:
     found = re.findall(r"^# (HELP|TYPE) (\w+) (.*)$", page.text, re.MULTILINE)
     assert len({(kind, name) for kind, name, _ in found}) == len(found)
@@ -127,29 +114,6 @@ def heads(page: Page) -> dict[tuple[str, str], str]:
 @pytest.fixture(scope="module")
 def exporter(start_once: Launcher) -> Exporter:
     return start_once.exporter()
-
-
-def of_their_own(start: Launcher, flags: list[str]) -> Page:
-    """Return the exposition of node_exporter with these flags."""
-    where = f"127.0.0.1:{free_port()}"
-    start.program(found("prometheus-node-exporter"), f"--web.listen-address={where}", *flags)
-    return wait_until(lambda: fetch_page(f"http://{where}/metrics"), bool, "node_exporter")
-
-
-def of_agent(exporter: Exporter, name: str, flags: list[str]) -> Page:
-    """Return the exposition of an exporter to which an agent with these flags has reported."""
-    command = [sys.executable, "-m", "pombo_agent", "--once", "--format=json", f"--name={name}"]
-    made = subprocess.run([*command, *flags], check=True, capture_output=True)
-    datagrams = made.stdout.splitlines()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
-        for datagram in datagrams:
-            sending.sendto(datagram, ("127.0.0.1", exporter.port))
-    received = "pombo_host_datagrams_received_total"
-    return wait_until(
-        exporter.page,
-        lambda page: page.value(received, instance=name) == len(datagrams),
-        "the agent's report",
-    )
 
 
 def own_names(page: Page) -> set[str]:

@@ -40,6 +40,13 @@ class Page:
             if sample == name and wanted <= found
         }
 
+    def stored(self, name: str, **labels: str) -> dict[Labels, float]:
+        """Return the same as ``rows``, without empty labels, as Prometheus stores them."""
+        return {
+            frozenset((label, text) for label, text in found if text): value
+            for found, value in self.rows(name, **labels).items()
+        }
+
     def names(self, **labels: str) -> set[str]:
         """Return the names of the samples that have these labels."""
         wanted = frozenset(labels.items())
