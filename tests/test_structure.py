@@ -61,7 +61,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "names",
         ["limits", "reasons"],
     ],
-    "pombo_cli": ["config", "flags", ["logs", "human", "addresses", "variables"]],
+    "pombo_cli": ["config", "flags", ["logs", "human", "addresses", "variables", "secret_file"]],
     "pombo_agent": [
         "__main__",
         ["start", "check"],

@@ -1,16 +1,13 @@
 """The key file of an exporter: fleet keys, denied names, generations. Source: docs/wire.md."""
 
 import json
-import os
-import stat
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pombo_cli.secret_file import read_secret_file
 from pombo_wire.keys import FleetKey, read_fleet_key
 from pombo_wire.sealing import Crypto
 
-_MAX_BYTES: Final = 2**20
-_OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
 _MAX_GENERATION: Final = 255
 
 
@@ -42,28 +39,10 @@ def read_key_file(path: Path, crypto: Crypto) -> Keys:
         KeyFileError: when it cannot be read, others may read or write it, or a line is wrong.
     """
     try:
-        check_secret(path)
-        data = path.read_bytes()[: _MAX_BYTES + 1]
-    except OSError as error:
-        raise KeyFileError(f"{path}: {error.strerror or error}") from None
-    if len(data) > _MAX_BYTES:
-        raise KeyFileError(f"{path}: longer than {_MAX_BYTES} bytes")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise KeyFileError(f"{path}: no UTF-8") from None
+        text = read_secret_file(path)
+    except ValueError as error:
+        raise KeyFileError(str(error)) from None
     return _parsed(text, path, crypto)
-
-
-def check_secret(path: Path) -> None:
-    """Check that only the owner and the group of a file may read or write it.
-
-    Raises:
-        OSError: when it does not exist.
-        KeyFileError: when others may.
-    """
-    if os.name == "posix" and path.stat().st_mode & _OTHERS:
-        raise KeyFileError(f"{path}: others may read or write it: run chmod o= {path}")
 
 
 def _parsed(text: str, path: Path, crypto: Crypto) -> Keys:
