@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
-from typing import NamedTuple
 
 from pombo_wire.keys import HostKey
 from pombo_wire.sealing import (
@@ -28,15 +27,6 @@ _ANSWER_SECONDS = 60.0
 _CONFLICT_SECONDS = 600.0
 
 _MOST_SENT = 1024  # numbers that still may be acknowledged
-
-
-class Heard(NamedTuple):
-    """That a server has heard the agent: from which address, and what else it said."""
-
-    address: bytes
-    port: int
-    time_ms: int
-    is_conflict: bool
 
 
 class Dialogue:
@@ -79,8 +69,8 @@ class Dialogue:
                 del self._sent[next(iter(self._sent))]
             yield self._sealer.seal(datagram, self._challenge, flags)
 
-    def read(self, datagram: bytes) -> Heard | None:
-        """Return what an acknowledgement says; None where the datagram is none that counts."""
+    def read(self, datagram: bytes) -> Acknowledgement | None:
+        """Return the acknowledgement in a datagram; None where it is none that counts."""
         answer = self._sealer.acknowledgement(datagram)
         if answer is None or not self._is_due(answer):
             return None
@@ -88,11 +78,10 @@ class Dialogue:
         self._proven = answer.challenge == self._challenge
         self._challenge = answer.challenge
         self._asked_since = 0.0
-        is_conflict = bool(answer.flags & CONFLICT)
-        if is_conflict and self._clock() - self._salted_at >= _CONFLICT_SECONDS:
+        if answer.flags & CONFLICT and self._clock() - self._salted_at >= _CONFLICT_SECONDS:
             self._new_salt()
             self._challenge = answer.challenge
-        return Heard(answer.address, answer.port, answer.time_ms, is_conflict)
+        return answer
 
     def _is_ask_due(self, now: float) -> bool:
         return not self._proven or now - self._asked_at >= ASK_SECONDS

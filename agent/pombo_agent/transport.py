@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
-from pombo_wire.sealing import Acknowledgement
+from pombo_wire.sealing import CONFLICT, IPV4_MAPPED, Acknowledgement
 
 from pombo_agent.collecting.deadlines import start_thread
-from pombo_agent.dialogue import Dialogue, Heard
+from pombo_agent.dialogue import Dialogue
 from pombo_agent.wakeup import Waiter
 
 #: An address family and what ``socket.connect`` takes for it.
@@ -134,7 +134,7 @@ class Sender:
         """Read what the server has answered since the last report."""
         if self._dialogue is None:
             return
-        heard = None
+        heard: Acknowledgement | None = None
         for _ in range(_MOST_ANSWERS):
             try:
                 answer = self._socket.recv(_ANSWER_BYTES) if self._socket else b""
@@ -148,14 +148,14 @@ class Sender:
         elif self._dialogue.is_unheard:
             self._note_unheard()
 
-    def _note_heard(self, heard: Heard) -> None:
+    def _note_heard(self, heard: Acknowledgement) -> None:
         if not self._is_heard:
             key, address = f"{self._server} answers", shown_address(heard)
             self._log.log(
                 logging.INFO, "exporter answers", key=key, server=self._server, heard_from=address
             )
             self._is_heard = True
-        if heard.is_conflict:
+        if heard.flags & CONFLICT:
             self._warn("another agent reports under this name")
 
     def _note_unheard(self) -> None:
@@ -236,11 +236,8 @@ def _connect(destination: Destination) -> socket.socket:
     return opened
 
 
-def shown_address(heard: Heard | Acknowledgement) -> str:
+def shown_address(heard: Acknowledgement) -> str:
     """Return the address and the port from which the server has received."""
-    if heard.address.startswith(_MAPPED):
-        return f"{'.'.join(map(str, heard.address[len(_MAPPED) :]))}:{heard.port}"
+    if heard.address.startswith(IPV4_MAPPED):
+        return f"{'.'.join(map(str, heard.address[len(IPV4_MAPPED) :]))}:{heard.port}"
     return f"[{socket.inet_ntop(socket.AF_INET6, heard.address)}]:{heard.port}"
-
-
-_MAPPED = bytes(10) + b"\xff\xff"  # an IPv4 address in IPv6

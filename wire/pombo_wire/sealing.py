@@ -39,6 +39,9 @@ PROBE: Final = 2
 ACCEPTED: Final = 1
 CONFLICT: Final = 2
 
+#: What precedes an IPv4 address in an acknowledgement, where it stands mapped into IPv6.
+IPV4_MAPPED: Final = bytes(10) + b"\xff\xff"
+
 _NAME_AT: Final = 35
 _FIXED_BYTES: Final = _NAME_AT + 1 + CHALLENGE_BYTES + TAG_BYTES  # around the name and the inside
 _NONCE: Final = slice(22, 34)

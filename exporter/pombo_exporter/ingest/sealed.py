@@ -8,6 +8,7 @@ from pombo_wire import DecodeError, Reason
 from pombo_wire.sealing import (
     ACCEPTED,
     CONFLICT,
+    IPV4_MAPPED,
     NO_CHALLENGE,
     Acknowledgement,
     Crypto,
@@ -104,5 +105,5 @@ def _packed_address(text: str) -> bytes:
     """Return an address as 16 bytes, IPv4 mapped into IPv6."""
     found = ip_address(text.partition("%")[0])
     if found.version == 4:
-        return bytes(10) + b"\xff\xff" + found.packed
+        return IPV4_MAPPED + found.packed
     return found.packed
