@@ -9,6 +9,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from support.processes import compile_packages
+
 from bench.cases import agent, hostile, ingest, memory, page, receiver, scrape, under_load
 from bench.harness.fleet import KINDS, Kind
 from bench.harness.settings import Settings
@@ -66,6 +68,7 @@ def main() -> None:
     flags = " --full" if settings.full else ""
     if settings.fleet != "alike":
         flags += f" --fleet={settings.fleet}"
+    compile_packages()
     for name in arguments.cases or CASES:
         rows = []
         for row in CASES[name](settings):

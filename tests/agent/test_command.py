@@ -21,6 +21,7 @@ from pombo_wire.schema import Header
 from pombo_wire.section import Section
 from support.collectors import default_excludes
 from support.datagrams import sections_in
+from support.processes import compile_packages
 
 PROGRAM = [sys.executable, "-m", "pombo_agent"]
 
@@ -579,6 +580,7 @@ def test_session_ends_and_another_begins_when_the_hostname_changes(
 
 @pytest.mark.integration
 def test_agent_is_light(start: Start, exporter: Callable[[], socket.socket]) -> None:
+    compile_packages()
     listening = exporter()
     agent = start(server(listening), "--interval=100ms")
     for _ in range(20):
