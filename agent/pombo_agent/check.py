@@ -11,7 +11,7 @@ from pombo_cli.flags import Duration, flag
 from pombo_wire.keys import HostKey
 from pombo_wire.sealing import PROBE, WANTS_ANSWER, Acknowledgement, Crypto, Sealer
 
-from pombo_agent.transport import resolve, shown_address
+from pombo_agent.transport.udp import resolve, shown_address
 
 _TRIES = 3  # probes, since some may be lost
 _ANSWER_BYTES = 128
@@ -77,9 +77,9 @@ def _asked(udp: socket.socket, sealer: Sealer, timeout: float) -> Answer | None:
 )
 def check(server: tuple[str, ...], key_file: str, timeout: float) -> None:
     """Ask exporters whether they hear this host, and exit with 1 unless all do."""
-    from pombo_agent.crypto import CRYPTO  # noqa: PLC0415 - its library may be missing
-    from pombo_agent.key import read_key  # noqa: PLC0415
     from pombo_agent.options import ServerType  # noqa: PLC0415 - which imports all collectors
+    from pombo_agent.transport.crypto import CRYPTO  # noqa: PLC0415 - only asking needs it
+    from pombo_agent.transport.key import read_key  # noqa: PLC0415
 
     try:
         key = read_key(key_file)

@@ -28,7 +28,7 @@ from pombo_agent.discovery import collectors_of, usage_function
 from pombo_agent.report import Reporter, constant_sections
 from pombo_agent.schedule import ticks
 from pombo_agent.settings import Options, is_valid_name
-from pombo_agent.transport import Sender
+from pombo_agent.transport.udp import Sender
 from pombo_agent.wakeup import EventWaiter, SignalWaiter, Waiter
 
 _BYE_INTERVAL_SECONDS = 0.005
@@ -67,13 +67,16 @@ def collection(options: Options, waiter: Waiter) -> Collection:
     return Collection(collectors, sources, caller, log)
 
 
+def splitter_of(options: Options) -> Splitter:
+    """Return what divides reports into datagrams, which leave room for a seal if there is a key."""
+    reserve = overhead(options.name.encode()) if options.key_file else 0
+    return Splitter(Form(options.wire), reserve)
+
+
 def reporter(options: Options, collected: Collection, log: LimitedLogger) -> Reporter:
     """Return what makes the reports of a new session."""
-    splitter = Splitter(
-        Form(options.wire), overhead(options.name.encode()) if options.key_file else 0
-    )
     constant = constant_sections(options.labels)
-    return Reporter(header(options), constant, collected, splitter, log)
+    return Reporter(header(options), constant, collected, splitter_of(options), log)
 
 
 def senders_of(options: Options, log: LimitedLogger, waiter: Waiter) -> list[Sender]:
@@ -84,9 +87,9 @@ def senders_of(options: Options, log: LimitedLogger, waiter: Waiter) -> list[Sen
     """
     if not options.key_file:
         return [Sender(server, log, waiter, time.monotonic) for server in options.servers]
-    from pombo_agent.crypto import CRYPTO  # noqa: PLC0415 - only sealing needs it
-    from pombo_agent.dialogue import Dialogue  # noqa: PLC0415
-    from pombo_agent.key import read_key  # noqa: PLC0415
+    from pombo_agent.transport.crypto import CRYPTO  # noqa: PLC0415 - only sealing needs it
+    from pombo_agent.transport.dialogue import Dialogue  # noqa: PLC0415
+    from pombo_agent.transport.key import read_key  # noqa: PLC0415
 
     key = read_key(options.key_file)
     return [

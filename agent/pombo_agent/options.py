@@ -317,10 +317,8 @@ def _options(given: Mapping[str, Any]) -> Options:
 
 def _sealed_name(path: str, given: str | None) -> str:
     """Return the name that the key is good for, with which a given name must agree."""
-    try:
-        from pombo_agent.key import read_key  # noqa: PLC0415 - only sealing needs it
-    except ImportError:
-        raise click.UsageError("--key-file needs PyNaCl: pip install pombo-agent[seal]") from None
+    from pombo_agent.transport.key import read_key  # noqa: PLC0415 - only sealing needs it
+
     try:
         key = read_key(path)
     except ValueError as error:

@@ -6,9 +6,8 @@ import sys
 
 import click
 from pombo_cli import logs, variables
-from pombo_wire.sealing import overhead
 from pombo_wire.section import in_order
-from pombo_wire.splitting import Form, Splitter
+from pombo_wire.splitting import Form
 
 from pombo_agent import loop, options, settings, text_report
 from pombo_agent.reexecute import reexecute
@@ -24,10 +23,7 @@ _log = logging.getLogger("pombo_agent")
 def _start(given: Options) -> None:
     # With the longest number that a datagram may get, so that a header that fits always fits.
     header = with_time({**loop.header(given), "host": given.name, "seq": _LAST_SEQ})
-    reserve = overhead(given.name.encode()) if given.key_file else 0
-    _, omitted = Splitter(Form(given.wire), reserve).datagrams(
-        header, constant_sections(given.labels)
-    )
+    _, omitted = loop.splitter_of(given).datagrams(header, constant_sections(given.labels))
     if omitted:
         raise click.UsageError(f"name or labels are too long for one datagram: {omitted[0]}")
     logs.set_up(given.log_level, given.log_format)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pombo_agent import crypto as of_agent
+from pombo_agent.transport import crypto as of_agent
 from pombo_exporter.seal import crypto as of_exporter
 from pombo_wire import DecodeError, Reason
 from pombo_wire.forms import packed

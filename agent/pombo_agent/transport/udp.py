@@ -15,7 +15,7 @@ from pombo_cli.logs import LimitedLogger
 from pombo_wire.sealing import CONFLICT, IPV4_MAPPED, Acknowledgement
 
 from pombo_agent.collecting.deadlines import start_thread
-from pombo_agent.dialogue import Dialogue
+from pombo_agent.transport.dialogue import Dialogue
 from pombo_agent.wakeup import Waiter
 
 #: An address family and what ``socket.connect`` takes for it.

@@ -3,7 +3,7 @@
 from pombo_cli.secret_file import read_secret_file
 from pombo_wire.keys import HostKey, read_host_key
 
-from pombo_agent.crypto import CRYPTO
+from pombo_agent.transport.crypto import CRYPTO
 
 
 def read_key(path: str) -> HostKey:

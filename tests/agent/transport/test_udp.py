@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pombo_agent.collecting.deadlines import start_thread
-from pombo_agent.transport import (
+from pombo_agent.transport.udp import (
     RESOLVE_INTERVAL_SECONDS,
     RESOLVE_TIMEOUT_SECONDS,
     RETRY_INTERVAL_SECONDS,

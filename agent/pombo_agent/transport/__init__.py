@@ -1,0 +1,1 @@
+"""Sends the datagrams of reports to exporters, sealed where there is a key."""
