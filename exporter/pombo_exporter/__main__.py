@@ -88,7 +88,7 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     async def sweep() -> None:
         while True:
             await pacer.collect(partial(roster.sweep, monotonic()))
-            freezer.collect(monotonic(), is_answering=pacer.running > 0)
+            freezer.collect(monotonic(), is_working=pacer.running > 0)
             drops.read()
             await asyncio.sleep(_SWEEP_INTERVAL)
 

@@ -57,14 +57,14 @@ class Places:
         is_full = hosts >= self._limit
         if not is_sealed and (is_full or not self._take_token(now)) and not self.again(name, now):
             if is_full:
-                raise self._full(name)
+                raise self.full(name)
             detail = f"{name!r} is one of too many new names: it is taken when it is heard again"
             raise AdmissionError(RefusalReason.NEW_NAME_LIMIT, detail)
         if not is_full:
             return None
         victim = next(self.yielding(is_sealed=is_sealed), None)
         if victim is None:
-            raise self._full(name)
+            raise self.full(name)
         return victim
 
     def add(self, name: str, now: float, *, is_sealed: bool) -> None:
@@ -121,6 +121,11 @@ class Places:
         self._marks[first + ages.index(max(ages))] = mark | tick
         return False
 
+    def full(self, name: str) -> AdmissionError:
+        """Return the error of a name for which there is no place."""
+        detail = f"{name!r} would be one host more than --limit.hosts={self._limit}"
+        return AdmissionError(RefusalReason.HOST_LIMIT, detail)
+
     def _place(self, name: str) -> int | None:
         """Return where the mark of a name is, None where there is none."""
         if not self._marks:
@@ -141,10 +146,6 @@ class Places:
             return False
         self._tokens -= 1
         return True
-
-    def _full(self, name: str) -> AdmissionError:
-        detail = f"{name!r} would be one host more than --limit.hosts={self._limit}"
-        return AdmissionError(RefusalReason.HOST_LIMIT, detail)
 
 
 def _mark(name: str) -> tuple[int, int]:

@@ -97,11 +97,10 @@ class Roster:
         self._complete_since = started_at  # since then, no host was refused or forgotten
         self._added = 0
         #: Agents that took the name of a silent host, and hosts that reported from another address.
-        self.holder_changes = 0
+        self.holder_changes = self.address_changes = 0
         #: Hosts that gave way to others when a limit was reached.
         self.evictions = 0
         self._places = Places(limits.hosts)
-        self.address_changes = 0
         self._is_short_of_bytes = False  # since the last sweep
         self._snapshots: list[Snapshot] = []  # those that are still read
 
@@ -170,9 +169,9 @@ class Roster:
         verdict = self._receive(host, header, claim, address, Moment(now, wall))
         if verdict is IGNORE or (header.bye and header.session != host.session):
             return
-        known = host.address[0]
-        if host.session is not None and address[0] != known and known and host.last_seen:
-            self._notify_address(host, header)
+        if _is_moved(host, header, address):
+            self.address_changes += 1
+            self._notify(HostEvent.ADDRESS, host)
         host.update(header, address, now, wall)
         if header.bye:
             host.said_bye = True
@@ -217,11 +216,6 @@ class Roster:
             return verdict
         reason, detail = _REFUSALS[verdict]
         raise AdmissionError(reason, detail.format(host.name, host.address[0]))
-
-    def _notify_address(self, host: Host, header: Header) -> None:
-        if header.session == host.session:
-            self.address_changes += 1
-            self._notify(HostEvent.ADDRESS, host)
 
     def sweep(self, now: float, steps: StepClock) -> Iterator[None]:
         """Apply what time alone changes: lost datagrams, states, expired slots, forgotten hosts.
@@ -270,13 +264,10 @@ class Roster:
         if record.name in self.hosts:
             return False
         if len(self.hosts) >= self.limits.hosts:
-            most = self.limits.hosts
-            detail = f"{record.name!r} would be one host more than --limit.hosts={most}"
-            raise AdmissionError(RefusalReason.HOST_LIMIT, detail)
+            raise self._places.full(record.name)
         host = restored(record, self._added, now, self._random)
         self._reports.add(host)
-        self.hosts[host.name] = host
-        self._added += 1
+        self._store(host)
         self._places.silent(host.name, is_sealed=host.holder.is_sealed)  # until it is heard
         return True
 
@@ -333,10 +324,13 @@ class Roster:
             self._complete_since, self._is_short_of_bytes = now, True
             raise
         self._places.add(name, now, is_sealed=is_sealed)
-        self.hosts[name] = host
-        self._added += 1
+        self._store(host)
         self._notify(HostEvent.NEW, host)
         return host
+
+    def _store(self, host: Host) -> None:
+        self.hosts[host.name] = host
+        self._added += 1
 
     def _evict(self, name: str, now: float) -> None:
         """Remove a host that gives way to another."""
@@ -367,3 +361,10 @@ class Roster:
         self._reports.remove(host)
         self._places.remove(host.name)
         del self.hosts[host.name]
+
+
+def _is_moved(host: Host, header: Header, address: Address) -> bool:
+    """Return whether the agent that holds the name has reported from another address before."""
+    known = host.address[0]
+    is_holder = host.session is not None and header.session == host.session
+    return is_holder and bool(known and host.last_seen) and address[0] != known

@@ -3,7 +3,8 @@
 A full collection over the objects of some thousand hosts takes tens of milliseconds, in which the
 socket is not drained, and finds nothing: hosts contain no cycles. So they are frozen. Nor does the
 collector run by itself: it would visit the lists of an answer that is being made, which have a
-million references for ten thousand hosts. It is run between answers, when there is little to visit.
+million references for ten thousand hosts. It is run while no long work is under way, when there is
+little to visit.
 """
 
 import gc
@@ -11,7 +12,7 @@ from typing import Final
 
 _BATCH: Final = 64  # hosts; to collect what is new since the last batch takes half a millisecond
 
-#: Seconds after which what is new is collected, also while answers are made.
+#: Seconds after which what is new is collected, also while work is under way.
 MOST_SECONDS: Final = 120.0
 
 
@@ -38,13 +39,13 @@ class HostFreezer:
             gc.collect(1)  # first free what else is new and may contain cycles
             gc.freeze()
 
-    def collect(self, now: float, *, is_answering: bool) -> None:
-        """Collect what is new, unless an answer is being made and the last time was not long ago.
+    def collect(self, now: float, *, is_working: bool) -> None:
+        """Collect what is new, unless work is under way and the last time was not long ago.
 
         ``now`` is the monotonic clock in seconds. All but what is frozen is collected: that is
         little, since what belongs to hosts is frozen or has no references that could be cycles.
         """
-        if is_answering and now - self._collected_at < MOST_SECONDS:
+        if is_working and now - self._collected_at < MOST_SECONDS:
             return
         self._collected_at = now
         gc.collect()
