@@ -12,8 +12,6 @@ from pombo_agent import __version__
 from pombo_agent.own_process import OwnProcess, build
 from pombo_wire.section import check
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
 
 def values(process: OwnProcess) -> dict[str, float]:
     [section] = process.section()
