@@ -65,7 +65,7 @@ class InProcessExporter:
 
     def exposition(self, report: int = 0, hosts: int | None = None) -> Iterator[bytes]:
         """Yield the exposition of all hosts, or of the first ``hosts``, in pieces."""
-        snapshot = Snapshot(self._roster.listed()[:hosts], report * INTERVAL, 0.0)
+        snapshot = Snapshot([*self._roster.listed()][:hosts], report * INTERVAL, 0.0)
         capture, steps = Capture(self._table, self._roster.layouts.types), StepClock()
         work = chain(
             capture.read(snapshot, steps), render(self._table, capture, steps, openmetrics=False)

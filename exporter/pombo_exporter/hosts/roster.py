@@ -114,9 +114,12 @@ class Roster:
         """What is booked for all hosts, in bytes."""
         return self._reports.booked_bytes
 
-    def listed(self) -> list[Host]:
-        """Return the hosts that are shown, in the order in which they were first seen."""
-        return [host for host in self.hosts.values() if host.is_listed]
+    def listed(self) -> Iterator[Host]:
+        """Yield the hosts that are shown, in the order in which they were first seen.
+
+        Hosts may be added and removed meanwhile: those that were there at the first call count.
+        """
+        return (host for host in [*self.hosts.values()] if host.is_listed)
 
     def find(self, name: str) -> Host | None:
         """Return the host of that name, if it is shown."""
@@ -130,7 +133,7 @@ class Roster:
 
     def snapshot(self, now: float, wall: float) -> Snapshot:
         """Return all listed hosts as they are at this moment."""
-        snapshot = Snapshot(self.listed(), now, wall)
+        snapshot = Snapshot([*self.hosts.values()], now, wall)
         self._snapshots = [each for each in self._snapshots if each.is_open]
         self._snapshots.append(snapshot)
         return snapshot

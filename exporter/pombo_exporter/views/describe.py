@@ -40,7 +40,7 @@ _WEIGHT: Final = 50  # rows that take as long as the rest of a summary
 _ROW_BYTES: Final = 32  # bytes of a fourth line that are read in the time of a row
 
 #: The weight of the hosts that are summarised in the first step of many.
-FIRST: Final = 1000
+FIRST: Final = 400
 
 #: What a host has of its memory: one of these.
 _MEMORY: Final = ("memory", "meminfo")

@@ -33,7 +33,7 @@ def gathered(*hosts: tuple[Pair, ...], seconds: float = 5.0) -> Rows:
                 )
                 fields: dict[str, Any] = {"monotonic": 1 + moment * seconds, name: table}
                 exporter.take(replace(header, **fields))
-    return gather(exporter.roster.listed(), [name], exporter.now)[name]
+    return gather([*exporter.roster.listed()], [name], exporter.now)[name]
 
 
 def rows(*pairs: Pair, seconds: float = 5.0) -> Rows:

@@ -400,7 +400,7 @@ def test_memory_of_hosts_with_and_without_meminfo_is_summarised_together() -> No
     Agent(exporter, "linux").send(meminfo={"MemTotal_bytes": 8.0, "MemAvailable_bytes": 2.0})
     Agent(exporter, "other").send(memory=Memory(total=4.0, available=3.0))
     Agent(exporter, "none").send()
-    found = describe.summaries(exporter.roster.listed(), exporter.now)
+    found = describe.summaries([*exporter.roster.listed()], exporter.now)
     assert [each.memory_total_bytes for each in found] == [8, 4, None]
     assert [each.memory_used_ratio for each in found] == [0.75, 0.25, None]
 
