@@ -88,7 +88,8 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     async def sweep() -> None:
         while True:
             await pacer.collect(partial(roster.sweep, monotonic()))
-            freezer.collect(monotonic(), is_working=pacer.running > 0)
+            drain.drain_now()  # the collector stops the loop for a millisecond or two
+            freezer.collect(monotonic(), is_working=pacer.is_working)
             drops.read()
             await asyncio.sleep(_SWEEP_INTERVAL)
 

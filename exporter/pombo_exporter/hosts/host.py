@@ -64,8 +64,9 @@ Address = tuple[str | int, ...]
 
 _EXPIRES = attrgetter("expires")
 
-#: The slots of a report that takes several datagrams, by ``part``; None where none arrived yet.
-Slots = tuple[Slot | None, ...]
+#: The slots of a report that takes several datagrams, by ``part``; None where none arrived yet. The
+#: list is changed in place: the garbage collector would visit a tuple that each report makes.
+Slots = list[Slot | None]
 
 
 class Description(NamedTuple):
@@ -117,9 +118,9 @@ class Host(Struct, gc=False, eq=False):
     clock_offset: float | None = None
     info: Info = Info()
     labels: dict[str, str] = {}
-    slots: Slots = ()
+    slots: Slots = []
     plan: int = 0
-    pending: Slots = ()
+    pending: Slots = []
     pending_plan: int = 0
     loose: dict[str, Slot] = {}
     booked_bytes: int = 0
@@ -149,6 +150,7 @@ class Host(Struct, gc=False, eq=False):
         copied = copy.copy(self)
         copied.sequence = self.sequence.copy()
         copied.holder = copy.copy(self.holder)
+        copied.slots, copied.pending = [*self.slots], [*self.pending]
         copied.loose = dict(self.loose)
         return copied
 

@@ -192,7 +192,7 @@ class Reports:
             self._rebook(host, replaced, [slot], _described(host, sections))
             for name in loose:
                 del host.loose[name]
-        slots = (*slots[:part], slot, *slots[part + 1 :])
+        slots[part] = slot
         if found.is_shown:
             host.slots, host.plan = slots, plan[0]
             return
@@ -245,7 +245,7 @@ class Reports:
         """
         loose = [name for name, slot in host.loose.items() if slot.stamp.session is not None]
         dropped = [*_slots(host.slots, host.pending), *map(host.loose.__getitem__, loose)]
-        host.slots = host.pending = ()
+        host.slots, host.pending = [], []
         for name in loose:
             del host.loose[name]
         self._rebook(host, dropped, [])
@@ -254,7 +254,7 @@ class Reports:
     def drop(self, host: Host) -> None:
         """Drop all that a host reported."""
         dropped = [*host.stored()]
-        host.slots = host.pending = ()
+        host.slots, host.pending = [], []
         host.loose.clear()
         self._rebook(host, dropped, [])
 
@@ -355,18 +355,18 @@ class _PlanSlots(NamedTuple):
     """The slots of one plan, and those of another one that it replaces from its first datagram."""
 
     slots: Slots
-    replaced: Slots = ()
+    replaced: Sequence[Slot | None] = ()
     is_shown: bool = False
 
 
 def _slots_of(host: Host, plan: tuple[int, int], stamp: Stamp) -> _PlanSlots | None:
     """Return the slots of a plan, None for a late datagram of an earlier plan."""
     if not host.slots or plan == (host.plan, len(host.slots)):
-        return _PlanSlots(host.slots or (None,) * plan[1], is_shown=True)
+        return _PlanSlots(host.slots or [None] * plan[1], is_shown=True)
     if plan == (host.pending_plan, len(host.pending)):
         return _PlanSlots(host.pending)
     if all(stamp.is_newer(slot.stamp) for slot in _slots(host.slots, host.pending)):
-        return _PlanSlots((None,) * plan[1], host.pending)
+        return _PlanSlots([None] * plan[1], host.pending)
     return None
 
 
@@ -382,7 +382,7 @@ def _slot_of(host: Host, header: Header) -> Slot | None:
     return None
 
 
-def _slots(*several: Slots) -> list[Slot]:
+def _slots(*several: Sequence[Slot | None]) -> list[Slot]:
     return [slot for slots in several for slot in slots if slot is not None]
 
 
@@ -419,10 +419,10 @@ def _described(host: Host, sections: Iterable[Section]) -> Description | None:
 
 
 def _show_pending(host: Host) -> None:
-    host.slots, host.plan, host.pending = host.pending, host.pending_plan, ()
+    host.slots, host.plan, host.pending = host.pending, host.pending_plan, []
 
 
 def _without(slots: Slots, expired: Collection[Slot]) -> Slots:
     """Return slots without those that expired; nothing when none is left."""
-    kept = tuple(None if slot in expired else slot for slot in slots)
-    return kept if any(kept) else ()
+    kept = [None if slot in expired else slot for slot in slots]
+    return kept if any(kept) else []

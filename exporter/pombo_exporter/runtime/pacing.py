@@ -13,7 +13,7 @@ after one that is longer.
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from time import perf_counter
 from typing import Final, TypeVar
 
@@ -154,8 +154,21 @@ class Pacer:
         self._drained = self._yielded = clock()
         #: The longest step so far, in seconds.
         self.longest_step = 0.0
-        #: How much work is not done yet.
-        self.running = 0
+        self._under_way = 0
+
+    @property
+    def is_working(self) -> bool:
+        """Whether long work is under way, or an answer that needs what it has read."""
+        return self._under_way > 0
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count what is done in this context as long work, also while it waits."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     async def run(self, work: Callable[[StepClock], Iterator[T | None]]) -> AsyncGenerator[T, None]:
         """Execute ``work``, a function that returns the iterator, and yield what its steps make.
@@ -164,24 +177,24 @@ class Pacer:
         """
         steps = StepClock(self._clock)
         iterator = work(steps)
-        self.running += 1
-        try:
-            while True:
-                steps.start()
-                try:
-                    made = next(iterator)
-                except StopIteration:
-                    return
-                finally:
-                    self.longest_step = max(self.longest_step, steps.stop())
-                if made is not None:
-                    yield made
-                await self.checkpoint()
-        finally:
-            self.running -= 1
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
+        with self.under_way():
+            try:
+                await self.checkpoint()  # what came before, such as reading a request, takes time
+                while True:
+                    steps.start()
+                    try:
+                        made = next(iterator)
+                    except StopIteration:
+                        return
+                    finally:
+                        self.longest_step = max(self.longest_step, steps.stop())
+                    if made is not None:
+                        yield made
+                    await self.checkpoint()
+            finally:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    close()
 
     async def collect(self, work: Callable[[StepClock], Iterator[T | None]]) -> list[T]:
         """Execute ``work`` and return what its steps make."""

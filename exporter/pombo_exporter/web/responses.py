@@ -43,6 +43,8 @@ async def stream(
         compressor = isal_zlib.compressobj(level=1, wbits=_GZIP)
         compress, flush = compressor.compress, compressor.flush
 
+    pacer = request.app[PACER]
+
     def pieces(steps: StepClock) -> Iterator[bytes | None]:
         return (piece and compress(piece) for piece in work(steps))
 
@@ -50,21 +52,20 @@ async def stream(
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        async with (
-            asyncio.timeout(_TIMEOUT),
-            aclosing(request.app[PACER].run(pieces)) as compressed,
-        ):
-            ready = bytearray()
-            async for piece in compressed:
-                ready += piece
-                if len(ready) >= _WRITE_BYTES:
-                    await _write(request, response, ready)
-                    ready = bytearray()
-            ready += flush()
-            if not response.prepared:  # a short answer has a length
-                response.content_length = len(ready)
-            await _write(request, response, ready)
-            await response.write_eof()
+        # What an answer was made of exists until the client has taken the last piece.
+        with pacer.under_way():
+            async with asyncio.timeout(_TIMEOUT), aclosing(pacer.run(pieces)) as compressed:
+                ready = bytearray()
+                async for piece in compressed:
+                    ready += piece
+                    if len(ready) >= _WRITE_BYTES:
+                        await _write(request, response, ready)
+                        ready = bytearray()
+                ready += flush()
+                if not response.prepared:  # a short answer has a length
+                    response.content_length = len(ready)
+                await _write(request, response, ready)
+                await response.write_eof()
     return response
 
 

@@ -107,7 +107,7 @@ class State:
         self.totals = roster.booked_bytes, roster.layouts.count, types
         self.sessions = {name: host.session for name, host in roster.hosts.items()}
         self.hosts = {
-            name: (host.slots, host.pending, dict(host.loose), host.info_text, host.labels)
+            name: ([*host.slots], [*host.pending], dict(host.loose), host.info_text, host.labels)
             for name, host in roster.hosts.items()
         }
 

@@ -123,7 +123,7 @@ def test_third_plan_replaces_an_incomplete_second_one() -> None:
     agent.send(**part(0, 2, plan=2), memory=Memory(total=3))
     agent.send(**part(1, 2, plan=2), system=System(load1=1.0))
     assert values(agent.exporter.host(), "memory", "total") == {(): 3}
-    assert agent.exporter.host().pending == ()
+    assert agent.exporter.host().pending == []
 
 
 def test_late_datagram_of_an_earlier_plan_changes_nothing() -> None:

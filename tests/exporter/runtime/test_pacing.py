@@ -187,16 +187,18 @@ def test_size_grows_where_most_of_the_time_does_not_depend_on_the_weight() -> No
 
 
 def test_work_is_counted_until_it_is_done_or_given_up() -> None:
-    async def run() -> list[int]:
+    async def run() -> list[bool]:
         pacer = Pacer()
-        counts = []
-        async with aclosing(pacer.run(lambda _: iter([1, 2]))) as made:
-            async for _ in made:
-                counts.append(pacer.running)
-                break
-        counts.append(pacer.running)
+        found = []
+        with pacer.under_way():
+            async with aclosing(pacer.run(lambda _: iter([1, 2]))) as made:
+                async for _ in made:
+                    found.append(pacer.is_working)
+                    break
+            found.append(pacer.is_working)
+        found.append(pacer.is_working)
         await pacer.collect(lambda _: iter([1, 2]))
-        counts.append(pacer.running)
-        return counts
+        found.append(pacer.is_working)
+        return found
 
-    assert asyncio.run(run()) == [1, 0, 0]
+    assert asyncio.run(run()) == [True, True, False, False]
