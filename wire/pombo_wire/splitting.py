@@ -32,6 +32,11 @@ from pombo_wire.section import Section, in_order
 #: last for months.
 TARGET_BYTES = 1000
 
+#: The length up to which the table of processes fills a datagram, in bytes. Beyond it, each report
+#: costs the network more than the processes further down are worth, and numbers have no room to
+#: grow without the table getting shorter.
+FILLED_BYTES = 1100
+
 
 class Form(Enum):
     """The form of datagrams."""
@@ -70,7 +75,8 @@ class Splitter:
     ``null`` when it is unknown; one that has never had a value is absent from the layout.
 
     The table of processes is in the datagram that was the shortest when the plan was made. It is
-    shortened to the room that this has, or left out, and never needs a datagram of its own.
+    shortened to the room that this has up to ``FILLED_BYTES``, or left out, and never needs a
+    datagram of its own.
 
     ``reserve`` bytes of each datagram are left free.
     """
@@ -78,6 +84,7 @@ class Splitter:
     def __init__(self, form: Form = Form.PACKED, reserve: int = 0) -> None:
         self._form = form
         self._limit, self._target = MAX_DATAGRAM_BYTES - reserve, TARGET_BYTES - reserve
+        self._fill_limit = FILLED_BYTES - reserve
         self._known: dict[str, Section] = {}  # as last sent, for their texts and absent cells
         self._last: list[Section] = []
         self._plan: _Plan = []
@@ -173,16 +180,16 @@ class Splitter:
         return found
 
     def _packed(self, lines: bytes, fourth: bytes) -> bytes | None:
-        """Return the packed datagram with a fourth line, or ``None`` when it is too long."""
+        """Return the packed datagram with a fourth line, or ``None`` when that is too long."""
         if len(lines) + 1 + len(fourth) > MAX_INFLATED_BYTES:
             return None
         datagram = deflated(b"%b\n%b" % (lines, fourth))
-        return datagram if len(datagram) <= self._limit else None
+        return datagram if len(datagram) <= self._fill_limit else None
 
     def _plain(self, datagram: bytes, extra: bytes) -> bytes | None:
         """Return a plain datagram with processes, or ``None`` when it is too long."""
         found = with_extra(datagram, extra)
-        return found if len(found) <= self._limit else None
+        return found if len(found) <= self._fill_limit else None
 
     def _header(self, header: Header, part: int, parts: int) -> dict[str, Any]:
         found = dict(header)
