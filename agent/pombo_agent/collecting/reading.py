@@ -37,6 +37,22 @@ _DIGITS = re.compile(r"([0-9]+)")
 _ESCAPED = re.compile("[\udc80-\udcff]+")  # bytes that are invalid UTF-8
 
 
+class EntryPath(str):
+    """A path in a directory that is open: to open it takes half the time of any other path."""
+
+    __slots__ = ("directory", "name")
+
+    directory: int  # a descriptor, which must stay open as long as the path is used
+    name: str  # in that directory
+
+    @classmethod
+    def of(cls, path: PathLike, directory: int, name: str) -> "EntryPath":
+        """Return the path of an entry of the directory ``path``, open as ``directory``."""
+        found = cls(f"{path}/{name}")
+        found.directory, found.name = directory, name
+        return found
+
+
 class Skips:
     """Counts what one run of a collector skipped, with one example of each kind."""
 
@@ -193,7 +209,10 @@ def read_bytes(path: PathLike, read: Callable[[int, int], bytes] = os.read) -> t
     """
     # A report reads some two hundred files, and open() would take twice as long for each.
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if isinstance(path, EntryPath):
+            file = os.open(path.name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=path.directory)
+        else:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except ValueError as error:  # a NUL in the path
         raise OSError(errno.EINVAL, str(error), str(path)) from None
     chunks: list[bytes] = []

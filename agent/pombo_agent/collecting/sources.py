@@ -1,11 +1,19 @@
 """What a collector reads from: the files of the host, and the values of its flags."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pombo_agent.collecting.flags import Flags
-from pombo_agent.collecting.reading import NO_VALUE, File, PathLike, Skips, in_order, read_bytes
+from pombo_agent.collecting.reading import (
+    NO_VALUE,
+    EntryPath,
+    File,
+    PathLike,
+    Skips,
+    in_order,
+    read_bytes,
+)
 
 #: Sizes of a filesystem, named as the columns of ``Filesystems``.
 Usage = dict[str, float | None]
@@ -118,7 +126,7 @@ class Sources(NamedTuple):
 
     def texts(self, directory: PathLike, files: Iterable[str]) -> dict[str, str]:
         """Return the stripped texts of those of the files of a directory that can be read."""
-        found = ((name, self.text(f"{directory}/{name}")) for name in files)
+        found = ((name, self.text(path)) for name, path in _paths(directory, files))
         return {name: text for name, text in found if text is not None}
 
     def values(self, directory: PathLike, columns: Mapping[str, str]) -> dict[str, float | None]:
@@ -126,7 +134,8 @@ class Sources(NamedTuple):
 
         ``columns`` has the file of each column. A column is ``None`` where its file has no number.
         """
-        return {column: self.value(f"{directory}/{name}") for column, name in columns.items()}
+        paths = (path for _, path in _paths(directory, columns.values()))
+        return {column: self.value(path) for column, path in zip(columns, paths, strict=True)}
 
     def rows(
         self, directory: PathLike, read: Callable[[str, str], Row], prefix: str = ""
@@ -163,3 +172,17 @@ class Sources(NamedTuple):
         """Count a file that cannot be read, unless it is merely absent, denied or has no value."""
         if error.errno not in NO_VALUE:
             self.skips.add("file", error.strerror or str(error), path)
+
+
+def _paths(directory: PathLike, names: Iterable[str]) -> Iterator[tuple[str, PathLike]]:
+    """Yield the names, and their paths in a directory, which is open meanwhile if it can be."""
+    try:
+        opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (OSError, ValueError):  # reading each file then raises what is wrong
+        yield from ((name, f"{directory}/{name}") for name in names)
+        return
+    try:
+        for name in names:
+            yield name, EntryPath.of(directory, opened, name)
+    finally:
+        os.close(opened)

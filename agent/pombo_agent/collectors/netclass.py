@@ -16,6 +16,7 @@ _FILES = {
     "carrier_up_changes": "carrier_up_count",
     "carrier_down_changes": "carrier_down_count",
     "mtu": "mtu",
+    "speed": "speed",
     "transmit_queue_length": "tx_queue_len",
     "flags": "flags",
     "dormant": "dormant",
@@ -49,14 +50,10 @@ def collect(sources: Sources) -> list[Section]:
         ):  # the file bonding_masters in this folder is no interface
             found = sources.texts(path, _TEXTS)
             texts.append({"device": device, **found})
-            interfaces.append(
-                {
-                    "device": device,
-                    "up": int(found.get("operstate") == "up"),
-                    "speed": _speed(sources.value(f"{path}/speed"), least_speed),
-                    **sources.values(path, _FILES),
-                }
-            )
+            values = sources.values(path, _FILES)
+            values["speed"] = _speed(values["speed"], least_speed)
+            up = int(found.get("operstate") == "up")
+            interfaces.append({"device": device, "up": up, **values})
     return [*table("interfaces", interfaces), *table("network_info", texts)]
 
 
