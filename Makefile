@@ -14,17 +14,28 @@ export PROMETHEUS_PORT ?= 9090
 PARALLEL := --numprocesses=2 --dist=loadfile
 
 PACKAGES := wire cli agent exporter
+
+# What running needs, and what its packages are built with; tests need more.
+RUNNING := build agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench
 
-.PHONY: install run bench bench-full peers measure-page test test-all programs lint format docs pictures lock clean
+.PHONY: install develop run bench bench-full peers measure-page test test-all programs lint format docs pictures lock clean
 
-install: $(VENV)/installed
+# What running needs.
+install: $(VENV)/running
 
-$(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
+# What tests, documents and the benchmark need.
+develop: $(VENV)/development
+
+$(VENV)/running: $(RUNNING:%=locks/%.txt) $(PACKAGES:%=%/pyproject.toml)
 	tools/need 'the venv module of $(PYTHON)' python3-venv $(PYTHON) -c 'import ensurepip, venv'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --require-hashes $(RUNNING:%=-r locks/%.txt)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $(PACKAGES:%=-e ./%)
+	touch $@
+
+$(VENV)/development: locks/development.txt $(VENV)/running
+	$(BIN)/python -m pip install --quiet --require-hashes -r locks/development.txt
 	touch $@
 
 run: install
@@ -54,22 +65,22 @@ programs:
 	tools/need podman podman podman --version
 	tools/need mmdebstrap mmdebstrap mmdebstrap --version
 
-lint: install
+lint: develop
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p pombo_wire -p pombo_cli -p pombo_agent
 	$(BIN)/mypy grafana tests docs/generate bench
 
-format: install
+format: develop
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/ruff check --fix $(CHECKED)
 
 # Some minutes, and with bench-full some two hours; nothing else should run meanwhile.
-bench: install peers
+bench: develop peers
 	$(BIN)/python -m bench
 
-bench-full: install peers
+bench-full: develop peers
 	$(BIN)/python -m bench --full
 	$(BIN)/python -m bench --full --fleet=few ingest scrape under_load memory
 	$(BIN)/python -m bench --full --fleet=unlike ingest scrape under_load memory
@@ -85,10 +96,10 @@ peers:
 	done
 
 # What the live page costs a browser, with 2,000 hosts; nothing else should run meanwhile.
-measure-page: install
+measure-page: develop
 	$(BIN)/python -m bench.cases.browser
 
-docs: install
+docs: develop
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
 	$(BIN)/python docs/generate/columns.py > wire/pombo_wire/columns.py
 	$(BIN)/python docs/generate/families.py > wire/pombo_wire/families.py
@@ -99,16 +110,23 @@ docs: install
 	$(BIN)/python docs/generate/sealed_vectors.py > docs/wire-vectors/sealed.json
 
 # The pictures in README.md, of real agents; some minutes.
-pictures: install
+pictures: develop
 	PYTHONPATH=tests $(BIN)/python docs/generate/screenshots.py
 
-# Pins the newest versions that the packages and tests/requirements.txt allow, for every platform.
-lock: install
+# Pins the newest versions that the packages and tests/requirements.txt allow, for every platform:
+# those of all of them, and of these what an agent, an exporter and a build need.
+PIN = $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	$(PACKAGES:%=--no-emit-package pombo-%)
+SAME := --constraint locks/development.txt
+
+lock: develop
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
-	printf './%s\n' $(PACKAGES) | $(BIN)/uv pip compile - tests/requirements.txt --upgrade \
-		--universal --python-version 3.11 --generate-hashes --quiet \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-		$(PACKAGES:%=--no-emit-package pombo-%) --output-file constraints.txt
+	printf './%s\n' $(PACKAGES) | $(PIN) tests/requirements.txt --upgrade \
+		--output-file locks/development.txt
+	printf './%s\n' wire cli agent | $(PIN) $(SAME) --output-file locks/agent.txt
+	printf './%s\n' wire cli exporter | $(PIN) $(SAME) --output-file locks/exporter.txt
+	printf '%s\n' editables hatchling | $(PIN) $(SAME) --output-file locks/build.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -39,6 +39,9 @@ PACKAGES = {
     ),
 }
 
+#: The lock files, one for each purpose.
+LOCKS = ("agent", "build", "development", "exporter")
+
 #: Distributions whose modules have other names.
 IMPORTED_AS = {"pynacl": "nacl", "pyyaml": "yaml"}
 
@@ -238,13 +241,29 @@ def files(folder: Path = ROOT) -> Iterator[Path]:
             yield path
 
 
-def test_pinned_packages_have_hashes_and_no_url() -> None:
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+def pins(name: str) -> list[str]:
+    """Return the pinned packages of a lock file, each with its version."""
+    text = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text
-    pins = [line for line in text.splitlines() if not line.startswith(" ")]
-    assert len(pins) > 20
-    assert all("==" in pin and pin.endswith("\\") for pin in pins)
-    assert not any(line.strip().startswith("-") for line in pins)
+    return [line for line in text.splitlines() if not line.startswith(" ")]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_pinned_packages_have_hashes_and_no_url(name: str) -> None:
+    found = pins(name)
+    assert len(found) > 5
+    assert all("==" in pin and pin.endswith("\\") for pin in found)
+    assert not any(line.strip().startswith("-") for line in found)
+
+
+def test_what_runs_is_tested_in_the_same_versions() -> None:
+    tested = {pin.split()[0] for pin in pins("development")}
+    assert {pin.split()[0] for name in LOCKS for pin in pins(name)} == tested
+
+
+def test_what_runs_needs_no_developers_tool() -> None:
+    running = {pin.split("==")[0] for name in ("agent", "exporter") for pin in pins(name)}
+    assert not {"hypothesis", "mypy", "playwright", "pytest", "ruff"} & running
 
 
 def test_no_file_contains_the_path_of_the_repository() -> None:

@@ -77,7 +77,7 @@ def test_context_of_the_images_is_no_more_than_the_packages_and_their_pins(
     containers.podman("build", "--file=-", f"--output={tmp_path}", str(ROOT), stdin=dockerfile)
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert {name.split("/")[0] for name in names} == {
-        *("agent", "cli", "constraints.txt", "exporter", "wire"),
+        *("agent", "cli", "exporter", "locks", "wire"),
     }
     assert not any("__pycache__" in name or "egg-info" in name for name in names)
 

@@ -35,6 +35,9 @@ SERVICES: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")["s
 #: The services whose images are built from a Dockerfile.
 BUILT = [name for name, service in SERVICES.items() if "build" in service]
 
+#: The lock files of what builds download.
+_LOCKS = ("build", "agent", "exporter")
+
 #: What a build needs of its base image: a shell, Python and pip, and a library of numpy.
 _PACKAGES = "base-passwd,coreutils,dash,libstdc++6,python-is-python3,python3,python3-pip"
 
@@ -189,8 +192,8 @@ class Containers:
 
     def _download_wheels(self) -> None:
         flags = ["--require-hashes", "--only-binary=:all:", f"--dest={self._directory / 'wheels'}"]
-        pins = f"--requirement={ROOT / 'constraints.txt'}"
-        _output(_run([sys.executable, "-m", "pip", "download", *flags, pins]))
+        pins = [f"--requirement={ROOT / 'locks' / name}.txt" for name in _LOCKS]
+        _output(_run([sys.executable, "-m", "pip", "download", *flags, *pins]))
 
 
 def container(service: str) -> str:
