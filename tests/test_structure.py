@@ -261,6 +261,15 @@ def test_what_runs_is_tested_in_the_same_versions() -> None:
     assert {pin.split()[0] for name in LOCKS for pin in pins(name)} == tested
 
 
+@pytest.mark.parametrize("name", ["agent", "exporter"])
+def test_what_a_program_requires_is_pinned_for_it(name: str) -> None:
+    found = {pin.split("==")[0] for pin in pins(name)}
+    for folder in ("wire", "cli", name):
+        project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))
+        required = {re.split(r"[^a-z-]", each)[0] for each in project["project"]["dependencies"]}
+        assert {each for each in required if not each.startswith("pombo")} <= found
+
+
 def test_what_runs_needs_no_developers_tool() -> None:
     running = {pin.split("==")[0] for name in ("agent", "exporter") for pin in pins(name)}
     assert not {"hypothesis", "mypy", "playwright", "pytest", "ruff"} & running
