@@ -50,6 +50,7 @@ _LEVELS = {
     HostEvent.CONFLICT: logging.WARNING,
     HostEvent.HOLDER: logging.WARNING,
     HostEvent.EVICTED: logging.WARNING,
+    HostEvent.LOOKALIKE: logging.WARNING,
 }
 
 _LISTEN_FLAGS = {
@@ -129,6 +130,8 @@ def _notifier(freezer: HostFreezer) -> Callable[[HostEvent, Host], None]:
         fields = {"host": host.name, "address": host.address[0]}
         if event is HostEvent.CONFLICT:
             fields["other_address"] = host.conflict_address[0]
+        if event is HostEvent.LOOKALIKE:
+            fields["looks_like"] = host.looks_like
         level = _LEVELS.get(event, logging.INFO)
         loggers[event].log(level, event, key=host.name, **fields)
 

@@ -34,7 +34,8 @@ class Stats:
     hosts reported, ``section_layouts`` are the different sections of all hosts, ``open_families``
     the different families under names that hosts chose. ``holder_changes`` are agents that took the
     name of a silent host, ``address_changes`` hosts that reported from another address,
-    ``evictions`` hosts that gave way to others when a limit was reached.
+    ``evictions`` hosts that gave way to others when a limit was reached, ``lookalikes`` new hosts
+    whose names look like those of others.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
     one; so is ``state_errors`` without a state file. ``recent_refusals`` are newest first, and
     ``longest_step`` is that of long work since the start, in seconds.
@@ -55,6 +56,7 @@ class Stats:
     holder_changes: int
     address_changes: int
     evictions: int
+    lookalikes: int
     acknowledgements: int
     key_file_valid: bool | None
     state_errors: StateErrors | None
@@ -97,6 +99,7 @@ class Counters:
             holder_changes=self.roster.holder_changes,
             address_changes=self.roster.address_changes,
             evictions=self.roster.evictions,
+            lookalikes=self.roster.lookalikes,
             acknowledgements=self.intake.acknowledgements,
             key_file_valid=self.key_file_valid(),
             state_errors=self.state_errors(),

@@ -92,6 +92,8 @@ class Host(Struct, gc=False, eq=False):
     counts refused datagrams of other agents, ``conflict_address`` sent the last one.
     ``label_text`` and ``info_text`` are label texts, the latter of ``pombo_host_info``.
 
+    ``looks_like`` is the name of another host that this one's looked like when it was new.
+
     ``slots`` are those of its last complete report, which was split by ``plan``. While the slots of
     the next plan are incomplete, they are in ``pending``. ``loose`` are the slots of datagrams
     without ``parts``, one for each section, by its name. ``booked_bytes`` is what is booked for the
@@ -131,6 +133,7 @@ class Host(Struct, gc=False, eq=False):
     is_restored: bool = False
     conflicts: int = 0
     conflict_address: Address = ("", 0)
+    looks_like: str = ""
     state: State = State.LIVE
     next_check: float = 0.0
     script_seen: float = 0.0

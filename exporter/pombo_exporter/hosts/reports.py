@@ -33,7 +33,7 @@ _INFO: Final = "info"
 
 #: What a host is booked with besides its texts and slots: its fields, its gaps, its curves
 #: on the status page, and its place in dicts. See layouts.
-_HOST_BYTES: Final = 3584
+_HOST_BYTES: Final = 3840
 
 #: The most arrangements that hosts share, which are not booked, and the most bytes of each.
 _MAX_SHARED: Final = 1024

@@ -23,6 +23,7 @@ from pombo_exporter.hosts.holder import (
 from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER, Address, Host, State
 from pombo_exporter.hosts.layouts import Catalog, Layouts
 from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
+from pombo_exporter.hosts.lookalikes import Lookalikes
 from pombo_exporter.hosts.places import Places
 from pombo_exporter.hosts.remembered import Remembered, remembered, restored
 from pombo_exporter.hosts.reports import Reports
@@ -44,6 +45,7 @@ class HostEvent(StrEnum):
     CONFLICT = "two agents report under one name: give each --name of its own"
     HOLDER = "another agent has taken the name of a silent host"
     ADDRESS = "host reports from another address"
+    LOOKALIKE = "name of a new host looks like that of another"
 
 
 #: The most hosts on probation that a sweep removes where there were no bytes for what others sent.
@@ -100,7 +102,10 @@ class Roster:
         self.holder_changes = self.address_changes = 0
         #: Hosts that gave way to others when a limit was reached.
         self.evictions = 0
+        #: New hosts whose names look like those of others.
+        self.lookalikes = 0
         self._places = Places(limits.hosts)
+        self._names = Lookalikes()
         self._is_short_of_bytes = False  # since the last sweep
         self._snapshots: list[Snapshot] = []  # those that are still read
 
@@ -329,10 +334,14 @@ class Roster:
         self._places.add(name, now, is_sealed=is_sealed)
         self._store(host)
         self._notify(HostEvent.NEW, host)
+        if host.looks_like:
+            self.lookalikes += 1
+            self._notify(HostEvent.LOOKALIKE, host)
         return host
 
     def _store(self, host: Host) -> None:
         self.hosts[host.name] = host
+        host.looks_like = self._names.add(host.name)
         self._added += 1
 
     def _evict(self, name: str, now: float) -> None:
@@ -363,6 +372,7 @@ class Roster:
         self._before_change(host)
         self._reports.remove(host)
         self._places.remove(host.name)
+        self._names.remove(host.name)
         del self.hosts[host.name]
 
 

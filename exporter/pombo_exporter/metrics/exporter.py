@@ -44,6 +44,7 @@ class _Captured(Collector):
             ("holder_changes", "Agents that took the name of a silent host.", stats.holder_changes),
             ("address_changes", "Reports from another address.", stats.address_changes),
             ("evictions", "Hosts that gave way to others: a limit is reached.", stats.evictions),
+            ("lookalikes", "New hosts whose names look like those of others.", stats.lookalikes),
             ("acknowledgements", "Answers to sealed datagrams.", stats.acknowledgements),
         ):
             yield CounterMetricFamily(f"pombo_exporter_{name}", text, value=count)

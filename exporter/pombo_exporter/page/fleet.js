@@ -19,7 +19,7 @@ function sumOfKnown(...values) {
  *  ones; a `text` ascends. */
 export const ORDERS = {
   trouble: {
-    values: (row) => [-STATE_RANKS[row.state], row.conflicts, lostRatio(row)],
+    values: (row) => [-STATE_RANKS[row.state], row.conflicts, Number(row.looks_like !== ""), lostRatio(row)],
   },
   name: { text: (row) => row.name },
   seen: { values: (row) => [-row.last_seen_timestamp_seconds] },

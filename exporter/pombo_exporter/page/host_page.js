@@ -172,6 +172,7 @@ function showFacts() {
     ["Datagrams duplicate", human.number(host.datagrams_duplicate)],
     ["Datagrams reordered", human.number(host.datagrams_reordered)],
     ["Conflicts with another agent", human.number(host.conflicts)],
+    ["Name looks like", host.looks_like ? human.displayName(host.looks_like) : "no other"],
   ]);
 }
 

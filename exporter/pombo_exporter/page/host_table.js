@@ -64,10 +64,13 @@ const filesystemColumn = {
 
 const nameColumn = {
   className: "name",
-  create: (cell) => cell.append(create("a", "", create("bdi")), create("bdi", "labels")),
+  create: (cell) => {
+    cell.append(create("a", "", create("bdi")), create("span", "warning"), create("bdi", "labels"));
+  },
   show: (cell, host) => {
-    const { name, labels } = host.row;
-    const link = cell.firstChild;
+    const { name, labels, looks_like: other } = host.row;
+    const [link, warning] = cell.children;
+    setText(warning, other ? `name looks like ${human.displayName(other)}` : "");
     setAttribute(link, "href", `/host?name=${encodeURIComponent(name)}`);
     setAttribute(link, "title", human.printable(name));
     setText(link.firstChild, human.displayName(name));

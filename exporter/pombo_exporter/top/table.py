@@ -105,7 +105,7 @@ def _key(sort: SortKey) -> Callable[[HostSummary], tuple[Any, ...]]:
     if sort is SortKey.NAME:
         return lambda host: (host.name,)
     if sort is SortKey.TROUBLE:
-        return lambda host: (_RANKS[host.state], -host.conflicts, -lost_ratio(host), host.name)
+        return _trouble
     value = _VALUES[sort]
 
     def greatest_first(host: HostSummary) -> tuple[Any, ...]:
@@ -113,6 +113,11 @@ def _key(sort: SortKey) -> Callable[[HostSummary], tuple[Any, ...]]:
         return found is None, -(found or 0.0), host.name
 
     return greatest_first
+
+
+def _trouble(host: HostSummary) -> tuple[Any, ...]:
+    lost = -lost_ratio(host)
+    return _RANKS[host.state], -host.conflicts, not host.looks_like, lost, host.name
 
 
 def cells(host: HostSummary) -> list[str]:

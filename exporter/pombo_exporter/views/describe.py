@@ -90,6 +90,7 @@ def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
             host.sequence.duplicate,
             host.sequence.reordered,
             host.conflicts,
+            host.looks_like,
             host.clock_offset,
             *(_UNKNOWN if state is State.DOWN else next(measured)),
         )

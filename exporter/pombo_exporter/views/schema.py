@@ -28,7 +28,8 @@ class BusiestProcess(Struct, frozen=True):
 class HostSummary(Struct, frozen=True):
     """A host in one line.
 
-    All values from ``cpu_usage_ratio`` on are unknown while the host is down.
+    ``looks_like`` is the name of another host, where this one's looked like it when it was new, and
+    empty otherwise. All values from ``cpu_usage_ratio`` on are unknown while the host is down.
     """
 
     name: str
@@ -45,6 +46,7 @@ class HostSummary(Struct, frozen=True):
     datagrams_duplicate: int
     datagrams_reordered: int
     conflicts: int
+    looks_like: str
     clock_offset_seconds: float | None
     cpu_usage_ratio: float | None
     memory_total_bytes: float | None
