@@ -134,7 +134,7 @@ def command(
         "limit.bytes",
         type=Size(2**20),
         default=default_limit,
-        show_default="half of the memory",
+        show_default="half of the memory, less 48MiB",
         help="Maximum bytes of what hosts reported. Reports that would add more are refused.",
     )
     @_limit(

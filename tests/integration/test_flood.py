@@ -75,7 +75,7 @@ def test_flood_is_refused_within_the_limit_and_honest_hosts_go_on(
         assert grown <= booked + REQUESTS
         assert count > 0
         exporter.page()
-        # By default, the limit is half of the memory: the other half is for answers.
+        # So the default of the limit leaves as much again for answers.
         assert exporter.most_resident_bytes - empty <= 2 * LIMIT + REQUESTS
         honest.report(2.0, ("memory", Memory(total=2.0)))
         wait_until(

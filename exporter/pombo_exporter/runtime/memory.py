@@ -6,20 +6,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_SHARE: Final = 0.5  # the rest is for answers under way, the page cache, and other programs
+_OWN: Final = 96 * 2**20  # bytes, of the exporter without hosts and of requests
+_SHARE: Final = 0.5  # of the rest; the other half is for answers under way
+_LEAST: Final = 0.125  # of all, where there is little
 
 _CGROUP_V1: Final = "memory/memory.limit_in_bytes"
 _CGROUP_V2: Final = "memory.max"
 
 
 def default_limit(cgroups: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> int:
-    """Return half of the memory that this process may use, in bytes.
+    """Return how much of what hosts report fits into the memory of this process, in bytes.
 
-    That is the machine's memory, or less where a control group allows less (a container, or
-    ``MemoryMax`` of a systemd unit).
+    That is half of what the process may use besides its own. It may use the machine's memory, or
+    less where a control group allows less (a container, or ``MemoryMax`` of a systemd unit).
     """
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return int(_SHARE * min([total, *_cgroup_limits(cgroups, proc)]))
+    most = min([total, *_cgroup_limits(cgroups, proc)])
+    return int(max(_SHARE * (most - _OWN), _LEAST * most))
 
 
 def _cgroup_limits(cgroups: Path, proc: Path) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The default of --limit.bytes: half of what the machine and its control groups allow."""
+"""The default of --limit.bytes: what the machine and its control groups allow."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from pombo_exporter.runtime.memory import default_limit
 
+MIB = 2**20
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+OF_MACHINE = (MACHINE - 96 * MIB) // 2
 
 
 def limit(root: Path, membership: str = "", **files: str) -> int:
@@ -21,23 +23,27 @@ def limit(root: Path, membership: str = "", **files: str) -> int:
 
 
 def test_machine_without_control_groups_allows_all_its_memory(tmp_path: Path) -> None:
-    assert default_limit(tmp_path, tmp_path) == MACHINE // 2
+    assert default_limit(tmp_path, tmp_path) == OF_MACHINE
 
 
 @pytest.mark.parametrize(
     ("membership", "files", "expected"),
     [
-        ("0::/\n", {"memory_DOT_max": "1048576\n"}, 2**19),
-        ("0::/\n", {"memory_DOT_max": "max\n"}, MACHINE // 2),
-        ("0::/a/b\n", {"a__memory_DOT_max": "1048576\n", "a__b__memory_DOT_max": "max\n"}, 2**19),
-        ("0::/a/b\n", {"a__memory_DOT_max": "1048576\n", "a__b__memory_DOT_max": "4096"}, 2048),
-        ("5:memory:/x\n0::/\n", {"memory__x__memory_DOT_limit_in_bytes": "1048576\n"}, 2**19),
-        ("5:cpu,cpuacct:/x\n", {"memory__x__memory_DOT_limit_in_bytes": "1048576\n"}, MACHINE // 2),
+        ("0::/\n", {"memory_DOT_max": "1073741824\n"}, 464 * MIB),
+        ("0::/\n", {"memory_DOT_max": "max\n"}, OF_MACHINE),
+        (
+            "0::/a/b\n",
+            {"a__memory_DOT_max": "268435456\n", "a__b__memory_DOT_max": "max\n"},
+            80 * MIB,
+        ),
+        ("0::/a/b\n", {"a__memory_DOT_max": "268435456\n", "a__b__memory_DOT_max": "4096"}, 512),
+        ("5:memory:/x\n0::/\n", {"memory__x__memory_DOT_limit_in_bytes": "268435456\n"}, 80 * MIB),
+        ("5:cpu,cpuacct:/x\n", {"memory__x__memory_DOT_limit_in_bytes": "268435456\n"}, OF_MACHINE),
         # No limit is written as a number above any memory in version 1.
         (
             "5:memory:/\n",
             {"memory__memory_DOT_limit_in_bytes": "9223372036854771712"},
-            MACHINE // 2,
+            OF_MACHINE,
         ),
     ],
 )
