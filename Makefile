@@ -50,7 +50,8 @@ test-all: programs lint
 
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
 # the smallest agent. Valgrind counts the instructions that the budget bounds. Podman builds the
-# images and runs the services of docker-compose.yml; mmdebstrap makes the base image.
+# images and runs the services of docker-compose.yml; mmdebstrap makes the base image. Systemd runs
+# the units.
 programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
@@ -61,6 +62,7 @@ programs:
 	tools/need ip iproute2 ip -V
 	tools/need dbus-daemon dbus-daemon dbus-daemon --version
 	tools/need newuidmap uidmap sh -c 'command -v newuidmap'
+	tools/need systemd systemd systemd-analyze --version
 	tools/need runc runc runc --version
 	tools/need podman podman podman --version
 	tools/need mmdebstrap mmdebstrap mmdebstrap --version

@@ -87,6 +87,7 @@ DOCUMENTS = ["README.md", *(f"docs/{p.name}" for p in sorted(ROOT.glob("docs/*.m
 #: Flags of other programs that documents name.
 OTHER_FLAGS = {
     "--detach",  # docker compose
+    *("--system", "--no-create-home", "--shell", "--now"),  # useradd, systemctl
     *("--dmesg", "--grep", "--human-readable", "--max-depth", "--one-file-system"),
 }
 

@@ -176,6 +176,8 @@ def run(options: Options) -> None:
     """Run the exporter; exit with 1 when it cannot listen, or its key file cannot be used."""
     logs.set_up(options.log_level, options.log_format)
     variables.warn_of_unknown(log)
+    # It asks to read files again. Without a file, or before it is read, there is nothing to do.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         keys = _keyring(options.seal_key_file)
         stopping.run(partial(serve, options, keys))

@@ -18,6 +18,12 @@ def test_text_of_a_file_that_only_owner_and_group_may_use_is_returned(path: Path
     assert read_secret_file(path) == read_secret_file(str(path)) == "é\n"
 
 
+@pytest.mark.parametrize("mode", [0o400, 0o440], ids=["owner", "owner and those of a list"])
+def test_credential_of_systemd_is_read(path: Path, mode: int) -> None:
+    path.chmod(mode)
+    assert read_secret_file(path) == "é\n"
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o606, 0o644])
 def test_file_that_others_may_use_is_refused(path: Path, mode: int) -> None:
     path.chmod(mode)

@@ -196,6 +196,13 @@ def test_exporter_and_agent_end_with_0_on_a_signal(start: Launcher, number: sign
     assert exporter.end(number) == 0
 
 
+def test_sighup_does_not_end_an_exporter_that_has_no_file_to_read_again(start: Launcher) -> None:
+    exporter = start.exporter()
+    exporter.send_signal(signal.SIGHUP)
+    assert exporter.page()
+    assert exporter.end() == 0
+
+
 def test_exporter_has_one_thread(start: Launcher) -> None:
     exporter = start.exporter()
     start.agent("pi", exporter, interval="500ms")
