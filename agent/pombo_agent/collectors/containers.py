@@ -12,10 +12,17 @@ from typing import Any, NamedTuple
 
 from pombo_wire.section import Section
 
+from pombo_agent.collecting.cgroup_files import (
+    DECIMALS,
+    Version,
+    cgroup_file,
+    parse_fields,
+    version_and_roots,
+)
 from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.flags import filtered, number
-from pombo_agent.collecting.reading import File, decoded
-from pombo_agent.collecting.sources import NoDataError, Sources
+from pombo_agent.collecting.reading import File
+from pombo_agent.collecting.sources import Sources
 from pombo_agent.collecting.tables import Row, table
 from pombo_agent.collectors.pressure import parse_pressure
 
@@ -59,14 +66,6 @@ _CONTAINER = re.compile(
 _FULL_ID, _ANY_ID = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{12,64}")
 _SHORT = 12  # characters of an id, as the engines show them
 
-_DEVICE = re.compile("[0-9]+:[0-9]+")
-_UNLIMITED = 2**62  # a limit of memory above it is none, in version 1
-
-_MICRO, _NANO = 1e6, 1e9
-_TICKS = float(os.sysconf("SC_CLK_TCK"))
-
-_DECIMALS = 3  # of seconds: a report is about some seconds, and a digit less is half a byte less
-
 #: The columns that are reported where the quota of CPU time is limited.
 _OF_QUOTA = ("cfs_periods", "cfs_throttled_periods", "cfs_throttled")
 
@@ -76,25 +75,6 @@ _SELDOM = (
     *("memory_swap", "memory_limit", "threads_max", "cpu_waiting", "cpu_stalled"),
     *("memory_waiting", "memory_stalled", "io_waiting", "io_stalled"),
 )
-
-
-class Version(NamedTuple):
-    """Where a version of cgroups has the values: a controller's folder, and a file in it.
-
-    ``values`` has the column of each file that is one number, and what that is divided by;
-    ``fields`` has the columns of the lines of a file by what precedes their number. ``pressure``
-    has the columns of the files of pressure. While the files in ``signs`` stay the same, a cgroup
-    has neither run nor gained or lost memory. ``limits`` returns what seldom changes, and whether
-    the quota is limited; ``disks`` yields the counts of each block device. Both take the folders
-    by controller.
-    """
-
-    values: Mapping[tuple[str, str], tuple[str, float]]
-    fields: Mapping[tuple[str, str], Mapping[bytes, tuple[str, float]]]
-    pressure: Mapping[str, dict[bytes, str]]
-    signs: tuple[tuple[str, str], ...]
-    limits: Callable[[Sources, Mapping[str, str]], tuple[Row, bool]]
-    disks: Callable[[Sources, Mapping[str, str]], Iterable[tuple[str, Row]]]
 
 
 class Cgroup(NamedTuple):
@@ -127,9 +107,9 @@ class Scan(NamedTuple):
     """What one look at the tree has found.
 
     ``due`` is when to look again, and ``reread`` when to read again what seldom changes, on the
-    monotonic clock in seconds. ``beyond`` is the number of
-    cgroups that were left out, and ``devices`` has the names of block devices by their numbers.
-    ``last`` has what was measured since, by id.
+    monotonic clock in seconds. ``beyond`` is the number of cgroups that were left out, and
+    ``devices`` has the names of block devices by their numbers. ``last`` has what was measured
+    since, by id.
     """
 
     due: float
@@ -141,17 +121,22 @@ class Scan(NamedTuple):
     last: dict[str, Measured]
 
 
-def collect(sources: Sources) -> list[Section]:
+def collect(
+    sources: Sources,
+    clock: Callable[[], float] = time.monotonic,
+    most_folders: int = MOST_FOLDERS,
+) -> list[Section]:
     """Return the ``containers`` and ``container_disks`` sections.
 
     Most services are idle for most of the time, or nearly so. What is read of these is two files;
-    the others are read again after a minute.
+    the others are read again after a minute. ``clock`` is in seconds.
     """
     kept = sources.kept
+    now = clock()
     scan: Scan | None = kept.get("scan")
     is_first = scan is None
-    if scan is None or time.monotonic() >= scan.due:
-        scan = kept["scan"] = _scan(sources, scan)
+    if scan is None or now >= scan.due:
+        scan = kept["scan"] = _scan(sources, scan, now, most_folders)
     if scan.beyond:
         most = f"more than --collector.containers.max={len(scan.cgroups)}"
         sources.skips.add("cgroup", most, f"{sources.sysfs}/fs/cgroup", scan.beyond)
@@ -191,17 +176,17 @@ def _disk_rows(
 # --- the tree ---
 
 
-def _scan(sources: Sources, before: Scan | None) -> Scan:
+def _scan(sources: Sources, before: Scan | None, now: float, most_folders: int) -> Scan:
     """Look at the tree of cgroups. What seldom changes is taken from the last look, if recent.
 
     Raises:
         NoDataError: when the host has none.
     """
-    version, roots = _roots(f"{sources.sysfs}/fs/cgroup")
+    version, roots = version_and_roots(f"{sources.sysfs}/fs/cgroup")
     found: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
     for root in dict.fromkeys(roots.values()):
         controllers = [name for name, folder in roots.items() if folder == root]
-        for labels, path in _containers(sources, root):
+        for labels, path in _containers(sources, root, most_folders):
             _, paths = found.setdefault(labels["id"], (labels, {}))
             paths.update(dict.fromkeys(controllers, path))
     ids, names = sources.flags.filter("id"), sources.flags.filter("name")
@@ -211,7 +196,6 @@ def _scan(sources: Sources, before: Scan | None) -> Scan:
     # Where there are too many, containers are more telling than services.
     kept.sort(key=lambda each: (each[0]["runtime"] == SERVICE, each[0]["id"]))
     most = sources.flags.number("max")
-    now = time.monotonic()
     is_recent = before is not None and now < before.reread
     known = {each.labels["id"]: each for each in before.cgroups} if before and is_recent else {}
     last: dict[str, Measured] = {}
@@ -234,26 +218,9 @@ def _scan(sources: Sources, before: Scan | None) -> Scan:
     return Scan(now + RESCAN_SECONDS, reread, version, cgroups, beyond, {}, last)
 
 
-def _roots(base: str) -> tuple[Version, dict[str, str]]:
-    """Return the version of cgroups below a folder, and the root of each controller.
-
-    Raises:
-        NoDataError: when there are none.
-    """
-    if not os.path.isdir(base):
-        raise NoDataError("no cgroups")
-    if not os.path.exists(f"{base}/cgroup.controllers"):
-        folders = {
-            controller: next(filter(os.path.isdir, (f"{base}/{name}" for name in names)), "")
-            for controller, names in _FOLDERS.items()
-        }
-        found = {controller: folder for controller, folder in folders.items() if folder}
-        if found:
-            return _VERSION_1, found
-    return _VERSION_2, {"": base}
-
-
-def _containers(sources: Sources, root: str) -> Iterator[tuple[dict[str, str], str]]:
+def _containers(
+    sources: Sources, root: str, most_folders: int
+) -> Iterator[tuple[dict[str, str], str]]:
     """Yield the labels and the folder of each container and service below a root.
 
     A service may contain others, such as those of a user. What is within a container is part of
@@ -261,8 +228,8 @@ def _containers(sources: Sources, root: str) -> Iterator[tuple[dict[str, str], s
     """
     folders = [("", root)]
     for looked, (parent, folder) in enumerate(folders):
-        if looked == MOST_FOLDERS:
-            sources.skips.add("cgroup", f"more than {MOST_FOLDERS} cgroups", root)
+        if looked == most_folders:
+            sources.skips.add("cgroup", f"more than {most_folders} cgroups", root)
             return
         for name in _folders_in(sources, folder):
             own, path = f"{parent}/{name}", f"{folder}/{name}"
@@ -335,7 +302,7 @@ def _start(paths: Iterable[str]) -> int | None:
 def _measured(sources: Sources, scan: Scan, cgroup: Cgroup) -> Measured:
     """Return the rows of a cgroup; they have no values where it has vanished."""
     version, own = scan.version, cgroup.labels["id"]
-    read = {sign: _file(sources, cgroup.paths, *sign) for sign in version.signs}
+    read = {sign: cgroup_file(sources, cgroup.paths, *sign) for sign in version.signs}
     signs = [file.data if file else None for file in read.values()]
     before = scan.last.get(own)
     if before and any(signs):
@@ -382,7 +349,7 @@ def _values(
     found = _numbers(sources, version, cgroup, read, places)
     found |= _processes(sources, cgroup.folders)
     for name, columns in version.pressure.items():
-        file = _file(sources, cgroup.paths, "", name)
+        file = cgroup_file(sources, cgroup.paths, "", name)
         if file:
             found |= _rounded(parse_pressure(file, columns))
     return _with_working_set(found)
@@ -398,14 +365,14 @@ def _numbers(
     """Return the numbers of some files by column. ``read`` are those that were read already."""
     found: dict[str, float | None] = {}
     for place in places:
-        file = read[place] if place in read else _file(sources, cgroup.paths, *place)
+        file = read[place] if place in read else cgroup_file(sources, cgroup.paths, *place)
         if file and place in version.fields:
             found |= parse_fields(file, version.fields[place])
         elif file:
             column, divisor = version.values[place]
             value = file.value
             if value is not None:
-                found[column] = value if divisor == 1 else round(value / divisor, _DECIMALS)
+                found[column] = value if divisor == 1 else round(value / divisor, DECIMALS)
     if not cgroup.cfs:
         for column in _OF_QUOTA:
             found.pop(column, None)
@@ -421,7 +388,7 @@ def _with_working_set(row: dict[str, Any]) -> dict[str, Any]:
 
 def _rounded(seconds: Mapping[str, float | None]) -> dict[str, float | None]:
     return {
-        column: None if value is None else round(value, _DECIMALS)
+        column: None if value is None else round(value, DECIMALS)
         for column, value in seconds.items()
     }
 
@@ -434,29 +401,6 @@ def _processes(sources: Sources, folders: Iterable[str]) -> dict[str, float | No
     return {"processes": sum(len(file.lines()) for file in (own, *below) if file)}
 
 
-def _file(sources: Sources, paths: Mapping[str, str], controller: str, name: str) -> File | None:
-    folder = paths.get(controller)
-    return None if folder is None else sources.optional(f"{folder}/{name}")
-
-
-def parse_fields(file: File, fields: Mapping[bytes, tuple[str, float]]) -> dict[str, float | None]:
-    """Return the numbers of some lines of a file, such as ``cpu.stat``, by column.
-
-    ``fields`` has the column and the divisor of each line by what precedes its number.
-    """
-    found: dict[str, float | None] = {}
-    data = b"\n%b\n" % file.data
-    for start, (column, divisor) in fields.items():
-        at = data.find(start)  # there are dozens of other lines
-        if at >= 0:
-            at += len(start)
-            value = file.number(data[at : data.index(b"\n", at)])
-            if value is not None and divisor != 1:
-                value = round(value / divisor, _DECIMALS)
-            found[column] = value
-    return found
-
-
 def _device(sources: Sources, number: str, known: dict[str, str]) -> str:
     """Return the name of a block device as ``/dev/sda``, or its numbers where it has none."""
     try:
@@ -467,182 +411,6 @@ def _device(sources: Sources, number: str, known: dict[str, str]) -> str:
         known[number] = f"/dev/{os.path.basename(link).replace('!', '/')}"
     return known[number]
 
-
-# --- version 2 ---
-
-#: The column of each count in ``io.stat``.
-_IO = {b"rbytes": "read_bytes", b"wbytes": "written_bytes", b"rios": "reads", b"wios": "writes"}
-
-
-def _limits(sources: Sources, paths: Mapping[str, str]) -> tuple[Row, bool]:
-    path = paths[""]
-    found: dict[str, float | None] = {}
-    memory = sources.optional(f"{path}/memory.max")
-    if memory:
-        found["memory_limit"] = _limit(memory)
-    tasks = sources.optional(f"{path}/pids.max")
-    if tasks:
-        found["threads_max"] = _limit(tasks)
-    limited = False
-    cpu = sources.optional(f"{path}/cpu.max")
-    if cpu:
-        for quota, *period in list(cpu.words())[:1]:
-            limited = quota != b"max"
-            if limited:
-                found["cpu_quota"] = cpu.number(quota)
-                if period:
-                    found["cpu_period"] = cpu.number(period[0])
-    return found, limited
-
-
-def _limit(file: File) -> float | None:
-    """Return the limit in a file; 0 is none."""
-    return 0 if file.data.strip() == b"max" else file.value
-
-
-def _disks(sources: Sources, paths: Mapping[str, str]) -> Iterator[tuple[str, Row]]:
-    file = sources.optional(f"{paths['']}/io.stat")
-    if file is None:
-        return
-    for words in file.words():
-        device = ""
-        counts: dict[str, float | None] = {}
-        for word in words:
-            name, equals, value = word.partition(b"=")
-            if not equals:  # before Linux 5.14, devices without counts may precede
-                device = decoded(word)
-            elif name in _IO:
-                counts[_IO[name]] = file.number(value)
-        if _DEVICE.fullmatch(device):
-            yield device, counts
-        else:
-            file.skip("line", b" ".join(words))
-
-
-_VERSION_2 = Version(
-    values={
-        ("", "memory.current"): ("memory_usage", 1),
-        ("", "memory.swap.current"): ("memory_swap", 1),
-        ("", "pids.current"): ("threads", 1),
-    },
-    fields={
-        ("", "cpu.stat"): {
-            b"\nusage_usec ": ("cpu_usage", _MICRO),
-            b"\nuser_usec ": ("cpu_user", _MICRO),
-            b"\nsystem_usec ": ("cpu_system", _MICRO),
-            b"\nnr_periods ": ("cfs_periods", 1),
-            b"\nnr_throttled ": ("cfs_throttled_periods", 1),
-            b"\nthrottled_usec ": ("cfs_throttled", _MICRO),
-        },
-        ("", "memory.stat"): {
-            b"\nanon ": ("memory_rss", 1),
-            b"\nfile ": ("memory_cache", 1),
-            b"\ninactive_file ": ("inactive_file", 1),
-            b"\npgfault ": ("page_faults", 1),
-            b"\npgmajfault ": ("major_page_faults", 1),
-        },
-        ("", "memory.events"): {b"\noom_kill ": ("oom_kills", 1)},
-    },
-    pressure={
-        f"{name}.pressure": {b"some": f"{name}_waiting", b"full": f"{name}_stalled"}
-        for name in ("cpu", "memory", "io")
-    },
-    signs=(("", "cpu.stat"), ("", "memory.current")),
-    limits=_limits,
-    disks=_disks,
-)
-
-# --- version 1 ---
-
-#: The folders that a controller may have. Those of CPU time share one on most systems.
-_FOLDERS = {
-    "cpuacct": ("cpu,cpuacct", "cpuacct,cpu", "cpuacct"),
-    "cpu": ("cpu,cpuacct", "cpuacct,cpu", "cpu"),
-    "memory": ("memory",),
-    "blkio": ("blkio",),
-    "pids": ("pids",),
-}
-
-#: The column of each operation in the two files of ``blkio``.
-_BLKIO = {
-    "io_service_bytes": {b"Read": "read_bytes", b"Write": "written_bytes"},
-    "io_serviced": {b"Read": "reads", b"Write": "writes"},
-}
-
-
-def _limits_1(sources: Sources, paths: Mapping[str, str]) -> tuple[Row, bool]:
-    found: dict[str, float | None] = {}
-    memory = _file(sources, paths, "memory", "memory.limit_in_bytes")
-    if memory:
-        limit = memory.value
-        found["memory_limit"] = 0 if limit is not None and limit > _UNLIMITED else limit
-    tasks = _file(sources, paths, "pids", "pids.max")
-    if tasks:
-        found["threads_max"] = _limit(tasks)
-    file = _file(sources, paths, "cpu", "cpu.cfs_quota_us")
-    quota = file.value if file else None
-    limited = quota is not None and quota > 0  # -1 is no limit
-    if limited:
-        found["cpu_quota"] = quota
-        period = _file(sources, paths, "cpu", "cpu.cfs_period_us")
-        found["cpu_period"] = period.value if period else None
-    return found, limited
-
-
-def _disks_1(sources: Sources, paths: Mapping[str, str]) -> Iterable[tuple[str, Row]]:
-    found: dict[str, dict[str, float | None]] = {}
-    for name, columns in _BLKIO.items():
-        file = _throttle_file(sources, paths, name)
-        if file is None:
-            continue
-        for device, *operation in file.words():
-            if len(operation) == 2 and _DEVICE.fullmatch(decoded(device)):
-                column = columns.get(operation[0])
-                if column:
-                    counts = found.setdefault(decoded(device), {})
-                    counts[column] = file.number(operation[1])
-            elif device != b"Total":
-                file.skip("line", b" ".join((device, *operation)))
-    return found.items()
-
-
-def _throttle_file(sources: Sources, paths: Mapping[str, str], name: str) -> File | None:
-    """Return a file of ``blkio`` that counts I/O with any scheduler, with that of descendants."""
-    found = _file(sources, paths, "blkio", f"blkio.throttle.{name}_recursive")
-    return found or _file(sources, paths, "blkio", f"blkio.throttle.{name}")
-
-
-_VERSION_1 = Version(
-    values={
-        ("cpuacct", "cpuacct.usage"): ("cpu_usage", _NANO),
-        ("memory", "memory.usage_in_bytes"): ("memory_usage", 1),
-        ("pids", "pids.current"): ("threads", 1),
-    },
-    fields={
-        ("cpuacct", "cpuacct.stat"): {
-            b"\nuser ": ("cpu_user", _TICKS),
-            b"\nsystem ": ("cpu_system", _TICKS),
-        },
-        ("cpu", "cpu.stat"): {
-            b"\nnr_periods ": ("cfs_periods", 1),
-            b"\nnr_throttled ": ("cfs_throttled_periods", 1),
-            b"\nthrottled_time ": ("cfs_throttled", _NANO),
-        },
-        ("memory", "memory.stat"): {
-            b"\ntotal_rss ": ("memory_rss", 1),
-            b"\ntotal_cache ": ("memory_cache", 1),
-            b"\ntotal_swap ": ("memory_swap", 1),
-            b"\ntotal_inactive_file ": ("inactive_file", 1),
-            b"\npgfault ": ("page_faults", 1),
-            b"\npgmajfault ": ("major_page_faults", 1),
-        },
-        ("memory", "memory.oom_control"): {b"\noom_kill ": ("oom_kills", 1)},
-    },
-    pressure={},
-    signs=(("cpuacct", "cpuacct.usage"), ("memory", "memory.usage_in_bytes")),
-    limits=_limits_1,
-    disks=_disks_1,
-)
 
 FLAGS = (
     number("max", MOST_CGROUPS, 10_000, "The most containers and services that are reported."),

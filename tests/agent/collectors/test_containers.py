@@ -27,6 +27,21 @@ def with_flags(sources: Sources, **given: Any) -> Sources:
     return sources._replace(flags=Flags({**values, **given}), skips=Skips())
 
 
+class Clock:
+    """A monotonic clock that moves only when a test says so, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture
 def host(this_machine: Sources, tmp_path: Path) -> Sources:
     return with_flags(this_machine._replace(sysfs=tmp_path, kept={}))
@@ -54,9 +69,9 @@ def make(tree: Path, *ids: str) -> None:
         (folder / "cpu.stat").write_text(f"usage_usec {number + 1}000000\n")
 
 
-def names(sources: Sources) -> dict[str, tuple[str, str]]:
+def names(sources: Sources, **given: Any) -> dict[str, tuple[str, str]]:
     """Return the name and the runtime of each cgroup by its id."""
-    found = rows(containers.collect(sources))
+    found = rows(containers.collect(sources, **given))
     return {each: (str(row["name"]), str(row["runtime"])) for each, row in found.items()}
 
 
@@ -292,34 +307,27 @@ def test_cgroups_beyond_the_bound_are_counted_and_containers_come_first(
     assert text.startswith("more than --collector.containers.max")
 
 
-def test_folders_that_are_looked_into_are_bounded(
-    host: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_that_are_looked_into_are_bounded(host: Sources, tmp_path: Path) -> None:
     make(tmp_path, *(f"/{number}/x.service" for number in range(9)))
-    monkeypatch.setattr(containers, "MOST_FOLDERS", 5)
-    assert len(names(host)) == 4
+    assert len(names(host, most_folders=5)) == 4
     assert host.skips.count == 1
 
 
 def test_tree_is_looked_at_again_after_some_seconds(
-    host: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Sources, tmp_path: Path, clock: Clock
 ) -> None:
-    now = [100.0]
-    monkeypatch.setattr("pombo_agent.collectors.containers.time.monotonic", lambda: now[0])
     make(tmp_path, "/a.service")
-    assert {*names(host)} == {"/a.service"}
+    assert {*names(host, clock=clock)} == {"/a.service"}
     make(tmp_path, "/b.service")
-    now[0] += containers.RESCAN_SECONDS - 1
-    assert {*names(host)} == {"/a.service"}
-    now[0] += 1
-    assert {*names(host)} == {"/a.service", "/b.service"}
+    clock.now += containers.RESCAN_SECONDS - 1
+    assert {*names(host, clock=clock)} == {"/a.service"}
+    clock.now += 1
+    assert {*names(host, clock=clock)} == {"/a.service", "/b.service"}
 
 
 def test_idle_cgroup_is_read_again_with_the_tree(
-    host: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Sources, tmp_path: Path, clock: Clock
 ) -> None:
-    now = [100.0]
-    monkeypatch.setattr("pombo_agent.collectors.containers.time.monotonic", lambda: now[0])
     make(tmp_path, "/a.service")
     folder = tmp_path / "fs/cgroup/a.service"
     read: list[str] = []
@@ -331,7 +339,7 @@ def test_idle_cgroup_is_read_again_with_the_tree(
     def threads(count: int) -> float | str:
         (folder / "pids.current").write_text(f"{count}\n")
         read.clear()
-        [row] = rows(containers.collect(host._replace(read=reading))).values()
+        [row] = rows(containers.collect(host._replace(read=reading), clock)).values()
         return row["threads"]
 
     assert threads(3) == 3
@@ -341,9 +349,9 @@ def test_idle_cgroup_is_read_again_with_the_tree(
     assert threads(5) == 5
     (folder / "memory.current").write_text("4096\n")
     assert threads(6) == 6
-    now[0] += containers.RESCAN_SECONDS
+    clock.now += containers.RESCAN_SECONDS
     assert threads(7) == 6
-    now[0] += containers.REREAD_SECONDS
+    clock.now += containers.REREAD_SECONDS
     assert threads(7) == 7
 
 
@@ -368,22 +376,20 @@ def test_nearly_idle_cgroup_has_fresh_cpu_and_memory(host: Sources, tmp_path: Pa
 
 
 def test_cgroup_that_was_made_again_is_read_in_full(
-    host: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Sources, tmp_path: Path, clock: Clock
 ) -> None:
-    now = [100.0]
-    monkeypatch.setattr("pombo_agent.collectors.containers.time.monotonic", lambda: now[0])
     make(tmp_path, "/a.service")
     folder = tmp_path / "fs/cgroup/a.service"
     for start in (2_000, 3_000):
         (folder / "pids.max").write_text(f"{start}\n")
         os.utime(folder, (start, start))
-        [row] = rows(containers.collect(host)).values()
+        [row] = rows(containers.collect(host, clock)).values()
         assert (row["start_time"], row["threads_max"]) == (start, start)
-        now[0] += containers.RESCAN_SECONDS
+        clock.now += containers.RESCAN_SECONDS
 
 
 def test_devices_of_services_that_ran_before_are_reported_once_bytes_are_moved(
-    host: Sources, tmp_path: Path
+    host: Sources, tmp_path: Path, clock: Clock
 ) -> None:
     make(tmp_path, "/a.service", f"/docker/{ID}")
 
@@ -391,7 +397,7 @@ def test_devices_of_services_that_ran_before_are_reported_once_bytes_are_moved(
         for folder in (tmp_path / "fs/cgroup").rglob("cpu.stat"):
             folder.write_text(f"usage_usec {cpu}000000\n")
             (folder.parent / "io.stat").write_text(f"8:0 rbytes={read} wbytes=0 rios=9 wios=0\n")
-        return {*rows(containers.collect(host), "container_disks")}
+        return {*rows(containers.collect(host, clock), "container_disks")}
 
     assert devices(1, 5) == {f"/docker/{ID} 8:0"}
     assert devices(2, 5) == {f"/docker/{ID} 8:0"}
@@ -399,7 +405,7 @@ def test_devices_of_services_that_ran_before_are_reported_once_bytes_are_moved(
     assert devices(3, 6) == both
     assert devices(4, 6) == both
     make(tmp_path, "/b.service")
-    host.kept["scan"] = host.kept["scan"]._replace(due=0)
+    clock.now += containers.RESCAN_SECONDS
     assert devices(5, 6) == {*both, "/b.service 8:0"}
 
 
