@@ -54,8 +54,8 @@ class Holder(Struct, gc=False, eq=False):
     """The agent that holds a name.
 
     ``session`` is None where no agent has held the name. ``challenge`` is what an agent must show:
-    only one that receives answers can know it. ``proven`` is whether this holder has shown it,
-    ``ever_proven`` whether any holder has.
+    only one that receives answers can know it. ``proven`` is whether this holder or one before it
+    has shown its challenge.
     """
 
     session: int | None = None
@@ -63,7 +63,6 @@ class Holder(Struct, gc=False, eq=False):
     generation: int | None = None
     challenge: bytes = b""
     proven: bool = False
-    ever_proven: bool = False
     _newest_session: int = -1
     _heard_once: bool = False
     _rival: int | None = None  # the session that was refused last
@@ -77,7 +76,7 @@ class Holder(Struct, gc=False, eq=False):
         generation: int | None,
         challenge: bytes,
         *,
-        ever_proven: bool,
+        proven: bool,
     ) -> "Holder":
         """Return the holder that a name had when the exporter stopped."""
         return cls(
@@ -85,7 +84,7 @@ class Holder(Struct, gc=False, eq=False):
             salt=salt,
             generation=generation,
             challenge=challenge,
-            ever_proven=ever_proven,
+            proven=proven,
             _newest_session=session,
         )
 
@@ -106,7 +105,7 @@ class Holder(Struct, gc=False, eq=False):
             return PLAIN_OF_SEALED
         if claim.salt == self.salt if claim.salt else claim.session == self.session:
             return ACCEPT
-        if claim.salt and not self.salt and not self.ever_proven:
+        if claim.salt and not self.salt and not self.proven:
             return TAKE  # the key proves the name; a plain datagram proves nothing
         if not is_free:
             return TAKE if self._is_outnumbered_by(claim) else CONFLICT
@@ -114,7 +113,7 @@ class Holder(Struct, gc=False, eq=False):
 
     def _judge_successor(self, claim: Claim, *, is_down: bool) -> Verdict:
         """Return what to do with a datagram of another agent when the name is free."""
-        if claim.salt and self.ever_proven:
+        if claim.salt and self.proven:
             return TAKE if claim.challenge == self.challenge else UNPROVEN
         return REPLAYED if self._is_of_ended_session(claim, is_down=is_down) else TAKE
 
@@ -150,7 +149,7 @@ class Holder(Struct, gc=False, eq=False):
         self.generation = claim.generation
         if claim.salt:
             self._newest_session = max(self._newest_session, claim.session)
-        self.proven, self._rival = False, None
+        self._rival = None
         self.challenge = random(CHALLENGE_BYTES) if claim.salt else b""
         self._heard_once, self._newest_rnd = True, b""
 
@@ -165,7 +164,7 @@ class Holder(Struct, gc=False, eq=False):
         if is_newest:
             self._newest_rnd = claim.rnd
         if claim.salt and claim.challenge == self.challenge:
-            self.proven = self.ever_proven = True
+            self.proven = True
 
 
 def plain_claim(header: Header) -> Claim | None:

@@ -59,7 +59,7 @@ def remembered(host: Host) -> Remembered | None:
         seq=max(0, host.sequence.newest),
         session=holder.session,
         sealed=holder.is_sealed,
-        proven=holder.ever_proven,
+        proven=holder.proven,
         agent=holder.session > 0,
         gone=host.said_bye,
         interval=host.interval,
@@ -85,6 +85,6 @@ def restored(record: Remembered, place: int, now: float, random: Callable[[int],
         bytes.fromhex(record.salt),
         record.generation,
         challenge,
-        ever_proven=record.proven,
+        proven=record.proven,
     )
     return host

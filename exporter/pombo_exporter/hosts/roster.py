@@ -143,11 +143,6 @@ class Roster:
         self._snapshots.append(snapshot)
         return snapshot
 
-    @property
-    def open_snapshots(self) -> int:
-        """The number of snapshots that may still need copies of hosts that change."""
-        return sum(snapshot.is_open for snapshot in self._snapshots)
-
     def admit(
         self,
         datagram: Datagram,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
+from weakref import ref
 
 import pytest
 from pombo_exporter.hosts.host import Host
@@ -139,11 +140,13 @@ def test_host_that_said_bye_is_in_no_later_snapshot() -> None:
 
 def test_roster_drops_snapshots_that_are_read_or_closed() -> None:
     exporter, agents = fleet()
-    for _ in range(3):
-        assert len([*snapshot_of(exporter)]) == HOSTS
-        snapshot_of(exporter).close()
+    read, closed, still_open = (snapshot_of(exporter) for _ in range(3))
+    assert len([*read]) == HOSTS
+    closed.close()
+    references = [ref(each) for each in (read, closed, still_open)]
+    del read, closed, still_open
     report(exporter, agents[0])
-    assert exporter.roster.open_snapshots == 0
+    assert [reference() is not None for reference in references] == [False, False, True]
 
 
 def test_empty_roster_makes_an_empty_snapshot() -> None:
