@@ -121,6 +121,36 @@ def test_service_has_no_capability(stack: Stack, service: str) -> None:
     assert said["NoNewPrivs"] == "1"
 
 
+#: Files of a container's own control group, of version 2 and of version 1.
+BOUNDS = {
+    "mem_limit": ("memory.max", "memory/memory.limit_in_bytes"),
+    "pids_limit": ("pids.max", "pids/pids.max"),
+}
+
+
+@pytest.mark.parametrize("service", RUN)
+@pytest.mark.parametrize("key", BOUNDS)
+def test_service_has_a_bound_of_memory_and_of_processes(
+    stack: Stack, service: str, key: str
+) -> None:
+    files = (f"/sys/fs/cgroup/{file}" for file in BOUNDS[key])
+    [bound] = stack.containers.execute(service, "/bin/cat", *files).stdout.split()
+    text = str(SERVICES[service][key])
+    units = {"m": 2**20, "g": 2**30}
+    assert int(bound) == int(text.rstrip("mg")) * units.get(text[-1], 1)
+
+
+def test_limit_of_what_hosts_report_follows_the_memory_of_the_service(stack: Stack) -> None:
+    [row] = wait_until(
+        lambda: stack.ask("query", query="pombo_exporter_limits{limit='bytes'}")["result"],
+        bool,
+        "the exporter's limits",
+        within=30,
+        every=0.25,
+    )
+    assert int(row["value"][1]) == (2**30 - 96 * 2**20) // 2
+
+
 def test_pages_are_for_this_machine_only_and_reports_for_all(stack: Stack) -> None:
     def ports(protocol: str, state: str) -> set[str]:
         tables = [f"/proc/net/{protocol}", f"/proc/net/{protocol}6"]
