@@ -19,7 +19,7 @@ PACKAGES := wire cli agent exporter
 RUNNING := build agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench
 
-.PHONY: install develop run bench bench-full peers measure-page test test-all programs lint format docs pictures lock clean
+.PHONY: install develop run bench bench-full peers measure-page test test-all programs audit lint format docs pictures lock clean
 
 # What running needs.
 install: $(VENV)/running
@@ -66,6 +66,13 @@ programs:
 	tools/need runc runc runc --version
 	tools/need podman podman podman --version
 	tools/need mmdebstrap mmdebstrap mmdebstrap --version
+
+# Whether a vulnerability is known of a pinned package. It asks the index of the packages.
+audit:
+	test -x $(VENV)/audit/bin/python || $(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit $(patsubst %,--requirement=%,$(wildcard locks/*.txt)) \
+		--require-hashes --disable-pip --strict --progress-spinner=off
 
 lint: develop
 	$(BIN)/ruff format --check $(CHECKED)
