@@ -88,6 +88,7 @@ DOCUMENTS = ["README.md", *(f"docs/{p.name}" for p in sorted(ROOT.glob("docs/*.m
 OTHER_FLAGS = {
     "--detach",  # docker compose
     *("--system", "--no-create-home", "--shell", "--now"),  # useradd, systemctl
+    *("--require-hashes", "--no-deps", "--no-build-isolation"),  # pip
     *("--dmesg", "--grep", "--human-readable", "--max-depth", "--one-file-system"),
 }
 
