@@ -79,7 +79,8 @@ class Machine:
         # A user other than root has no control groups that a systemd could manage.
         self._as_root = [] if os.geteuid() == 0 else [found("sudo"), "--non-interactive"]
         self._cgroup = _cgroups() / f"pombo-{os.getpid()}"
-        script = 'mkdir "$0" && echo $$ > "$0/cgroup.procs" && exec "$@"'
+        # It ends with the tests, also where these are killed.
+        script = 'mkdir "$0" && echo $$ > "$0/cgroup.procs" && exec setpriv --pdeathsig=KILL "$@"'
         enter = ["/bin/sh", "-c", script, str(self._cgroup)]
         namespaces = ["--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc", "--cgroup"]
         unshare = [found("unshare"), *namespaces, "--propagation=private", "/bin/sh", "-c", _BOOT]
