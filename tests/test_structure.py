@@ -69,7 +69,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "__main__",
         ["start", "check"],
         ["loop", "options"],
-        ["report", "text_report", "transport", "schedule", "settings", "reexecute"],
+        ["report", "text_report", "transport", "schedule", "settings", "suspension", "reexecute"],
         "own_process",
         "discovery",
         "collectors",

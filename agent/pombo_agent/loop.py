@@ -4,9 +4,11 @@ import logging
 import signal
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pombo_cli import logs
+from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
 from pombo_wire.sealing import overhead
 from pombo_wire.splitting import Form, Splitter
@@ -27,9 +29,13 @@ from pombo_agent.collecting.sources import Sources, Usage
 from pombo_agent.discovery import collectors_of, usage_function
 from pombo_agent.report import Reporter, constant_sections
 from pombo_agent.schedule import ticks
-from pombo_agent.settings import Options, is_valid_name
+from pombo_agent.settings import Options, ServerMode, is_valid_name
+from pombo_agent.suspension import Suspension, boot_clock
 from pombo_agent.transport.udp import Sender
 from pombo_agent.wakeup import EventWaiter, SignalWaiter, Waiter
+
+if TYPE_CHECKING:
+    from pombo_agent.transport.failover import Transport
 
 _BYE_INTERVAL_SECONDS = 0.005
 _WARNING_INTERVAL_SECONDS = 600.0  # between two warnings of one key
@@ -79,8 +85,12 @@ def reporter(options: Options, collected: Collection, log: LimitedLogger) -> Rep
     return Reporter(header(options), constant, collected, splitter_of(options), log)
 
 
-def senders_of(options: Options, log: LimitedLogger, waiter: Waiter) -> list[Sender]:
-    """Return what sends to each of the servers, and seals if there is a key.
+def senders_of(
+    options: Options, log: LimitedLogger, waiter: Waiter, byes: Callable[[], list[bytes]]
+) -> list["Transport"]:
+    """Return what sends to the servers, and seals if there is a key.
+
+    ``byes`` returns the datagrams that end the session of now.
 
     Raises:
         ValueError: when the key file cannot be used.
@@ -92,16 +102,21 @@ def senders_of(options: Options, log: LimitedLogger, waiter: Waiter) -> list[Sen
     from pombo_agent.transport.key import read_key  # noqa: PLC0415
 
     key = read_key(options.key_file)
-    return [
-        Sender(
-            server,
-            log,
-            waiter,
-            time.monotonic,
-            dialogue=Dialogue(CRYPTO, key, options.interval, asks=not options.one_way),
-        )
+
+    def sender(server: Address, *, probes: bool = False) -> Sender:
+        asks = not options.one_way
+        dialogue = Dialogue(CRYPTO, key, options.interval, asks=asks, probes=probes)
+        return Sender(server, log, waiter, time.monotonic, dialogue=dialogue, quiet=probes)
+
+    if options.server_mode == ServerMode.ALL:
+        return [sender(server) for server in options.servers]
+    from pombo_agent.transport.failover import Candidate, Failover  # noqa: PLC0415
+
+    candidates = [
+        Candidate(str(server), sender(server), sender(server, probes=True))
         for server in options.servers
     ]
+    return [Failover(candidates, byes, log, time.monotonic)]
 
 
 def limited_logger(options: Options) -> LimitedLogger:
@@ -110,25 +125,36 @@ def limited_logger(options: Options) -> LimitedLogger:
     return LimitedLogger(_log, _WARNING_INTERVAL_SECONDS)
 
 
-def run(options: Options) -> None:
-    """Send reports until SIGTERM or SIGINT, and then end the session."""
+def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
+    """Send reports until SIGTERM or SIGINT, and then end the session.
+
+    ``boot`` is a clock in seconds that goes on while the system is suspended.
+    """
     limited = limited_logger(options)
     waiter = SignalWaiter()
     waiter.watch(signal.SIGTERM, signal.SIGINT)
     collected = collection(options, waiter)
     reports = reporter(options, collected, limited)
-    senders = senders_of(options, limited, waiter)
+    senders = senders_of(options, limited, waiter, reports.byes)
     servers = " ".join(map(str, options.servers))
     fields = {"version": __version__, "name": options.name, "servers": servers}
+    fields |= {"mode": options.server_mode, "answers": _answers(options)}
     _log.info("agent started", extra={"fields": fields})
 
+    suspension = Suspension(boot)
     for _ in ticks(options.interval, time.monotonic, waiter.wait):
+        if seconds := suspension.new_seconds():
+            _log.info("the system was suspended", extra={"fields": {"seconds": round(seconds, 1)}})
+            for sender in senders:
+                sender.renew()
+            if options.key_file:  # one that seals has another salt now, so another session
+                reports.start_session(header(options))
         name = _followed_name(options)
         if name != options.name:
             _log.info("hostname changed", extra={"fields": {"from": options.name, "to": name}})
             _send_byes(reports, senders)
             options = options._replace(name=name)
-            reports = reporter(options, collected, limited)
+            reports.start_session(header(options))
         datagrams = reports.next_report()
         if waiter.stopped:  # while it was collected, so the report is not complete
             break
@@ -141,6 +167,13 @@ def run(options: Options) -> None:
     _log.info("agent stopped")
 
 
+def _answers(options: Options) -> str:
+    """Return, for the log, whether the agent will know that it is heard."""
+    if not options.key_file:
+        return "none, since reports are not sealed"
+    return "none, with --one-way" if options.one_way else "asked for"
+
+
 def _followed_name(options: Options) -> str:
     """Return the name of the host: the hostname of now, unless a name was given."""
     if not options.follow_hostname:
@@ -149,7 +182,7 @@ def _followed_name(options: Options) -> str:
     return name if is_valid_name(name) else options.name
 
 
-def _send_byes(reports: Reporter, senders: list[Sender]) -> None:
+def _send_byes(reports: Reporter, senders: list["Transport"]) -> None:
     for bye in reports.byes():
         for sender in senders:
             sender.send_known([bye])

@@ -24,7 +24,7 @@ from pombo_agent import __version__
 from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.flags import Filter, Flag, Kind, default_of
 from pombo_agent.discovery import collectors_in, collectors_of, module_names
-from pombo_agent.settings import Options, is_valid_name
+from pombo_agent.settings import Options, ServerMode, is_valid_name
 
 #: The module of each collector, and the collectors by name.
 _MODULES = {found.name: module for module in module_names() for found in collectors_in(module)}
@@ -194,6 +194,13 @@ _FLAGS = [
         help="Exporter to send reports to; may be repeated.  [port: 5005]  [required]",
     ),
     flag(
+        "server-mode",
+        type=click.Choice([mode.value for mode in ServerMode]),
+        default=ServerMode.ALL.value,
+        show_default=True,
+        help="Report to all servers, or to the first that answers, which needs --key-file.",
+    ),
+    flag(
         "name",
         default=socket.gethostname,
         callback=_name,
@@ -285,6 +292,7 @@ def command(run: Callable[[Options], None]) -> click.Command:
 def _options(given: Mapping[str, Any]) -> Options:
     if not given["server"] and not given["once"]:
         raise click.UsageError("give --server, or --once to print one report")
+    _check_mode(given)
     enabled = {
         name: {own.name: _value(given, known.parameter(own), own) for own in known.flags}
         for name, known in COLLECTORS.items()
@@ -295,6 +303,7 @@ def _options(given: Mapping[str, Any]) -> Options:
         name, follows = _sealed_name(given["key_file"], None if follows else name), False
     return Options(
         servers=tuple(dict.fromkeys(given["server"])),
+        server_mode=given["server_mode"],
         name=name,
         follow_hostname=follows,
         key_file=given["key_file"],
@@ -313,6 +322,22 @@ def _options(given: Mapping[str, Any]) -> Options:
         log_level=given["log_level"],
         log_format=given["log_format"],
     )
+
+
+def _check_mode(given: Mapping[str, Any]) -> None:
+    """Check that the agent will know whether a server answers, where it needs that."""
+    if given["server_mode"] != ServerMode.FAILOVER.value:
+        return
+    if not given["key_file"]:
+        raise click.UsageError(
+            "--server-mode=failover needs --key-file: exporters answer only sealed reports; "
+            "make the key of this host with `pombo-exporter enroll`"
+        )
+    if given["one_way"]:
+        raise click.UsageError(
+            "--server-mode=failover and --one-way exclude each other: without answers the agent "
+            "does not know which server hears; omit one of them"
+        )
 
 
 def _sealed_name(path: str, given: str | None) -> str:

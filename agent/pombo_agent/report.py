@@ -62,6 +62,10 @@ class Reporter:
         self._splitter, self._log = splitter, log
         self._process = OwnProcess()
 
+    def start_session(self, header: Mapping[str, Any]) -> None:
+        """Start another session; ``header`` is that of its first datagram, without the time."""
+        self._header = dict(header)
+
     def next_report(self) -> list[bytes]:
         """Collect a report of this moment and return its datagrams."""
         return self.datagrams(*self.collect())

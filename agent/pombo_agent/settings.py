@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, NamedTuple
 
 from pombo_cli.addresses import Address
@@ -9,16 +10,24 @@ from pombo_cli.addresses import Address
 from pombo_agent.collecting.flags import from_json, to_json
 
 
+class ServerMode(str, Enum):
+    """Which of several servers get a report: each, or the first that answers."""
+
+    ALL = "all"
+    FAILOVER = "failover"
+
+
 class Options(NamedTuple):
     """The values of the flags.
 
     ``modules`` are those of the enabled collectors; ``collectors`` has the values of the flags of
     each, by the names that it declares. ``key_file`` is empty where reports are not sealed.
-    ``interval`` is in seconds; ``wire`` is the value of a ``Form``. With ``follow_hostname``,
-    ``name`` is the hostname, and changes with it.
+    ``interval`` is in seconds; ``wire`` is the value of a ``Form``, ``server_mode`` that of a
+    ``ServerMode``. With ``follow_hostname``, ``name`` is the hostname, and changes with it.
     """
 
     servers: tuple[Address, ...]
+    server_mode: str
     name: str
     follow_hostname: bool
     key_file: str

@@ -118,20 +118,21 @@ class LimitedLogger:
     ) -> None:
         self._logger, self._limiter = logger, Limiter(every, clock, max_keys)
 
-    def log(self, level: int, message: str, *, key: str, **fields: object) -> None:
+    def log(self, level: int, message: str, *, key: str, **fields: object) -> bool:
         """Write ``message`` and ``fields`` unless the logger or the limit suppresses the line.
 
         Fields become text only if the line is written. A line below the logger's level does not
-        count as suppressed.
+        count as suppressed. Return whether the limit has let the line pass.
         """
         if not self._logger.isEnabledFor(level):
-            return
+            return True
         suppressed = self._limiter.allows(key)
         if suppressed is None:
-            return
+            return False
         if suppressed:
             fields["suppressed"] = suppressed
         self._logger.log(level, message, extra={"fields": fields})
+        return True
 
     def warning(self, message: str, *, key: str, **fields: object) -> None:
         """Do what ``log`` does, at the level of a warning."""

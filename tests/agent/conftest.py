@@ -39,6 +39,7 @@ def warnings(lines: Lines) -> list[tuple[str, dict[str, Any]]]:
 def log(lines: Lines) -> Iterator[LimitedLogger]:
     """Return a logger that suppresses nothing."""
     logger = logging.getLogger("pombo_agent.tests")
+    logger.setLevel(logging.INFO)
     logger.addHandler(lines)
     yield LimitedLogger(logger, every=0)
     logger.removeHandler(lines)

@@ -15,7 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 from pombo_agent.options import COLLECTORS, command
 from pombo_agent.settings import Options, from_text, to_text
+from pombo_agent.transport.crypto import CRYPTO
 from pombo_cli.addresses import Address
+from pombo_wire.keys import derived, host_key_text, new_fleet_key
 from pombo_wire.reading import Datagram, read
 from pombo_wire.schema import Header
 from pombo_wire.section import Section
@@ -70,6 +72,36 @@ def test_lists_in_variables_are_split_at_commas_outside_of_quotes() -> None:
     assert options.labels == {"room": "a", "rack": "7, left", "owner": 'O"Hara', "tag": "#1"}
     assert parsed("--server=a", "--label=room=a, b").labels == {"room": "a, b"}
     assert "No closing quotation" in usage_error("--server=a", POMBO_LABEL='room="a')
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> str:
+    """Return the path of a file with the key of the host ``pi``."""
+    key = derived(CRYPTO, new_fleet_key(CRYPTO), 0, "pi")
+    path = tmp_path / "host.key"
+    path.write_text(host_key_text(CRYPTO, key))
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_reports_go_to_all_servers_or_to_the_first_that_answers(key_file: str) -> None:
+    servers = ("--server=a", "--server=b", f"--key-file={key_file}")
+    assert parsed(*servers).server_mode == "all"
+    failover = parsed(*servers, "--server-mode=failover")
+    assert failover.server_mode == "failover"
+    assert from_text(to_text(failover)) == failover
+    assert parsed(*servers, POMBO_SERVER_MODE="failover") == failover
+    assert "'all', 'failover'" in usage_error(*servers, "--server-mode=shard")
+
+
+def test_failover_needs_answers(key_file: str) -> None:
+    failover = ("--server=a", "--server=b", "--server-mode=failover")
+    error = usage_error(*failover)
+    assert "--server-mode=failover needs --key-file" in error
+    assert "pombo-exporter enroll" in error
+    error = usage_error(*failover, f"--key-file={key_file}", "--one-way")
+    assert "exclude each other" in error
+    assert "omit one of them" in error
 
 
 def test_collector_is_disabled_by_flag_and_by_variable() -> None:

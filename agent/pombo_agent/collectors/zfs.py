@@ -73,7 +73,7 @@ def _pools(sources: Sources, path: str, pools: list[str]) -> list[Section]:
     states: list[tuple[Cell, ...]] = []
     for pool in pools:
         for name in sources.names(f"{path}/{pool}"):
-            file = sources.optional(f"{path}/{pool}/{name}") if _is_known(name) else None
+            file = sources.optional(f"{path}/{pool}/{name}") if _is_heard(name) else None
             if file is None:
                 continue
             if name == "state":
@@ -94,7 +94,7 @@ def _pools(sources: Sources, path: str, pools: list[str]) -> list[Section]:
     ]
 
 
-def _is_known(name: str) -> bool:
+def _is_heard(name: str) -> bool:
     return name in {"io", "state"} or name.startswith("objset-")
 
 

@@ -4,7 +4,6 @@ An agent that seals also reads the acknowledgements of the exporter.
 """
 
 import errno
-import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -12,10 +11,11 @@ from typing import Any, NamedTuple
 
 from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
-from pombo_wire.sealing import CONFLICT, IPV4_MAPPED, Acknowledgement
+from pombo_wire.sealing import ACCEPTED, IPV4_MAPPED, Acknowledgement
 
 from pombo_agent.collecting.deadlines import start_thread
 from pombo_agent.transport.dialogue import Dialogue
+from pombo_agent.transport.heard import Heard
 from pombo_agent.wakeup import Waiter
 
 #: An address family and what ``socket.connect`` takes for it.
@@ -68,7 +68,8 @@ class Sender:
     several addresses is used.
 
     With a ``dialogue``, datagrams are sealed, and answers are read before the next report. Where
-    none comes in time, the socket and the address are replaced; sending never stops.
+    none comes in time, the socket and the address are replaced; sending never stops. Changes of
+    that are logged unless the sender is ``quiet``.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of which it consists
@@ -79,11 +80,14 @@ class Sender:
         clock: Callable[[], float],
         lookup: Lookup = Lookup(),  # noqa: B008  # it never changes
         dialogue: Dialogue | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         self._server, self._log, self._waiter, self._clock = server, log, waiter, clock
         self._lookup, self._dialogue = lookup, dialogue
-        self._is_heard: bool | None = None  # None before the first answer
+        self._heard = Heard(server, None if quiet else log)
         self._destinations: list[Destination] = []
+        self._unheard: Destination | None = None  # the address that was left for its silence
         self._socket: socket.socket | None = None
         # The thread sets it; None once it is used.
         self._answer: list[Destination] | Exception | None = None
@@ -91,26 +95,70 @@ class Sender:
         self._resolved_at = float("-inf")
         self._failed = False
 
+    @property
+    def is_heard(self) -> bool | None:
+        """Whether the server has answered in time; None where that is not known."""
+        return self._heard.is_heard
+
+    def poll(self) -> None:
+        """Read what the server has answered so far, and try another way if it has not."""
+        if self._dialogue is None:
+            return
+        heard: Acknowledgement | None = None
+        for _ in range(_MOST_ANSWERS):
+            answer = self._receive()
+            if answer is None:
+                break
+            heard = self._dialogue.read(answer) or heard
+        if heard is not None:
+            self._unheard = None
+            self._heard.answered(shown_address(heard), accepted=bool(heard.flags & ACCEPTED))
+            if self._dialogue.has_rival(heard):
+                self._warn("another agent reports under this name")
+        elif self._dialogue.is_unheard:
+            self._heard.missed("a new socket and lookup")
+            self._dialogue.ask_anew()
+            if self._socket is not None:  # else it was left already, because of an error
+                self._unheard = self._destinations[0]
+                self._leave_destination()
+
     def send(self, datagrams: Iterable[bytes]) -> None:
         """Send the datagrams; what cannot be sent is lost, and the cause is logged."""
-        self._read_answers()
+        self.poll()
         self._refresh()
-        self.send_known(datagrams)
+        self._send_all(datagrams, asks=True)
 
     def send_known(self, datagrams: Iterable[bytes]) -> None:
-        """Send to the address that is known, without a lookup."""
-        sealed = datagrams if self._dialogue is None else self._dialogue.seal(datagrams)
-        for datagram in sealed:
-            if not self._send(datagram):
-                # The error may belong to an earlier datagram, so this one is sent once more.
-                self._use_next_destination()
-                self._send(datagram)
+        """Send to the address that is known, without a lookup and without asking for an answer."""
+        self._send_all(datagrams, asks=False)
+
+    def renew(self) -> None:
+        """Use another socket, lookup and salt, since the last salt said bye or may be old."""
+        self.leave()
+        self._resolved_at = float("-inf")
+        if self._dialogue is not None:
+            self._dialogue.new_salt()
+
+    def leave(self) -> None:
+        """Send nothing for a while; a later report opens a socket and waits for an answer anew."""
+        self.close()
+        self._heard.forget()
+        if self._dialogue is not None:
+            self._dialogue.ask_anew()
 
     def close(self) -> None:
         """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _send_all(self, datagrams: Iterable[bytes], *, asks: bool) -> None:
+        sealed = datagrams if self._dialogue is None else self._dialogue.seal(datagrams, asks=asks)
+        for datagram in sealed:
+            if not self._send(datagram):
+                # The error may belong to an earlier datagram, so this one is sent once more.
+                self._use_next_destination()
+                self._send(datagram)
 
     def _send(self, datagram: bytes) -> bool:
         """Send once; return False if sending again may help."""
@@ -130,43 +178,22 @@ class Sender:
                 return False
         return True
 
-    def _read_answers(self) -> None:
-        """Read what the server has answered since the last report."""
-        if self._dialogue is None:
-            return
-        heard: Acknowledgement | None = None
-        for _ in range(_MOST_ANSWERS):
-            try:
-                answer = self._socket.recv(_ANSWER_BYTES) if self._socket else b""
-            except OSError:  # none waits, or one of an earlier datagram's errors
-                break
-            if not answer:
-                break
-            heard = self._dialogue.read(answer) or heard
-        if heard is not None:
-            self._note_heard(heard)
-        elif self._dialogue.is_unheard:
-            self._note_unheard()
+    def _receive(self) -> bytes | None:
+        """Return a datagram that waits; None where none does."""
+        try:
+            return None if self._socket is None else self._socket.recv(_ANSWER_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:  # of a datagram that was sent, such as a refused one
+            self._warn("send failed", error)
+            self._leave_destination()
+            return None
 
-    def _note_heard(self, heard: Acknowledgement) -> None:
-        if not self._is_heard:
-            key, address = f"{self._server} answers", shown_address(heard)
-            self._log.log(
-                logging.INFO, "exporter answers", key=key, server=self._server, heard_from=address
-            )
-            self._is_heard = True
-        if heard.flags & CONFLICT:
-            self._warn("another agent reports under this name")
-
-    def _note_unheard(self) -> None:
-        """Use another socket and look the name up again, which a changed network may need."""
-        if self._is_heard is not False:
-            self._warn("exporter does not answer: using a new socket and address")
-        self._is_heard, self._failed = False, True
+    def _leave_destination(self) -> None:
+        """Use another socket and address, after a lookup."""
+        self._failed = True
         self.close()
         self._use_next_destination()
-        if self._dialogue is not None:
-            self._dialogue.ask_anew()
 
     def _use_next_destination(self) -> None:
         self._destinations = [*self._destinations[1:], *self._destinations[:1]]
@@ -212,9 +239,15 @@ class Sender:
             self._waiter.wake()
 
     def _use(self, destinations: list[Destination]) -> None:
-        """Keep the address in use if it is among ``destinations``, else use the first."""
+        """Keep the address in use if it is among ``destinations``, else use the first.
+
+        One that does not answer is kept only where there is no other.
+        """
         current = self._destinations[0] if self._destinations else destinations[0]
         start = destinations.index(current) if current in destinations else 0
+        if current == self._unheard == destinations[start]:
+            start = (start + 1) % len(destinations)
+        self._unheard = None
         self._destinations = destinations[start:] + destinations[:start]
         if current != self._destinations[0]:
             self.close()

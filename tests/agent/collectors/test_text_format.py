@@ -105,7 +105,7 @@ s_bucket{le="1"} 3
     assert found[2:] == [("s_sum", (), 0), ("s_count", (), None), ("s_bucket", (("le", "1"),), 3)]
 
 
-def test_names_of_samples_are_those_of_families_before_the_type_is_known() -> None:
+def test_names_of_samples_are_those_of_families_before_the_type_is_heard() -> None:
     text = 'h_count 3\n# TYPE h histogram\nh_sum 4\nh_bucket{le="1"} 2\n'
     assert [name for name, _, _ in samples(text)] == [
         "h_count",

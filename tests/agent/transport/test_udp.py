@@ -21,16 +21,9 @@ from pombo_agent.transport.udp import (
 from pombo_agent.wakeup import EventWaiter
 from pombo_cli.flags import Address
 from pombo_cli.logs import LimitedLogger
+from support.clocks import Clock
 
 Warnings = list[tuple[str, dict[str, Any]]]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Names:
@@ -253,6 +246,20 @@ def test_address_is_kept_while_no_thread_can_be_started(
     assert received(exporter) == [b"0", b"1", b"2", b"3"]
     assert calls == ["started", "refused", "refused", "started"]
     assert [message for message, _ in warnings] == ["lookup failed"] * 2
+
+
+def test_address_is_looked_up_at_once_after_a_suspension(server: Open, sender: Make) -> None:
+    old, new = server(), server()
+    names = Names(destination(old))
+    sending = sender(names, Clock())
+    sending.send([b"1"])
+    names.answer = [destination(new)]
+    sending.send([b"2"])
+    sending.renew()
+    sending.send([b"3"])
+    assert received(old) == [b"1", b"2"]
+    assert received(new) == [b"3"]
+    assert names.calls == 2
 
 
 def test_last_datagrams_wait_for_no_lookup(server: Open, sender: Make) -> None:

@@ -1,0 +1,52 @@
+"""Whether a server hears this agent, which its answers show, and the log lines about it."""
+
+import logging
+
+from pombo_cli.logs import LimitedLogger
+
+#: The most changes of one server that are logged while the log repeats no line.
+MOST_CHANGES = 10
+
+
+class Heard:
+    """Whether one server hears this agent.
+
+    ``is_heard`` is None until that is known. Each change is logged; without ``log`` none is.
+    """
+
+    def __init__(self, server: object, log: LimitedLogger | None) -> None:
+        self._server, self._log = server, log
+        self.is_heard: bool | None = None
+        self._logged: bool | None = None  # what the log said last
+        self._message = "exporter answers"
+        self._changes = 0
+
+    def answered(self, address: str, *, accepted: bool) -> None:
+        """Note an answer: to a report that came from ``address``, and was accepted or refused."""
+        self.is_heard = True
+        if accepted and self._logged is not True:
+            if self._write(logging.INFO, self._message, heard_from=address):
+                self._logged = True
+            self._message = "exporter answers again"
+
+    def missed(self, trying: str) -> None:
+        """Note that no answer has come in time, and what is tried now."""
+        self.is_heard = False
+        if self._logged is not False:
+            if self._write(logging.WARNING, "exporter does not answer", trying=trying):
+                self._logged = False
+            self._changes += 1
+
+    def forget(self) -> None:
+        """Note that it is not known any more, since nothing is sent to this server."""
+        self.is_heard = None
+        if self._logged:
+            self._logged = None
+            self._changes += 1
+
+    def _write(self, level: int, message: str, **fields: object) -> bool:
+        """Write a line; return False where there were too many."""
+        if self._log is None:
+            return True
+        key = f"{self._server} {message} {self._changes % MOST_CHANGES}"
+        return self._log.log(level, message, key=key, server=self._server, **fields)

@@ -1,0 +1,310 @@
+"""Reports of one agent to several exporters, on real sockets, with real seals and answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+import pytest
+from pombo_agent.transport.crypto import CRYPTO
+from pombo_agent.transport.dialogue import Dialogue
+from pombo_agent.transport.failover import (
+    MOST_PROBE_SECONDS,
+    PROBE_SECONDS,
+    Candidate,
+    Failover,
+)
+from pombo_agent.transport.udp import Lookup, Sender
+from pombo_agent.wakeup import EventWaiter
+from pombo_cli.addresses import Address
+from pombo_cli.logs import LimitedLogger
+from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.hosts.roster import HostEvent
+from pombo_wire.keys import FleetKey, HostKey
+from pombo_wire.sealing import PROBE, envelope, opened
+from support.answering import WALL, AnsweringExporter
+from support.clocks import Clock
+
+T = 5.0  # seconds between reports
+TIMEOUT = 2 * T
+SESSION = int((WALL + 900) * 1e9)  # before the exporters of a test start
+
+
+def is_probe(key: HostKey, datagram: bytes) -> bool:
+    return bool(opened(CRYPTO, key.key, envelope(datagram)).flags & PROBE)
+
+
+class Agent:
+    """What sends reports, and the exporters to which it may send them."""
+
+    def __init__(
+        self, key: HostKey, clock: Clock, log: LimitedLogger, exporters: list[AnsweringExporter]
+    ) -> None:
+        self.exporters, self._clock, self.key = exporters, clock, key
+
+        def sender(exporter: AnsweringExporter, *, probes: bool = False) -> Sender:
+            server = Address(*exporter.address)
+            lookup = Lookup(lambda *_: [exporter.destination])
+            dialogue = Dialogue(CRYPTO, key, T, clock, probes=probes)
+            return Sender(server, log, EventWaiter(), clock, lookup, dialogue, quiet=probes)
+
+        self.candidates = [
+            Candidate(str(place), sender(exporter), sender(exporter, probes=True))
+            for place, exporter in enumerate(exporters)
+        ]
+        self.failover = Failover(
+            self.candidates, lambda: [self._datagram(bye=True)] * 3, log, clock
+        )
+
+    def _datagram(self, *, bye: bool = False) -> bytes:
+        end = b',"bye":true' if bye else b',"parts":1'
+        now = WALL + self._clock.now
+        return b'{"session":%d,"time":%f,"interval":%f%s}' % (SESSION, now, T, end)
+
+    def report(self) -> list[list[bytes]]:
+        """Send a report; return what has arrived at each exporter. An interval passes."""
+        self.failover.send([self._datagram()])
+        arrived = [exporter.read() for exporter in self.exporters]
+        self._clock.now += T
+        return arrived
+
+    def reports(self, seconds: float) -> list[int]:
+        """Send reports for some time; return how many datagrams have arrived at each exporter."""
+        counts = [0] * len(self.exporters)
+        for _ in range(round(seconds / T)):
+            for place, datagrams in enumerate(self.report()):
+                counts[place] += len(datagrams)
+        return counts
+
+    def returns(self, seconds: float) -> Iterator[float]:
+        """Send reports for some time; yield when the first server is used again."""
+        is_first = True
+        for _ in range(round(seconds / T)):
+            now, [datagrams, *_] = self._clock.now, self.report()
+            was_first, is_first = is_first, any(not is_probe(self.key, each) for each in datagrams)
+            if is_first and not was_first:
+                yield now
+
+    def live(self) -> list[bool]:
+        """Return which of the exporters shows the host as live."""
+        return [exporter.is_live("pi") for exporter in self.exporters]
+
+
+Start = Callable[..., Agent]
+
+
+@pytest.fixture
+def start(fleet: FleetKey, key: HostKey, clock: Clock, log: LimitedLogger) -> Iterator[Start]:
+    agents: list[Agent] = []
+
+    def start_agent(count: int, *, silent: Sequence[int] = (), host: str = "127.0.0.1") -> Agent:
+        exporters = [AnsweringExporter(fleet, clock, host) for _ in range(count)]
+        for place in silent:
+            exporters[place].hears = False
+        agents.append(Agent(key, clock, log, exporters))
+        return agents[-1]
+
+    yield start_agent
+    for agent in agents:
+        agent.failover.close()
+        for exporter in agent.exporters:
+            exporter.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_reports_go_to_the_first_server_alone(host: str, start: Start) -> None:
+    agent = start(3, host=host)
+    assert agent.reports(300) == [60, 0, 0]
+    assert agent.live() == [True, False, False]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_next_server_is_used_after_the_time_out(host: str, start: Start) -> None:
+    agent = start(2, host=host)
+    agent.reports(60)
+    agent.exporters[0].hears = False
+    assert agent.reports(TIMEOUT) == [2, 0]
+    assert agent.reports(T) == [0, 1]
+    assert agent.live() == [False, True]
+
+
+def test_server_that_is_dead_from_the_start_delays_by_the_time_out(start: Start) -> None:
+    agent = start(3, silent=(0, 1))
+    agent.reports(2 * TIMEOUT)
+    assert agent.live() == [False, False, False]
+    agent.report()
+    assert agent.live() == [False, False, True]
+
+
+def test_first_server_is_used_again_once_it_answers(
+    start: Start, warnings: list[tuple[str, object]]
+) -> None:
+    agent = start(2)
+    first, second = agent.exporters
+    agent.reports(60)
+    first.hears = False
+    agent.reports(TIMEOUT + 10 * PROBE_SECONDS)
+    assert agent.live() == [False, True]
+    first.hears = True
+    agent.reports(PROBE_SECONDS + T)
+    assert agent.live() == [True, False]
+    counts = first.roster.hosts["pi"].sequence
+    assert (counts.lost, counts.received) == (2, counts.newest - 1), "those of the time-out alone"
+    assert counts.skipped + counts.duplicate + counts.reordered == 0
+    assert first.refused == {}
+    assert {*second.refused} == {"replayed"}, "the other two byes"
+    assert first.roster.holder_changes == second.roster.holder_changes == 0
+    assert [message for message, _ in warnings] == [
+        "exporter answers",
+        "exporter does not answer",
+        "reports go to another exporter",
+        "exporter answers",
+        "reports go to another exporter",
+        "exporter answers again",
+    ]
+
+
+def test_probes_are_sent_from_time_to_time_under_a_salt_of_their_own(
+    start: Start, key: HostKey
+) -> None:
+    agent = start(2)
+    first = agent.exporters[0]
+    reports = [agent.report()[0] for _ in range(5)]
+    first.hears = False
+    agent.reports(TIMEOUT)
+    agent.report()
+    count = round(10 * PROBE_SECONDS / T)
+    probes = [datagram for _ in range(count) for datagram in agent.report()[0]]
+    assert len(probes) == 10
+    assert all(is_probe(key, datagram) for datagram in probes)
+    assert not {envelope(each).salt for each in probes} & {
+        envelope(datagram).salt for each in reports for datagram in each
+    }
+    assert min(map(len, probes)) > 900, "as long as a report, since only short ones may arrive"
+
+
+def test_server_that_is_left_gets_a_bye_and_may_be_used_again(start: Start) -> None:
+    agent = start(2)
+    first, second = agent.exporters
+    for _ in range(3):
+        first.hears = True
+        agent.reports(PROBE_SECONDS + 4 * T)
+        assert agent.live() == [True, False]
+        assert not second.shows("pi"), "so it never shows the host as down"
+        first.hears = False
+        agent.reports(TIMEOUT + 4 * T)
+        assert agent.live() == [False, True]
+    assert second.events.count(HostEvent.BYE) == 2
+    assert second.events.count(HostEvent.DOWN) == 0
+    assert second.refused == {"replayed": 4}, "of three byes, the first counts"
+
+
+def test_second_server_that_never_answered_is_left_without_a_bye(start: Start) -> None:
+    agent = start(2, silent=(0, 1))
+    first, second = agent.exporters
+    agent.reports(TIMEOUT)
+    second.hears = False
+    agent.report()
+    first.hears = True
+    agent.reports(2 * TIMEOUT)
+    assert agent.live() == [True, False]
+    assert not second.shows("pi")
+
+
+def test_all_servers_are_tried_in_turn_until_one_answers(start: Start) -> None:
+    agent = start(3, silent=(0, 1, 2))
+    for _ in range(3):
+        assert agent.reports(TIMEOUT) == [2, 0, 0]
+        assert agent.reports(TIMEOUT) == [0, 2, 0]
+        assert agent.reports(TIMEOUT) == [0, 0, 2]
+    agent.exporters[1].hears = True
+    agent.reports(2 * TIMEOUT + T)
+    assert agent.live() == [False, True, False]
+
+
+def test_earliest_server_that_answers_is_returned_to(start: Start) -> None:
+    agent = start(3, silent=(0, 1))
+    agent.reports(3 * TIMEOUT)
+    assert agent.live() == [False, False, True]
+    agent.exporters[1].hears = True
+    agent.reports(PROBE_SECONDS + 2 * T)
+    assert agent.live() == [False, True, False]
+    agent.exporters[0].hears = True
+    agent.reports(PROBE_SECONDS + 2 * T)
+    assert agent.live() == [True, False, False]
+
+
+def test_answers_of_long_ago_bring_no_server_back(start: Start) -> None:
+    agent = start(2)
+    first = agent.exporters[0]
+    for _ in range(2):
+        first.hears = False
+        agent.reports(TIMEOUT + 2 * PROBE_SECONDS)
+        first.hears = True
+        agent.reports(2 * PROBE_SECONDS)
+    first.hears = False
+    agent.reports(TIMEOUT + 2 * T)
+    for _ in range(round(10 * PROBE_SECONDS / T)):
+        agent.report()
+        assert agent.live() == [False, True]
+
+
+def test_server_that_answers_probes_alone_is_returned_to_ever_more_rarely(start: Start) -> None:
+    agent = start(2)
+    first = agent.exporters[0]
+    first.start(Limits(hosts=0))  # which no report passes
+    places = [*agent.returns(7 * MOST_PROBE_SECONDS)]
+    waits = [round(later - earlier) for earlier, later in pairwise(places)]
+    assert waits[:6] == [after + TIMEOUT + T for after in (60, 120, 240, 480, 960, 960)]
+    first.start()
+    agent.reports(MOST_PROBE_SECONDS + 2 * T)
+    assert agent.live() == [True, False]
+    first.hears = False
+    agent.reports(TIMEOUT + 2 * T)
+    first.hears = True
+    agent.reports(PROBE_SECONDS + T)
+    assert agent.live() == [True, False], "since it heard reports, it is probed as often again"
+
+
+def test_one_lost_report_changes_no_server(start: Start) -> None:
+    agent = start(2)
+    agent.reports(60)
+    for _ in range(20):
+        agent.exporters[0].hears = False
+        assert agent.report()[1] == []
+        agent.exporters[0].hears = True
+        assert agent.report()[1] == []
+
+
+def test_exporter_without_memory_is_no_reason_to_change(start: Start) -> None:
+    agent = start(2)
+    agent.reports(60)
+    agent.exporters[0].start()
+    assert agent.reports(60) == [12, 0]
+    assert agent.live() == [True, False]
+
+
+def test_bye_goes_to_the_server_in_use(start: Start) -> None:
+    agent = start(2, silent=(0,))
+    agent.reports(3 * TIMEOUT)
+    agent.exporters[0].read()
+    agent.failover.send_known([b'{"session":%d,"bye":true}' % SESSION])
+    assert agent.exporters[0].read() == []
+    agent.exporters[1].read()
+    assert not agent.exporters[1].shows("pi")
+
+
+def test_single_server_is_tried_for_ever(start: Start) -> None:
+    agent = start(1, silent=(0,))
+    assert agent.reports(300) == [60]
+    agent.exporters[0].hears = True
+    agent.report()
+    assert agent.live() == [True]
+
+
+def test_every_salt_is_new_after_a_suspension(start: Start, clock: Clock) -> None:
+    agent = start(2, silent=(1,))
+    before = {envelope(datagram).salt for _ in range(4) for datagram in agent.report()[0]}
+    agent.failover.renew()
+    clock.now += TIMEOUT
+    after = {envelope(datagram).salt for _ in range(4) for datagram in agent.report()[0]}
+    assert len(before) == len(after) == 1
+    assert before != after
