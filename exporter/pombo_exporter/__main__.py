@@ -28,6 +28,7 @@ from pombo_exporter.runtime import listen, stopping
 from pombo_exporter.runtime.gc_tuning import HostFreezer
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import Pacer
+from pombo_exporter.runtime.replying import ReplyingSocket
 from pombo_exporter.runtime.stopping import Stop
 from pombo_exporter.seal.key_file import KeyFileError
 from pombo_exporter.state.file import StateFile
@@ -68,7 +69,7 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     freezer = HostFreezer()
     table = family_table(options.families)
     roster = Roster(options.limits, table.catalog(), _notifier(freezer), monotonic(), urandom)
-    udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer)
+    udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer, answers=bool(keys))
     sealed = None if keys is None else _sealed_intake(keys, roster, udp)
     intake = Intake(roster, monotonic, sealed, require_sealed=options.require_sealed)
     state = None
@@ -146,9 +147,11 @@ def _sealed_intake(keys: "Keyring", roster: Roster, udp: socket.socket) -> "Seal
     from pombo_exporter.ingest.sealed import SealedIntake  # noqa: PLC0415 - only sealing needs it
     from pombo_exporter.seal.crypto import CRYPTO  # noqa: PLC0415
 
+    send = udp.answer if isinstance(udp, ReplyingSocket) else udp.sendto
+
     def answer(datagram: bytes, address: tuple[str | int, ...]) -> None:
         with suppress(OSError):  # nothing depends on an answer
-            udp.sendto(datagram, address)
+            send(datagram, address)
 
     def revoke() -> None:
         roster.revoke(keys.opener.is_revoked, monotonic())

@@ -4,9 +4,12 @@ import errno
 import logging
 import socket
 import sys
+from ipaddress import ip_address
 from typing import Final
 
 from pombo_cli.flags import Address
+
+from pombo_exporter.runtime.replying import replying
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +42,18 @@ class ListenError(Exception):
         super().__init__(f"{address}: {self.reason}")
 
 
-def udp(address: Address, receive_buffer: int) -> socket.socket:
+def udp(address: Address, receive_buffer: int, *, answers: bool = False) -> socket.socket:
     """Return a UDP socket that listens on an address, as ``tcp`` does.
 
-    Warns when the kernel grants a smaller receive buffer than ``receive_buffer`` bytes.
+    One that ``answers`` on all addresses is a ``ReplyingSocket``. Warns when the kernel grants a
+    smaller receive buffer than ``receive_buffer`` bytes.
 
     Raises:
         ListenError: when the address is in use, forbidden, unknown or not this machine's.
     """
     sock = _listen(address, socket.SOCK_DGRAM)
+    if answers and ip_address(sock.getsockname()[0]).is_unspecified:
+        sock = replying(sock)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     granted = buffer_bytes(sock)
     if granted < receive_buffer:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from pombo_cli.flags import Address
+from pombo_exporter.ingest.drain import Take, drain
 from pombo_exporter.runtime import listen
+from pombo_exporter.runtime.replying import ReplyingSocket
 from support import no_ipv6
 from support.udp import LOOPBACK, drained, listening, send
 
@@ -31,6 +33,41 @@ def test_socket_on_all_addresses_takes_both_kinds(host: str) -> None:
         for family, loopback in LOOPBACK.items():
             with socket.socket(family) as client:
                 client.connect((loopback, sock.getsockname()[1]))
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("::", "127.0.0.9"),  # one of the many of the loopback interface, and not the first
+        ("::", "::1"),
+        ("0.0.0.0", "127.0.0.9"),
+        ("127.0.0.9", "127.0.0.9"),
+    ],
+)
+def test_answer_comes_from_the_address_that_was_asked(host: str, asked: str) -> None:
+    family = socket.AF_INET6 if ":" in asked else socket.AF_INET
+    with (
+        listen.udp(Address(host, 0), 4096, answers=True) as sock,
+        socket.socket(family, socket.SOCK_DGRAM) as client,
+        socket.socket(family, socket.SOCK_DGRAM) as other,
+    ):
+        client.settimeout(10)
+        for _ in range(2):
+            for each in (other, client):
+                each.connect((asked, sock.getsockname()[1]))  # takes nothing of another address
+                each.send(b"asks")
+                drain(sock, answer_on(sock))
+            assert client.recv(9) == b"ASKS"
+
+
+def answer_on(sock: socket.socket) -> Take:
+    """Return what answers a datagram with its capitals."""
+    send = sock.answer if isinstance(sock, ReplyingSocket) else sock.sendto
+
+    def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
+        send(datagram.upper(), address)
+
+    return take
 
 
 @KINDS
