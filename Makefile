@@ -60,6 +60,7 @@ programs:
 	tools/need nc netcat-openbsd sh -c 'command -v nc'
 	tools/need valgrind valgrind valgrind --version
 	tools/need ip iproute2 ip -V
+	tools/need iptables iptables iptables --version
 	tools/need dbus-daemon dbus-daemon dbus-daemon --version
 	tools/need newuidmap uidmap sh -c 'command -v newuidmap'
 	tools/need systemd systemd systemd-analyze --version

@@ -16,15 +16,10 @@ from typing import Any
 import pytest
 from support.pages import wait_until
 from support.processes import BIN, Exporter, Launcher, Process
+from support.sealing import printed
 
 NAME = "sealed-host"
 SECONDS = 0.5  # between reports
-
-
-def printed(*arguments: str | Path) -> str:
-    """Return what a subcommand of the exporter prints."""
-    command = [BIN / "pombo-exporter", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 class Tap:

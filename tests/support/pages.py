@@ -83,7 +83,11 @@ def fetch_page(url: str) -> Page:
     """Return the samples of the exposition at ``url``; each has to be there once."""
     asked_at = time.time()
     text = fetch(url)
-    answered_at = time.time()
+    return parsed_page(text, asked_at, time.time())
+
+
+def parsed_page(text: str, asked_at: float, answered_at: float) -> Page:
+    """Return the samples of an exposition; each has to be there once."""
     samples: dict[tuple[str, Labels], float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
