@@ -170,8 +170,8 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
 def _answers(options: Options) -> str:
     """Return, for the log, whether the agent will know that it is heard."""
     if not options.key_file:
-        return "none, since reports are not sealed"
-    return "none, with --one-way" if options.one_way else "asked for"
+        return "none, without --key-file"
+    return "none, with --one-way" if options.one_way else "expected"
 
 
 def _followed_name(options: Options) -> str:
