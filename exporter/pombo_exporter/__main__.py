@@ -25,6 +25,7 @@ from pombo_exporter.ingest.kernel_drops import KernelDrops
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.options import Options, command
 from pombo_exporter.runtime import listen, stopping
+from pombo_exporter.runtime.descriptors import connections_within_limit
 from pombo_exporter.runtime.gc_tuning import HostFreezer
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import Pacer
@@ -32,7 +33,7 @@ from pombo_exporter.runtime.replying import ReplyingSocket
 from pombo_exporter.runtime.stopping import Stop
 from pombo_exporter.seal.key_file import KeyFileError
 from pombo_exporter.state.file import StateFile
-from pombo_exporter.stats import Counters, ReceiveBuffer, StateErrors
+from pombo_exporter.stats import Counters, HttpCounters, ReceiveBuffer, StateErrors
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.server import Server
@@ -78,7 +79,8 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
         freezer.freeze()
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
-    counters = Counters(roster, intake, drops.read, sizes, *moment())
+    requests = HttpCounters(max_requests=options.max_requests)
+    counters = Counters(roster, intake, drops.read, sizes, *moment(), http=requests)
     if keys is not None:
         counters.key_file_valid = lambda: keys.reload_successful
     if state is not None:
@@ -98,12 +100,12 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
     drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
     parts = Parts(roster, table, counters, pacer)
-    server = Server(application(parts, admin=options.admin_api))
+    server = Server(application(parts, options.base, admin=options.admin_api), counters.http)
     try:
         http = listen.tcp(options.web_listen_address)
+        counters.http.max_connections = connections_within_limit(options.max_connections)
         await server.start(http)
-        fields = {"udp": _where(udp), "web": _where(http)}
-        log.info("exporter listens", extra={"fields": fields})
+        log.info("exporter listens", extra={"fields": {"udp": _where(udp), "web": _where(http)}})
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(sweep())]
             if state is not None:

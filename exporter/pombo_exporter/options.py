@@ -16,6 +16,7 @@ from pombo_exporter.metrics.host_families import VOCABULARIES
 from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.seal.commands import enroll, keygen
 from pombo_exporter.top.options import TopOptions, top_command
+from pombo_exporter.web.base import Base, external_url, path_prefix
 
 _MOST = 2**31 - 1
 
@@ -29,6 +30,9 @@ class Options:
     web_listen_address: Address
     families: frozenset[str]  # of VOCABULARIES
     admin_api: bool
+    base: Base
+    max_requests: int
+    max_connections: int
     seal_key_file: Path | None
     require_sealed: bool
     state_file: Path | None
@@ -52,6 +56,19 @@ class _Families(click.ParamType[frozenset[str]]):
             remedy = f"write {' or '.join(VOCABULARIES)}, or several with commas between them"
             self.fail(f"{value!r} has {unknown[0]!r}, which is no vocabulary: {remedy}", param, ctx)
         return found
+
+
+class _Parsed(click.ParamType[Any]):
+    """What ``parse`` makes of a text; it raises ValueError, with a remedy."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
@@ -155,6 +172,30 @@ def command(
         help="Which families of hosts to serve: host_*, and those of node_exporter, node_*.",
     )
     @flag(
+        "web.external-url",
+        type=_Parsed("URL", external_url),
+        help="URL under which the exporter is reached, for example through a reverse proxy.",
+    )
+    @flag(
+        "web.route-prefix",
+        type=_Parsed("path", path_prefix),
+        help="Prefix of all paths. Defaults to the path of --web.external-url.",
+    )
+    @flag(
+        "web.max-requests",
+        type=click.IntRange(0, _MOST),
+        default=40,
+        show_default=True,
+        help="Maximum number of parallel scrape requests and long answers. Use 0 to disable.",
+    )
+    @flag(
+        "web.max-connections",
+        type=click.IntRange(1, _MOST),
+        default=512,
+        show_default=True,
+        help="Maximum number of simultaneous connections.",
+    )
+    @flag(
         "web.enable-admin-api",
         is_flag=True,
         help="Enable DELETE /api/v1/hosts/HOST, which forgets a host, without authentication.",
@@ -178,11 +219,17 @@ def command(
             layouts=rest.pop("limit_layouts"),
             forget_after=rest.pop("host_forget_after"),
         )
+        external, prefix = rest.pop("web_external_url"), rest.pop("web_route_prefix")
+        if prefix is None:
+            prefix = external.path if external else ""
         run(
             Options(
                 limits=limits,
                 families=web_families,
                 admin_api=web_enable_admin_api,
+                base=Base(prefix, external),
+                max_requests=rest.pop("web_max_requests"),
+                max_connections=rest.pop("web_max_connections"),
                 **rest,
             )
         )

@@ -1,7 +1,9 @@
 """The exporter's own counters as one snapshot, which ``/metrics`` and the status page render."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -24,6 +26,45 @@ class StateErrors(NamedTuple):
 
     load: int
     write: int
+
+
+class RefusedRequest(StrEnum):
+    """Why a request over HTTP was refused."""
+
+    MALFORMED = "malformed"  # no HTTP, or invalid
+    TOO_LARGE = "too_large"  # its line or its headers
+    MAX_REQUESTS = "max_requests"
+    TLS_HANDSHAKE = "tls_handshake"
+    FOREIGN = "foreign"  # it would change something, from a page of another site
+
+
+class ClosedConnection(StrEnum):
+    """Why the exporter closed a connection whose client had not asked for that."""
+
+    IDLE = "idle"
+    INCOMPLETE = "incomplete"  # a request did not arrive as a whole
+    UNREAD = "unread"  # its client does not read the answer
+    LIMIT = "limit"  # it gave way to another one
+
+
+@dataclass
+class HttpCounters:
+    """What is counted of HTTP; ``max_connections`` and ``max_requests`` are limits, 0 for none."""
+
+    connections: int = 0
+    max_connections: int = 0
+    in_flight: int = 0
+    max_requests: int = 0
+    refused: Counter[str] = field(
+        default_factory=lambda: Counter({str(each): 0 for each in RefusedRequest})
+    )
+    closed: Counter[str] = field(
+        default_factory=lambda: Counter({str(each): 0 for each in ClosedConnection})
+    )
+
+    def copy(self) -> "HttpCounters":
+        """Return the counters of this moment."""
+        return replace(self, refused=self.refused.copy(), closed=self.closed.copy())
 
 
 @dataclass(frozen=True)
@@ -64,6 +105,7 @@ class Stats:
     receive_buffer: ReceiveBuffer
     subscribers: int
     longest_step: float
+    http: HttpCounters
 
 
 @dataclass
@@ -80,6 +122,7 @@ class Counters:
     longest_step: Callable[[], float] = lambda: 0.0
     key_file_valid: Callable[[], bool | None] = lambda: None
     state_errors: Callable[[], StateErrors | None] = lambda: None
+    http: HttpCounters = field(default_factory=HttpCounters)
 
     def read(self, now: float, wall: float) -> Stats:
         """Return all counters of this moment."""
@@ -107,4 +150,5 @@ class Counters:
             receive_buffer=self.receive_buffer,
             subscribers=self.subscribers(),
             longest_step=self.longest_step(),
+            http=self.http.copy(),
         )

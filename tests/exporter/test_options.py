@@ -12,6 +12,9 @@ from pombo_exporter.options import Options, command
 from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import SortKey
+from pombo_exporter.web.base import Base, ExternalUrl
+
+EXTERNAL = ExternalUrl("https", "example.org", "example.org", "/pombo")
 
 DEFAULTS = Options(
     udp_listen_address=Address("::", 5005),
@@ -19,6 +22,9 @@ DEFAULTS = Options(
     web_listen_address=Address("::", 5005),
     families=frozenset({"host", "node"}),
     admin_api=False,
+    base=Base(),
+    max_requests=40,
+    max_connections=512,
     seal_key_file=None,
     require_sealed=False,
     state_file=None,
@@ -51,6 +57,10 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("web.families", "host", {"families": frozenset({"host"})}),
     ("web.families", " node", {"families": frozenset({"node"})}),
     ("web.families", "node, host", {}),
+    ("web.external-url", "https://example.org/pombo/", {"base": Base("/pombo", EXTERNAL)}),
+    ("web.route-prefix", "pombo", {"base": Base("/pombo")}),
+    ("web.max-requests", "0", {"max_requests": 0}),
+    ("web.max-connections", "7", {"max_connections": 7}),
     ("log.level", "debug", {"log_level": "debug"}),
     ("log.format", "json", {"log_format": "json"}),
 ]
@@ -73,6 +83,16 @@ INVALID = [
     ("web.families", "hosts"),
     ("web.families", "host,"),
     ("web.families", "host node"),
+    ("web.external-url", "example.org/pombo"),
+    ("web.external-url", "http://example.org:x/"),
+    ("web.external-url", "'http://example.org/'"),
+    ("web.external-url", "http://example.org/?x"),
+    ("web.external-url", "http://example.org/a b"),
+    ("web.route-prefix", "/{x}"),
+    ("web.route-prefix", "/a//b"),
+    ("web.route-prefix", "/a/../b"),
+    ("web.max-requests", "-1"),
+    ("web.max-connections", "0"),
     ("log.level", "loud"),
     ("log.format", "xml"),
 ]
@@ -105,6 +125,13 @@ def test_hosts_can_be_forgotten_over_the_web_only_if_that_is_enabled() -> None:
     allowed = replace(DEFAULTS, admin_api=True)
     assert call("--web.enable-admin-api")[0] == [allowed]
     assert call(POMBO_WEB_ENABLE_ADMIN_API="true")[0] == [allowed]
+
+
+def test_prefix_is_that_of_the_external_url_unless_it_is_given() -> None:
+    url = "--web.external-url=https://example.org/pombo"
+    assert call(url)[0][0].base == Base("/pombo", EXTERNAL)
+    assert call(url, "--web.route-prefix=/")[0][0].base == Base("", EXTERNAL)
+    assert call(url, "--web.route-prefix=/a/b/")[0][0].base == Base("/a/b", EXTERNAL)
 
 
 def test_flag_overrides_its_variable() -> None:

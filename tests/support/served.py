@@ -12,6 +12,7 @@ from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_exporter.web.app import Parts, application
+from pombo_exporter.web.base import Base
 from pombo_exporter.web.live import MAX_SUBSCRIBERS
 from pombo_wire import Report, encode
 
@@ -27,6 +28,7 @@ class Served:
         self,
         limits: Limits | None = None,
         *,
+        base: Base | None = None,
         admin: bool = False,
         max_subscribers: int = MAX_SUBSCRIBERS,
     ) -> None:
@@ -36,7 +38,7 @@ class Served:
             self.exporter.roster, self.intake, lambda: 7, ReceiveBuffer(2, 1), monotonic(), time()
         )
         parts = Parts(self.exporter.roster, TABLE, self.counters, Pacer())
-        app = application(parts, admin=admin, max_subscribers=max_subscribers)
+        app = application(parts, base, admin=admin, max_subscribers=max_subscribers)
         self.server = TestServer(app, host="127.0.0.1")
 
     def take(self, report: Report, *, ago: float = 0.0) -> None:

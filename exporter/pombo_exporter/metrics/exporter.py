@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from pombo_exporter import __version__
 from pombo_exporter.hosts.host import State
-from pombo_exporter.stats import Stats
+from pombo_exporter.stats import HttpCounters, Stats
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series for nothing
 
@@ -36,10 +36,8 @@ class _Captured(Collector):
         name = "pombo_exporter_datagrams_received"
         yield CounterMetricFamily(name, "Datagrams received.", value=stats.datagrams_received)
         name = "pombo_exporter_datagrams_refused"
-        refused = CounterMetricFamily(name, "Datagrams refused.", labels=["reason"])
-        for reason, count in stats.datagrams_refused.items():
-            refused.add_metric([reason], count)
-        yield refused
+        text = "Datagrams refused."
+        yield _labelled(name, text, "reason", stats.datagrams_refused, CounterMetricFamily)
         for name, text, count in (
             ("holder_changes", "Agents that took the name of a silent host.", stats.holder_changes),
             ("address_changes", "Reports from another address.", stats.address_changes),
@@ -98,11 +96,39 @@ class _Captured(Collector):
         name = "pombo_exporter_longest_step_seconds"
         text = "Longest uninterrupted step of long work, such as a scrape, since the start."
         yield GaugeMetricFamily(name, text, value=stats.longest_step)
+        yield from _http(stats.http)
         yield from self._process
 
 
-def _labelled(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=[label])
+def _http(http: HttpCounters) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "pombo_exporter_http_connections", "Open connections.", value=http.connections
+    )
+    yield GaugeMetricFamily(
+        "pombo_exporter_http_requests_in_flight",
+        "Requests with long answers, such as scrapes, that are being answered.",
+        value=http.in_flight,
+    )
+    yield _labelled(
+        "pombo_exporter_http_limits",
+        "Most open connections, and most requests in flight; 0 is no limit.",
+        "limit",
+        {"connections": http.max_connections, "requests": http.max_requests},
+    )
+    name, text = "pombo_exporter_http_requests_refused", "Requests refused."
+    yield _labelled(name, text, "reason", http.refused, CounterMetricFamily)
+    name, text = "pombo_exporter_http_connections_closed", "Connections closed by the exporter."
+    yield _labelled(name, text, "reason", http.closed, CounterMetricFamily)
+
+
+def _labelled(
+    name: str,
+    text: str,
+    label: str,
+    values: Mapping[str, int],
+    kind: type[CounterMetricFamily] | type[GaugeMetricFamily] = GaugeMetricFamily,
+) -> Metric:
+    family = kind(name, text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
     return family

@@ -245,6 +245,6 @@ setInterval(announce, ANNOUNCE_INTERVAL);
 
 showCounts();
 readAddress();
-listen("/live", { snapshot: onSnapshot, delta: onDelta }, (connected) =>
+listen("live", { snapshot: onSnapshot, delta: onDelta }, (connected) =>
   showConnection(connected, status !== null),
 );

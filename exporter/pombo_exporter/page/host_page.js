@@ -49,7 +49,7 @@ const TILES = [
 const name = new URL(location).searchParams.get("name") ?? "";
 const path = encodeURIComponent(name);
 const clock = new ServerClock();
-const families = new FamilyList(byId("families"), `/api/v1/hosts/${path}/families`);
+const families = new FamilyList(byId("families"), `api/v1/hosts/${path}/families`);
 const state = byId("state").appendChild(createStateBadge());
 
 let host = null; // all fields of the host, as of the latest event
@@ -58,8 +58,8 @@ let frame = 0; // the requested animation frame
 
 setText(byId("name"), human.displayName(name));
 document.title = `${human.displayName(name)} · Pombo`;
-byId("to-metrics").href = `/hosts/${path}/metrics`;
-byId("to-api").href = `/api/v1/hosts/${path}`;
+byId("to-metrics").href = `hosts/${path}/metrics`;
+byId("to-api").href = `api/v1/hosts/${path}`;
 state.hidden = true;
 
 // --- events ---
@@ -310,6 +310,6 @@ function showGauges() {
 
 connectFilter(byId("filter"), () => families.show(), () => (byId("families").open = true));
 setInterval(showFacts, REFRESH_INTERVAL);
-listen(`/live?host=${path}`, { snapshot: onSnapshot, delta: onDelta, gone: onGone }, (connected) =>
+listen(`live?host=${path}`, { snapshot: onSnapshot, delta: onDelta, gone: onGone }, (connected) =>
   showConnection(connected, host !== null),
 );

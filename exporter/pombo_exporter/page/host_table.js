@@ -71,7 +71,7 @@ const nameColumn = {
     const { name, labels, looks_like: other } = host.row;
     const [link, warning] = cell.children;
     setText(warning, other ? `name looks like ${human.displayName(other)}` : "");
-    setAttribute(link, "href", `/host?name=${encodeURIComponent(name)}`);
+    setAttribute(link, "href", `host?name=${encodeURIComponent(name)}`);
     setAttribute(link, "title", human.printable(name));
     setText(link.firstChild, human.displayName(name));
     const pairs = Object.entries(labels).map((pair) => pair.join("="));

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 _ALL: Final = ("", "::")  # hosts that stand for all addresses, of IPv4 and of IPv6
 _NO_IPV6: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _BACKLOG: Final = 128  # connections that wait to be accepted
+_SEND_BUFFER: Final = 2**18  # bytes of each; the kernel would let it grow to megabytes
 
 _REMEDIES: Final = {
     errno.EADDRINUSE: "end what listens there, or give another address",
@@ -109,6 +110,7 @@ def _open(family: int, kind: socket.SocketKind, where: tuple[object, ...]) -> so
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if kind is socket.SOCK_STREAM:  # not to wait for connections of the exporter before
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)  # accepted ones too
         sock.setblocking(False)  # noqa: FBT003 - the socket's own way
         sock.bind(where)
         if kind is socket.SOCK_STREAM:

@@ -15,9 +15,11 @@ from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
-from pombo_exporter.stats import Counters
+from pombo_exporter.stats import Counters, RefusedRequest
 from pombo_exporter.views import describe, schema
 from pombo_exporter.views.status import read_status
+from pombo_exporter.web.base import BASE
+from pombo_exporter.web.origin import refuse_foreign
 from pombo_exporter.web.paths import API, HOST, host_name, known_host, not_found
 from pombo_exporter.web.responses import HEADERS, PACER, stream
 
@@ -44,19 +46,25 @@ class Endpoint(NamedTuple):
 
 
 _NOT_FOUND = (404, "No host has this name.")
+_BUSY = (503, "More than --web.max-requests at the same time: try again later.")
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/hosts", "hosts", "The summaries of all hosts.", schema.HostList),
+    Endpoint("GET", "/hosts", "hosts", "The summaries of all hosts.", schema.HostList, [_BUSY]),
     Endpoint(
         "GET",
         "/hosts/{host}/families",
         "families",
         "Every metric family of one host, with its samples.",
         schema.HostFamilies,
-        [_NOT_FOUND],
+        [_NOT_FOUND, _BUSY],
     ),
     Endpoint(
-        "GET", "/hosts/{host}", "host", "All fields of one host.", schema.HostDetail, [_NOT_FOUND]
+        "GET",
+        "/hosts/{host}",
+        "host",
+        "All fields of one host.",
+        schema.HostDetail,
+        [_NOT_FOUND, _BUSY],
     ),
     Endpoint(
         "DELETE",
@@ -64,7 +72,10 @@ ENDPOINTS: Final = (
         "forget",
         "Forget a host at once. One that still reports is back with its next report.",
         None,
-        [(403, "The exporter runs without --web.enable-admin-api."), _NOT_FOUND],
+        [
+            (403, "Without --web.enable-admin-api, or for a page of another site."),
+            _NOT_FOUND,
+        ],
     ),
     Endpoint(
         "GET",
@@ -72,6 +83,7 @@ ENDPOINTS: Final = (
         "status",
         "The exporter: versions, limits and how full they are, what was refused and why.",
         schema.ExporterStatus,
+        [_BUSY],
     ),
 )
 
@@ -99,7 +111,7 @@ async def errors_as_json(
     try:
         return await handler(request)
     except web.HTTPException as error:
-        if error.status < 400 or not request.path.startswith("/api"):
+        if error.status < 400 or not request.path.startswith(f"{request.app[BASE].prefix}/api"):
             raise
         answer = _json(Error((error.text or error.reason).strip()), error.status)
         if "Allow" in error.headers:
@@ -135,7 +147,10 @@ class Api:
 
     async def host(self, request: web.Request) -> web.StreamResponse:
         """Answer with all fields of one host."""
-        host, now = known_host(self._roster, host_name(request, _HOSTS)).copy(), moment().now
+        host, now = (
+            known_host(request, self._roster, host_name(request, _HOSTS)).copy(),
+            moment().now,
+        )
 
         def work(steps: StepClock) -> Iterator[bytes | None]:
             before = b"{"
@@ -152,7 +167,7 @@ class Api:
 
     async def families(self, request: web.Request) -> web.StreamResponse:
         """Answer with every family of one host."""
-        host = known_host(self._roster, host_name(request, _HOSTS, _FAMILIES)).copy()
+        host = known_host(request, self._roster, host_name(request, _HOSTS, _FAMILIES)).copy()
         snapshot = Snapshot([host], *moment())
         capture = Capture(self._table.measured, self._roster.layouts.types)
 
@@ -166,9 +181,14 @@ class Api:
         """Forget a host, if that is allowed."""
         if not self._admin:
             raise web.HTTPForbidden(text="start the exporter with --web.enable-admin-api for this")
+        try:
+            refuse_foreign(request)
+        except web.HTTPForbidden:
+            self._counters.http.refused[RefusedRequest.FOREIGN] += 1
+            raise
         name = host_name(request, _HOSTS)
         if not self._roster.forget(name, moment().now):
-            raise not_found(name)
+            raise not_found(request, name)
         return web.Response(status=204)
 
     async def status(self, request: web.Request) -> web.StreamResponse:

@@ -13,6 +13,8 @@ from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters
 from pombo_exporter.web import api, assets, discovery
+from pombo_exporter.web.base import BASE, Base
+from pombo_exporter.web.limits import Handler, RequestLimit
 from pombo_exporter.web.live import MAX_SUBSCRIBERS, Live
 from pombo_exporter.web.responses import PACER
 from pombo_exporter.web.scrape import ScrapeEndpoints
@@ -29,30 +31,54 @@ class Parts:
 
 
 def application(
-    parts: Parts, *, admin: bool = False, max_subscribers: int = MAX_SUBSCRIBERS
+    parts: Parts,
+    base: Base | None = None,
+    *,
+    admin: bool = False,
+    max_subscribers: int = MAX_SUBSCRIBERS,
 ) -> web.Application:
     """Return the exporter's web application; ``admin`` lets the API forget hosts."""
+    base = base or Base()
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
     histories = Histories()
     feed = Feed(topics_of(Sources(roster, counters, histories, pacer)))
     counters.subscribers = lambda: feed.subscribers
     counters.longest_step = lambda: pacer.longest_step
     live = Live(feed, HistorySampler(roster, histories, pacer), max_subscribers)
-    app = web.Application(middlewares=[api.errors_as_json])
-    app[PACER] = pacer
+    app = web.Application(middlewares=[api.errors_as_json, methods])
+    app[PACER], app[BASE] = pacer, base
     app.cleanup_ctx.append(live.running)
+    limit = RequestLimit(counters.http)
     app.add_routes(
-        [
-            web.get("/-/healthy", _healthy),
-            web.get("/-/ready", _ready),
-            web.get("/live", live.events),
-            *ScrapeEndpoints(roster, table, counters, ExporterMetrics()).routes(),
-            *assets.routes(),
-            *discovery.routes(roster),
-            *api.routes(roster, table, counters, admin=admin),
-        ]
+        base.routes(
+            [
+                web.get("/-/healthy", _healthy),
+                web.get("/-/ready", _ready),
+                web.get("/live", live.events),
+                *assets.routes(),
+                *limit.routes(
+                    [
+                        *ScrapeEndpoints(roster, table, counters, ExporterMetrics()).routes(),
+                        *discovery.routes(roster),
+                        *api.routes(roster, table, counters, admin=admin),
+                    ]
+                ),
+            ]
+        )
     )
     return app
+
+
+@web.middleware
+async def methods(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer OPTIONS with the methods of a path."""
+    try:
+        return await handler(request)
+    except web.HTTPMethodNotAllowed as error:
+        if request.method != "OPTIONS":
+            raise
+        allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+        return web.Response(status=204, headers={"Allow": allowed})
 
 
 async def _healthy(_: web.Request) -> web.Response:

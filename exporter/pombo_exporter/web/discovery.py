@@ -11,6 +11,7 @@ from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
+from pombo_exporter.web.base import BASE, Base
 from pombo_exporter.web.responses import stream
 from pombo_exporter.web.scrape import HOST_PREFIX, HOST_SUFFIX
 
@@ -24,15 +25,17 @@ class TargetGroup(msgspec.Struct, frozen=True):
     labels: dict[str, str]
 
 
-def group(host: Host, address: str) -> TargetGroup:
-    """Return a host's target, which is scraped at the exporter's ``address``.
+def group(host: Host, address: str, base: Base) -> TargetGroup:
+    """Return a host's target, which is scraped at the external URL or at ``address``.
 
     The path is plain text: Prometheus encodes it, as it does with the path of any target.
     """
     info = {f"{_META}{name}": text for name, text in asdict(host.info).items()}
     own = {f"{_META}label_{name}": text for name, text in host.labels.items()}
-    path = f"{HOST_PREFIX}{host.name}{HOST_SUFFIX}"
+    path = f"{base.outside}{HOST_PREFIX}{host.name}{HOST_SUFFIX}"
     named = {"__metrics_path__": path, "instance": host.name, f"{_META}host": host.name}
+    if base.external:
+        address, named["__scheme__"] = base.external.authority, base.external.scheme
     return TargetGroup([address], {**named, **info, **own})
 
 
@@ -41,6 +44,7 @@ def routes(roster: Roster) -> list[web.RouteDef]:
 
     async def discovery(request: web.Request) -> web.StreamResponse:
         """Answer with every host's target."""
+        address, base = request.host, request.app[BASE]
         with roster.snapshot(*moment()) as snapshot:
 
             def work(steps: StepClock) -> Iterator[bytes | None]:
@@ -48,7 +52,7 @@ def routes(roster: Roster) -> list[web.RouteDef]:
                 yield b"["
                 comma = b""
                 for host in snapshot:
-                    groups.append(group(host, request.host))
+                    groups.append(group(host, address, base))
                     if steps.step_is_over:
                         yield comma + msgspec.json.encode(groups)[1:-1]
                         comma, groups = b",", []

@@ -6,16 +6,16 @@ from contextlib import aclosing, suppress
 from typing import Final
 
 from aiohttp import ClientConnectionError, web
-from prometheus_client.exposition import gzip_accepted
 
 from pombo_exporter.live.feed import Feed
 from pombo_exporter.live.history import HistorySampler
 from pombo_exporter.live.sse import GZIP_HEADER, RETRY, Event
-from pombo_exporter.web.responses import HEADERS
+from pombo_exporter.web.negotiation import gzip_accepted
+from pombo_exporter.web.responses import HEADERS, disconnecting
 
 MAX_SUBSCRIBERS: Final = 100
 
-_WRITE_TIMEOUT: Final = 60.0  # seconds for a status page to take one frame
+_WRITE_TIMEOUT: Final = 60.0  # seconds for a status page to read one frame
 _CLOSE_TIMEOUT: Final = 1.0  # seconds for status pages to take what waits when the exporter stops
 
 #: No proxy may buffer events.
@@ -54,7 +54,7 @@ class Live:
             raise web.HTTPServiceUnavailable(
                 text=f"{self._max} status pages are open: close some\n"
             )
-        gzipped = gzip_accepted(request.headers.get("Accept-Encoding", ""))
+        gzipped = gzip_accepted(request)
         response = web.StreamResponse(headers=_HEADERS)
         response.content_type = "text/event-stream"
         if gzipped:
@@ -78,13 +78,15 @@ class Live:
             await response.prepare(request)
             if gzipped:
                 await response.write(GZIP_HEADER)
-            await _write(response, RETRY, gzipped=gzipped)
+            await _write(request, response, RETRY, gzipped=gzipped)
             async with aclosing(subscriber.events()) as events:
                 async for event in events:
-                    await _write(response, event, gzipped=gzipped)
+                    await _write(request, response, event, gzipped=gzipped)
 
 
-async def _write(response: web.StreamResponse, event: Event, *, gzipped: bool) -> None:
+async def _write(
+    request: web.Request, response: web.StreamResponse, event: Event, *, gzipped: bool
+) -> None:
     for frame in event:
-        async with asyncio.timeout(_WRITE_TIMEOUT):
+        async with disconnecting(request, _WRITE_TIMEOUT):
             await response.write(frame.gzipped if gzipped else frame.plain)

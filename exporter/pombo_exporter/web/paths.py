@@ -7,6 +7,7 @@ from aiohttp import web
 
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.web.base import BASE
 
 API: Final = "/api/v1"
 
@@ -19,11 +20,14 @@ def host_name(request: web.Request, before: str, after: str = "") -> str:
 
     It is taken from the path as it was sent, so that a percent sign is decoded exactly once.
     """
-    path = request.rel_url.raw_path
-    return unquote(path[len(before) : len(path) - len(after)], errors="replace")
+    slashes = (request.app[BASE].prefix + before).count("/")
+    path = request.rel_url.raw_path.split("/", slashes)[-1]
+    if after:
+        path = path.rsplit("/", after.count("/"))[0]
+    return unquote(path, errors="replace")
 
 
-def known_host(roster: Roster, name: str) -> Host:
+def known_host(request: web.Request, roster: Roster, name: str) -> Host:
     """Return the host of that name.
 
     Raises:
@@ -31,12 +35,11 @@ def known_host(roster: Roster, name: str) -> Host:
     """
     host = roster.find(name)
     if host is None:
-        raise not_found(name)
+        raise not_found(request, name)
     return host
 
 
-def not_found(name: str) -> web.HTTPNotFound:
+def not_found(request: web.Request, name: str) -> web.HTTPNotFound:
     """Return the answer for a host that is not in memory."""
-    return web.HTTPNotFound(
-        text=f"no host is called {name!r}: see {API}/hosts for those that report"
-    )
+    path = request.app[BASE].outside + API
+    return web.HTTPNotFound(text=f"no host is called {name!r}: see {path}/hosts for all of them")

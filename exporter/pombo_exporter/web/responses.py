@@ -1,18 +1,18 @@
 """Long answers: made in steps, compressed, and written in pieces."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Final
 
-from aiohttp import ClientConnectionError, web
+from aiohttp import ClientConnectionError, HttpVersion11, web
 from isal import isal_zlib
-from prometheus_client.exposition import gzip_accepted
 
 from pombo_exporter.runtime.pacing import Pacer, StepClock
+from pombo_exporter.web.negotiation import gzip_accepted
 
 _WRITE_BYTES: Final = 2**16  # a write costs some 50 microseconds, whatever its length
-_TIMEOUT: Final = 60.0  # seconds for a client to take an answer
+_TIMEOUT: Final = 60.0  # seconds for a client to read an answer
 _GZIP: Final = 31  # zlib's window bits for a gzip container
 
 #: The pacer of an application, which all its long answers share.
@@ -29,8 +29,8 @@ async def stream(
 ) -> web.StreamResponse:
     """Answer with the pieces that ``work`` makes; gzip them if the client accepts it.
 
-    A client that has not taken the answer after a minute is disconnected, so that it cannot keep
-    in memory what the answer is made of.
+    A client that has not read the answer after a minute is disconnected, so that it cannot keep in
+    memory what the answer is made of.
 
     ``vary`` names request headers, besides ``Accept-Encoding``, that the answer depends on.
     """
@@ -38,7 +38,7 @@ async def stream(
     response.headers["Vary"] = ", ".join(filter(None, (vary, "Accept-Encoding")))
     compress: Callable[[bytes], bytes] = bytes
     flush: Callable[[], bytes] = bytes
-    if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+    if gzip_accepted(request):
         response.headers["Content-Encoding"] = "gzip"
         compressor = isal_zlib.compressobj(level=1, wbits=_GZIP)
         compress, flush = compressor.compress, compressor.flush
@@ -54,7 +54,10 @@ async def stream(
             return response
         # What an answer was made of exists until the client has taken the last piece.
         with pacer.under_way():
-            async with asyncio.timeout(_TIMEOUT), aclosing(pacer.run(pieces)) as compressed:
+            async with (
+                disconnecting(request, _TIMEOUT),
+                aclosing(pacer.run(pieces)) as compressed,
+            ):
                 ready = bytearray()
                 async for piece in compressed:
                     ready += piece
@@ -69,7 +72,25 @@ async def stream(
     return response
 
 
+@asynccontextmanager
+async def disconnecting(request: web.Request, seconds: float) -> AsyncIterator[None]:
+    """Abort the connection of a request if what is done within the context takes longer.
+
+    To close it would wait until the client has read everything.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        if request.transport:
+            request.transport.abort()
+        raise ClientConnectionError(f"the client did not read within {seconds:g} s") from None
+
+
 async def _write(request: web.Request, response: web.StreamResponse, data: bytearray) -> None:
     if not response.prepared:
+        # A client of HTTP/1.0 knows the end by a length, or by the end of the connection.
+        if request.version < HttpVersion11 and response.content_length is None:
+            response.force_close()
         await response.prepare(request)
     await response.write(data)

@@ -19,11 +19,11 @@ from pombo_exporter.metrics.exporter import (
 )
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.family import FamilyTable
-from pombo_exporter.metrics.formats import format_for
 from pombo_exporter.metrics.selection import KNOWN, Selection, selected
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters
+from pombo_exporter.web.negotiation import exposition_format
 from pombo_exporter.web.paths import HOST, host_name, known_host
 from pombo_exporter.web.responses import stream
 
@@ -78,7 +78,7 @@ class ScrapeEndpoints:
     ) -> web.StreamResponse:
         table = self._table(request)
         capture = self._capture(table, include)
-        wanted = format_for(request.headers.get("Accept", ""))
+        wanted = exposition_format(request)
         now, wall = moment()
         stats, process = self.counters.read(now, wall), self.metrics.capture()
         snapshot = self.roster.snapshot(now, wall)
@@ -102,8 +102,9 @@ class ScrapeEndpoints:
         its target.
         """
         table = self._table(request)
-        host = known_host(self.roster, host_name(request, HOST_PREFIX, HOST_SUFFIX)).copy()
-        wanted = format_for(request.headers.get("Accept", ""))
+        name = host_name(request, HOST_PREFIX, HOST_SUFFIX)
+        host = known_host(request, self.roster, name).copy()
+        wanted = exposition_format(request)
         now, wall = moment()
         if host.state_at(now) is State.DOWN:
             silence, every = now - host.last_seen, host.interval

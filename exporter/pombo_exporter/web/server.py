@@ -2,9 +2,15 @@
 
 import asyncio
 import socket
+import ssl
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
+
+from pombo_exporter.stats import HttpCounters
+from pombo_exporter.web.acceptor import Acceptor
+from pombo_exporter.web.connections import Connection, Connections, Patience, tracking
 
 _ABORT_TIMEOUT: Final = 0.5  # seconds for requests to end after their connections were aborted
 _ITERATIONS_TO_ACCEPT: Final = 3  # of the loop, from a connection's accept to its handler
@@ -14,20 +20,42 @@ _FLUSH_CHECK: Final = 0.01  # seconds between two checks of the write buffers
 class Server:
     """Serves an application until it is stopped."""
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        counters: HttpCounters | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """Take an application; ``counters`` have the limit of connections, and count them."""
+        app.middlewares.insert(0, tracking)
         # aiohttp's own timeout comes after ours: it would cancel one request after the other, and
         # close their connections only once the clients have read everything.
         self._runner = web.AppRunner(
             app,
-            access_log=None,
             handler_cancellation=True,  # a request ends when its connection is lost
             shutdown_timeout=60.0,
         )
+        self._counters, self._patience = counters or HttpCounters(), patience
+        self._acceptor: Acceptor | None = None
+        self._connections: Connections | None = None
 
-    async def start(self, sock: socket.socket) -> None:
-        """Serve on a socket that listens."""
+    async def start(
+        self,
+        sock: socket.socket,
+        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+    ) -> None:
+        """Serve on a socket that listens; ``context`` is as in ``Acceptor``."""
         await self._runner.setup()
-        await web.SockSite(self._runner, sock).start()
+        server = self._runner.server
+        assert server is not None
+        connections = self._connections = Connections(self._counters, self._patience)
+
+        def make(address: str) -> Connection:
+            return Connection(connections, server, address, access_log=None)
+
+        self._acceptor = Acceptor(sock, connections, make, context)
+        connections.start()
+        self._acceptor.start()
 
     async def stop(self, grace_over: asyncio.Event) -> None:
         """Accept no more connections, and end the existing ones.
@@ -36,36 +64,25 @@ class Server:
         is set: then their connections are aborted, even if their clients have not read everything.
         Returns ``_ABORT_TIMEOUT`` seconds after that at the latest.
         """
-        server = self._runner.server
-        if server is None:
+        if self._acceptor is None or self._connections is None:
             return
-        for site in self._runner.sites:
-            await site.stop()
+        self._acceptor.stop()
         for _ in range(_ITERATIONS_TO_ACCEPT):
             await asyncio.sleep(0)
-        transports = _transports(server)
-        cleanup = asyncio.create_task(self._cleanup(transports))
+        cleanup = asyncio.create_task(self._cleanup(self._connections))
         grace = asyncio.create_task(grace_over.wait())
         await asyncio.wait({cleanup, grace}, return_when=asyncio.FIRST_COMPLETED)
         grace.cancel()
-        _abort(transports | _transports(server))
+        for connection in self._connections:
+            connection.abort()
         await asyncio.wait({cleanup}, timeout=_ABORT_TIMEOUT)
         await asyncio.sleep(0)  # aborted transports close their sockets in this iteration
+        self._connections.stop()
         if cleanup.done():
             cleanup.result()
 
-    async def _cleanup(self, transports: set[asyncio.Transport]) -> None:
+    async def _cleanup(self, connections: Connections) -> None:
         await self._runner.cleanup()
         # asyncio has no event for a write buffer that is empty.
-        while any(one.get_write_buffer_size() for one in transports):  # noqa: ASYNC110
+        while any(each.unflushed_bytes for each in connections):  # noqa: ASYNC110
             await asyncio.sleep(_FLUSH_CHECK)
-
-
-def _transports(server: web.Server) -> set[asyncio.Transport]:
-    return {one.transport for one in server.connections if one.transport}
-
-
-def _abort(transports: set[asyncio.Transport]) -> None:
-    for transport in transports:
-        if not transport.is_closing() or transport.get_write_buffer_size():  # not lost already
-            transport.abort()

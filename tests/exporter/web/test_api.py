@@ -220,7 +220,7 @@ async def request(client: Client, method: str, host: str) -> tuple[int, bytes]:
     """Send a path without normalization; return the status and the body."""
     reader, writer = await asyncio.open_connection(client.host, client.port)
     writer.write(
-        f"{method} {HOSTS}/{host} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        f"{method} {HOSTS}/{host} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     )
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()

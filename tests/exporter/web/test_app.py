@@ -45,7 +45,11 @@ def own(exposition: str, name: str) -> dict[tuple[tuple[str, str], ...], float]:
 
 
 @pytest.mark.parametrize(
-    "accept", ["", "*/*", "text/plain", "text/plain;version=0.0.4", "text/html,*/*;q=0.1", "\xff;;"]
+    "accept",
+    [
+        *("", "*/*", "text/plain", "text/plain;version=0.0.4", "text/html,*/*;q=0.1", "\xff;;"),
+        *(f"{OPENMETRICS};version=x", f"{OPENMETRICS};version=2.0.0", f"{OPENMETRICS};q=0"),
+    ],
 )
 def test_exposition_is_plain_text_unless_openmetrics_is_accepted(accept: str) -> None:
     served = Served()
@@ -58,9 +62,7 @@ def test_exposition_is_plain_text_unless_openmetrics_is_accepted(accept: str) ->
     assert len({family.name for family in text(body.decode())}) > 10
 
 
-@pytest.mark.parametrize(
-    "accept", [*PROMETHEUS, OPENMETRICS, f"{OPENMETRICS};version=x", f"{OPENMETRICS};version=2.0.0"]
-)
+@pytest.mark.parametrize("accept", [*PROMETHEUS, OPENMETRICS, f"{OPENMETRICS};version=0.0.1"])
 def test_exposition_is_openmetrics_if_accepted(accept: str) -> None:
     served = Served()
     served.take(Report("pi", gauges={"x": 1.0}))
@@ -338,6 +340,15 @@ def test_other_method_is_405_and_allow_names_the_methods(path: str, method: str)
     response, _ = get(Served(), path, method)
     assert response.status == 405
     assert {*re.split(r",\s*", response.headers["Allow"])} == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/sd", "/api/v1/hosts", "/api/v1/hosts/pi"])
+def test_options_names_the_methods_and_allows_no_other_site(path: str) -> None:
+    response, body = get(Served(), path, "OPTIONS", Origin="http://other.example")
+    assert (response.status, body) == (204, b"")
+    deletes = {"DELETE"} if path.endswith("/pi") else set()
+    assert {*response.headers["Allow"].split(", ")} == {"GET", "HEAD", "OPTIONS", *deletes}
+    assert not any(name.startswith("Access-Control") for name in response.headers)
 
 
 @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])

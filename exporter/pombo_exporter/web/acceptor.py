@@ -1,0 +1,116 @@
+"""Accepts connections, and goes on when that fails.
+
+asyncio's own server accepts until no descriptor is left. Then it logs a trace a hundred times a
+second, in Python 3.11, and tries again.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from pombo_cli.logs import LimitedLogger
+
+from pombo_exporter.stats import RefusedRequest
+from pombo_exporter.web.connections import Connection, Connections
+
+log = logging.getLogger(__name__)
+
+_LOG_INTERVAL: Final = 60.0  # seconds between two lines of one error
+_AT_ONCE: Final = 8  # connections in one iteration of the loop: 1 ms
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_REMEDY: Final = "allow more open files: LimitNOFILE= in the unit, or ulimit -n"
+
+
+class Acceptor:
+    """Accepts connections on one socket.
+
+    ``make`` returns the protocol of a connection from an address. ``context`` returns what TLS is
+    agreed on with, or None for plain HTTP; it is asked for each connection.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        connections: Connections,
+        make: Callable[[str], Connection],
+        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+    ) -> None:
+        listener.setblocking(False)  # noqa: FBT003 - the socket's own way
+        self._listener, self._connections = listener, connections
+        self._make, self._context = make, context
+        self._loop = connections.loop
+        self._log = LimitedLogger(log, _LOG_INTERVAL, self._loop.time)
+        self._tasks: set[asyncio.Task[None]] = set()  # of connections that are not yet made
+        self._is_paused = True
+        connections.on_change = self._resume
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._resume()
+
+    def stop(self) -> None:
+        """Accept no more, and close the socket."""
+        self._pause()
+        self._connections.on_change = lambda: None
+        self._listener.close()
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _pause(self) -> None:
+        """Accept none until a connection is gone, or a second has passed."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._loop.remove_reader(self._listener)
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                sock, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._cannot_accept(error)
+                return
+            has_room = not self._connections.is_full or self._connections.give_way()
+            self._connect(sock, str(address[0]))
+            if not has_room:
+                self._pause()
+                return
+
+    def _cannot_accept(self, error: OSError) -> None:
+        fields = {
+            "error": error,
+            "remedy": _REMEDY if error.errno in _EXHAUSTED else "see accept(2)",
+        }
+        self._log.warning("cannot accept a connection", key=str(error.errno), **fields)
+        self._pause()
+        self._connections.give_way()
+
+    def _connect(self, sock: socket.socket, address: str) -> None:
+        connection = self._make(address)
+        self._connections.add(connection)
+        task = self._loop.create_task(self._connected(connection, sock))
+        connection.cancel = task.cancel
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connected(self, connection: Connection, sock: socket.socket) -> None:
+        context, patience = self._context(), self._connections.patience
+        timeout = None if context is None else patience.request
+        try:
+            sock.setblocking(False)  # noqa: FBT003 - the socket's own way
+            await self._loop.connect_accepted_socket(
+                lambda: connection, sock, ssl=context, ssl_handshake_timeout=timeout
+            )
+        except OSError as error:
+            self._connections.refuse(RefusedRequest.TLS_HANDSHAKE, error, connection.address)
+        finally:
+            if not connection.is_made:
+                self._connections.remove(connection)
