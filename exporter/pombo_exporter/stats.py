@@ -34,7 +34,6 @@ class RefusedRequest(StrEnum):
     MALFORMED = "malformed"  # no HTTP, or invalid
     TOO_LARGE = "too_large"  # its line or its headers
     MAX_REQUESTS = "max_requests"
-    TLS_HANDSHAKE = "tls_handshake"
     FOREIGN = "foreign"  # it would change something, from a page of another site
 
 

@@ -19,6 +19,27 @@ def test_shipped_configuration_is_valid() -> None:
     assert check.stderr == ""
 
 
+def test_limits_of_a_scrape_let_through_the_most_that_a_datagram_can_have(start: Launcher) -> None:
+    exporter = start.exporter()
+    prometheus = start.prometheus(exporter)
+    name = "\U0001f54a" * 255
+    longest = "\U0001f54a" * 250
+    with Sender("pi", exporter.port) as sender:
+        labels = ",".join(f'"l{number}":"x"' for number in range(32))
+        sender.raw(f'{{"host":"many","interval":3600,"labels":{{{labels}}}}}'.encode())
+        sender.raw(f'{{"host":"{name}","interval":3600}}'.encode())
+        sender.raw(f'{{"host":"long","interval":3600,"labels":{{"l":"{longest}"}}}}'.encode())
+        sender.raw(
+            f'{{"host":"{"n" * 64}","interval":3600,"labels":{{"{"l" * 64}":"x"}}}}'.encode()
+        )
+    info = wait_until(
+        lambda: prometheus.instant("pombo_host_info"), lambda found: len(found) == 4, "all hosts"
+    )
+    assert max(map(len, info)) > 32
+    assert max(len(text.encode()) for labels in info for _, text in labels) == 1020
+    assert [*prometheus.instant('up{job="pombo"}').values()] == [1]
+
+
 def test_exposition_with_a_live_and_a_killed_agent_is_valid_in_both_formats(
     start: Launcher,
 ) -> None:

@@ -8,13 +8,11 @@ import asyncio
 import errno
 import logging
 import socket
-import ssl
 from collections.abc import Callable
 from typing import Final
 
 from pombo_cli.logs import LimitedLogger
 
-from pombo_exporter.stats import RefusedRequest
 from pombo_exporter.web.connections import Connection, Connections
 
 log = logging.getLogger(__name__)
@@ -25,11 +23,14 @@ _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _REMEDY: Final = "allow more open files: LimitNOFILE= in the unit, or ulimit -n"
 
 
+Before = Callable[[Callable[[], asyncio.Protocol]], asyncio.Protocol]
+
+
 class Acceptor:
     """Accepts connections on one socket.
 
-    ``make`` returns the protocol of a connection from an address. ``context`` returns what TLS is
-    agreed on with, or None for plain HTTP; it is asked for each connection.
+    ``make`` returns the protocol of a connection from an address. ``before`` takes what returns
+    that protocol, and returns the one that the connection begins with, such as that of TLS.
     """
 
     def __init__(
@@ -37,11 +38,11 @@ class Acceptor:
         listener: socket.socket,
         connections: Connections,
         make: Callable[[str], Connection],
-        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+        before: Before = lambda protocol: protocol(),
     ) -> None:
         listener.setblocking(False)  # noqa: FBT003 - the socket's own way
         self._listener, self._connections = listener, connections
-        self._make, self._context = make, context
+        self._make, self._before = make, before
         self._loop = connections.loop
         self._log = LimitedLogger(log, _LOG_INTERVAL, self._loop.time)
         self._tasks: set[asyncio.Task[None]] = set()  # of connections that are not yet made
@@ -97,20 +98,12 @@ class Acceptor:
         connection = self._make(address)
         self._connections.add(connection)
         task = self._loop.create_task(self._connected(connection, sock))
-        connection.cancel = task.cancel
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _connected(self, connection: Connection, sock: socket.socket) -> None:
-        context, patience = self._context(), self._connections.patience
-        timeout = None if context is None else patience.request
-        try:
-            sock.setblocking(False)  # noqa: FBT003 - the socket's own way
-            await self._loop.connect_accepted_socket(
-                lambda: connection, sock, ssl=context, ssl_handshake_timeout=timeout
-            )
-        except OSError as error:
-            self._connections.refuse(RefusedRequest.TLS_HANDSHAKE, error, connection.address)
-        finally:
-            if not connection.is_made:
-                self._connections.remove(connection)
+        sock.setblocking(False)  # noqa: FBT003 - the socket's own way
+        first = self._before(lambda: connection)
+        connection.accepted, _ = await self._loop.connect_accepted_socket(lambda: first, sock)
+        if connection not in self._connections:  # it gave way meanwhile
+            connection.abort()

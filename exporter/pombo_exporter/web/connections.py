@@ -58,9 +58,8 @@ class Connection(web.RequestHandler):
         self.address = address
         #: When the present state began: waiting for a request, or answering one.
         self.since = connections.loop.time()
-        #: Whether it was ever connected, and what ends it before: TLS is being agreed on.
-        self.is_made = False
-        self.cancel: Callable[[], object] = lambda: None
+        #: The transport below that of TLS, if there is TLS.
+        self.accepted: asyncio.BaseTransport | None = None
         self._connections = connections
         self._wire: asyncio.Transport | None = None
         self._has_answered = self._is_answering = False
@@ -74,7 +73,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request."""
         assert isinstance(transport, asyncio.Transport)
-        self._wire, self.is_made = transport, True
+        self._wire = transport
         self.since = self._connections.loop.time()
         super().connection_made(transport)
 
@@ -117,6 +116,11 @@ class Connection(web.RequestHandler):
     # --- what it does ---
 
     @property
+    def is_lost(self) -> bool:
+        """Whether it ended before it was made: its TLS handshake has failed."""
+        return self._wire is None and self.accepted is not None and self.accepted.is_closing()
+
+    @property
     def is_slow(self) -> bool:
         """Whether its client is slow to send the rest of a request, or to read the answer."""
         return not self._body.is_eof() or self._unread > 0
@@ -139,10 +143,9 @@ class Connection(web.RequestHandler):
     def abort(self) -> None:
         """End it at once, even if not everything that was written is read."""
         self._connections.remove(self)
-        if self._wire is None:
-            self.cancel()
-        else:
-            self._wire.abort()
+        transport = self._wire or self.accepted
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
 
     @property
     def unread_bytes(self) -> int:
@@ -157,7 +160,10 @@ class Connection(web.RequestHandler):
     @property
     def unflushed_bytes(self) -> int:
         """The bytes that were written and that the kernel has not taken."""
-        return self._wire.get_write_buffer_size() if self._wire else 0
+        try:
+            return self._wire.get_write_buffer_size() if self._wire else 0
+        except AttributeError:  # raised by asyncio's transport of TLS that was closed twice
+            return 0
 
     def unread_for(self, now: float) -> float:
         """Return for how many seconds the client has read nothing of what is there for it."""
@@ -218,6 +224,10 @@ class Connections:
     def __iter__(self) -> Iterator[Connection]:
         """Iterate over all connections of this moment."""
         return iter([*self._all])
+
+    def __contains__(self, connection: Connection) -> bool:
+        """Return whether a connection is counted."""
+        return connection in self._all
 
     @property
     def is_full(self) -> bool:
@@ -303,7 +313,9 @@ class Connections:
         self.start()
         now = self.loop.time()
         for connection in self:
-            if reason := connection.reason_to_close(now):
+            if connection.is_lost:
+                self.remove(connection)
+            elif reason := connection.reason_to_close(now):
                 self._close(connection, reason)
         self.on_change()
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-import ssl
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -39,12 +37,8 @@ class Server:
         self._acceptor: Acceptor | None = None
         self._connections: Connections | None = None
 
-    async def start(
-        self,
-        sock: socket.socket,
-        context: Callable[[], ssl.SSLContext | None] = lambda: None,
-    ) -> None:
-        """Serve on a socket that listens; ``context`` is as in ``Acceptor``."""
+    async def start(self, sock: socket.socket) -> None:
+        """Serve on a socket that listens."""
         await self._runner.setup()
         server = self._runner.server
         assert server is not None
@@ -53,7 +47,7 @@ class Server:
         def make(address: str) -> Connection:
             return Connection(connections, server, address, access_log=None)
 
-        self._acceptor = Acceptor(sock, connections, make, context)
+        self._acceptor = Acceptor(sock, connections, make)
         connections.start()
         self._acceptor.start()
 
