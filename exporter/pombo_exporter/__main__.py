@@ -33,7 +33,7 @@ from pombo_exporter.runtime.replying import ReplyingSocket
 from pombo_exporter.runtime.stopping import Stop
 from pombo_exporter.seal.key_file import KeyFileError
 from pombo_exporter.state.file import StateFile
-from pombo_exporter.stats import Counters, HttpCounters, ReceiveBuffer, StateErrors
+from pombo_exporter.stats import Counters, ReceiveBuffer, StateErrors
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.server import Server
@@ -79,8 +79,7 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
         freezer.freeze()
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
-    requests = HttpCounters(max_requests=options.max_requests)
-    counters = Counters(roster, intake, drops.read, sizes, *moment(), http=requests)
+    counters = Counters(roster, intake, drops.read, sizes, *moment())
     if keys is not None:
         counters.key_file_valid = lambda: keys.reload_successful
     if state is not None:
@@ -99,8 +98,7 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
 
     drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
-    parts = Parts(roster, table, counters, pacer)
-    server = Server(application(parts, options.base, admin=options.admin_api), counters.http)
+    server = _server(Parts(roster, table, counters, pacer), options)
     try:
         http = listen.tcp(options.web_listen_address)
         counters.http.max_connections = connections_within_limit(options.max_connections)
@@ -139,6 +137,11 @@ def _notifier(freezer: HostFreezer) -> Callable[[HostEvent, Host], None]:
         loggers[event].log(level, event, key=host.name, **fields)
 
     return notify
+
+
+def _server(parts: Parts, options: Options) -> Server:
+    parts.counters.http.max_requests = options.max_requests
+    return Server(application(parts, options.base, admin=options.admin_api), parts.counters.http)
 
 
 def _sealed_intake(keys: "Keyring", roster: Roster, udp: socket.socket) -> "SealedIntake":
