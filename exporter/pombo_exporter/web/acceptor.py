@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _LOG_INTERVAL: Final = 60.0  # seconds between two lines of one error
 _AT_ONCE: Final = 8  # connections in one iteration of the loop: 1 ms
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_IPV4_MAPPED: Final = "::ffff:"  # before an IPv4 address, on a socket of IPv6
 _REMEDY: Final = "allow more open files: LimitNOFILE= in the unit, or ulimit -n"
 
 
@@ -80,7 +81,7 @@ class Acceptor:
                 self._cannot_accept(error)
                 return
             has_room = not self._connections.is_full or self._connections.give_way()
-            self._connect(sock, str(address[0]))
+            self._connect(sock, address[0].removeprefix(_IPV4_MAPPED))
             if not has_room:
                 self._pause()
                 return

@@ -13,6 +13,7 @@ A connection ends, whatever its client does:
 
 import asyncio
 import logging
+import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _LOG_INTERVAL: Final = 60.0  # seconds between two lines of one kind
 _CHECK_INTERVAL: Final = 1.0  # seconds between two looks at all connections
+_TCP_INFO: Final = getattr(socket, "TCP_INFO", -1)  # only Linux has it
+_BYTES_ACKED: Final = slice(120, 128)  # of struct tcp_info: linux/tcp.h, from Linux 4.2
 _EXCERPT: Final = 120  # characters of what is wrong with a request, in the log and in the answer
 
 
@@ -66,7 +69,7 @@ class Connection(web.RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD  # of the last request
         self._begun: float | None = None  # when the first byte of the next request arrived
         self._bytes = 0  # of the next request
-        self._unread, self._unread_since = 0, 0.0
+        self._unread, self._read, self._unread_since = 0, 0, 0.0
 
     # --- what happens to it ---
 
@@ -128,9 +131,10 @@ class Connection(web.RequestHandler):
     def reason_to_close(self, now: float) -> ClosedConnection | None:
         """Return why the connection has to end now, if it has to; call this every second or so."""
         patience = self._connections.patience
-        before, self._unread = self._unread, self.unread_bytes
-        if not before or self._unread < before:  # nothing was to be read, or some of it was
-            self._unread_since = now
+        before, self._unread = (self._unread, self._read), self.unread_bytes
+        self._read = self._read_bytes()
+        if not before[0] or self._unread < before[0] or self._read > before[1]:
+            self._unread_since = now  # nothing was to be read, or some of it was
         if self.unread_for(now) >= patience.unread:
             return ClosedConnection.UNREAD
         began = self.since if not self._body.is_eof() else self._begun
@@ -164,6 +168,15 @@ class Connection(web.RequestHandler):
             return self._wire.get_write_buffer_size() if self._wire else 0
         except AttributeError:  # raised by asyncio's transport of TLS that was closed twice
             return 0
+
+    def _read_bytes(self) -> int:
+        """Return how many bytes the client has acknowledged, 0 where that is unknown."""
+        transport, info = self.accepted or self._wire, b""
+        if transport is not None:
+            with suppress(OSError):
+                sock = transport.get_extra_info("socket")
+                info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED.stop)
+        return int.from_bytes(info[_BYTES_ACKED], byteorder)
 
     def unread_for(self, now: float) -> float:
         """Return for how many seconds the client has read nothing of what is there for it."""

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 from aiohttp import web
 from pombo_exporter.stats import HttpCounters
-from pombo_exporter.web.connections import Patience
+from pombo_exporter.web.connections import Connection, Patience
 from pombo_exporter.web.server import Server
 from support.served import DEADLINE
 from support.waiting import until
@@ -39,7 +39,8 @@ class Served:
     async def short(self, _: web.Request) -> web.Response:
         return web.Response(text="short")
 
-    async def slow(self, _: web.Request) -> web.Response:
+    async def slow(self, request: web.Request) -> web.Response:
+        self.protocol = request.protocol
         self.answering += 1
         await self.released.wait()
         return web.Response(text="at last")
@@ -183,6 +184,34 @@ def test_client_that_reads_slowly_gets_the_answer() -> None:
         assert served.closed() == {}
 
     serve(use, Patience(idle=LONG, request=LONG, unread=2.0))
+
+
+def test_client_that_reads_is_not_cut_off_though_there_is_always_more_to_read() -> None:
+    """As a status page far away: at each look, another event is on its way to it."""
+
+    async def use(served: Served) -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(served.address)
+            client.setblocking(False)  # noqa: FBT003 - the parameter has no name
+            await loop.sock_sendall(client, GET % b"slow")
+            await until(lambda: served.answering == 1)
+            connection = served.protocol
+            assert isinstance(connection, Connection)
+            assert connection.transport
+            connection.transport.write(bytes(SIZE))
+            for second in range(20):
+                before = connection.unread_bytes
+                assert connection.reason_to_close(float(second)) is None
+                while connection.unread_bytes == before:
+                    await loop.sock_recv(client, 2**16)
+                connection.transport.write(bytes(before - connection.unread_bytes + 1))
+            # And now it reads no more.
+            assert connection.reason_to_close(21.0) is None
+            assert connection.reason_to_close(40.0) == "unread"
+
+    serve(use, Patience(idle=LONG, request=LONG, unread=5.0))
 
 
 def test_answer_under_way_is_waited_for() -> None:
