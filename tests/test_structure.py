@@ -25,6 +25,7 @@ PACKAGES = {
         "exporter",
         {
             "aiohttp",
+            "bcrypt",
             "click",
             "cryptography",
             "isal",
@@ -64,7 +65,11 @@ ORDER: dict[str, list[str | list[str]]] = {
         "names",
         ["limits", "reasons"],
     ],
-    "pombo_cli": ["config", "flags", ["logs", "human", "addresses", "variables", "secret_file"]],
+    "pombo_cli": [
+        "config",
+        "flags",
+        ["logs", "human", "addresses", "variables", "secret_file", "yaml_file"],
+    ],
     "pombo_agent": [
         "__main__",
         ["start", "check"],
