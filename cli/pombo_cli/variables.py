@@ -23,10 +23,19 @@ COMMANDS = {
     "pombo-exporter": (
         *_SHARED,
         *("UDP_LISTEN_ADDRESS", "UDP_RECEIVE_BUFFER", "WEB_LISTEN_ADDRESS", "WEB_FAMILIES"),
+        *("WEB_CONFIG_FILE", "WEB_EXTERNAL_URL", "WEB_ROUTE_PREFIX", "WEB_MAX_REQUESTS"),
+        "WEB_MAX_CONNECTIONS",
         *("WEB_ENABLE_ADMIN_API", "HOST_FORGET_AFTER", "LIMIT_HOSTS", "LIMIT_SERIES_PER_HOST"),
         *("LIMIT_BYTES", "LIMIT_FAMILIES", "LIMIT_LAYOUTS"),
         *("SEAL_KEY_FILE", "REQUIRE_SEALED", "STATE_FILE"),
-        *("TOP_ONCE", "TOP_INTERVAL", "TOP_SORT", "TOP_FILTER", "DECODE_FORMAT"),
+        *(
+            "TOP_HTTP_CONFIG_FILE",
+            "TOP_ONCE",
+            "TOP_INTERVAL",
+            "TOP_SORT",
+            "TOP_FILTER",
+            "DECODE_FORMAT",
+        ),
     ),
 }
 

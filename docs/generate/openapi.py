@@ -21,6 +21,8 @@ _ABOUT = """What Pombo's exporter knows of its hosts and of itself.
 Names of fields end in their unit: seconds (timestamps are Unix time), bytes, ratio (of 1), or
 one of these per second. A value that is not known is null. Fields are added, but neither renamed
 nor removed, as long as the path says v1; whoever reads this should ignore those it does not know.
+
+With --web.config.file, the exporter may need a password (401), and refuse too many requests (429).
 """
 
 _REFERENCE = "#/components/schemas/{name}"

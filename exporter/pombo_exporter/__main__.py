@@ -35,12 +35,15 @@ from pombo_exporter.seal.key_file import KeyFileError
 from pombo_exporter.state.file import StateFile
 from pombo_exporter.stats import Counters, ReceiveBuffer, StateErrors
 from pombo_exporter.top.options import TopOptions
+from pombo_exporter.web.acceptor import plain
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.server import Server
+from pombo_exporter.web.toolkit.errors import WebConfigError
 
 if TYPE_CHECKING:
     from pombo_exporter.ingest.sealed import SealedIntake
     from pombo_exporter.seal.keyring import Keyring
+    from pombo_exporter.web.toolkit.toolkit import Toolkit
 
 log = logging.getLogger("pombo_exporter")
 
@@ -61,7 +64,9 @@ _LISTEN_FLAGS = {
 }
 
 
-async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
+async def serve(
+    options: Options, keys: "Keyring | None", toolkit: "Toolkit | None", stop: Stop
+) -> None:
     """Receive reports and serve HTTP until ``stop`` is requested.
 
     Raises:
@@ -98,7 +103,7 @@ async def serve(options: Options, keys: "Keyring | None", stop: Stop) -> None:
 
     drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
-    server = _server(Parts(roster, table, counters, pacer), options)
+    server = _server(Parts(roster, table, counters, pacer), options, toolkit)
     try:
         http = listen.tcp(options.web_listen_address)
         counters.http.max_connections = connections_within_limit(options.max_connections)
@@ -139,9 +144,14 @@ def _notifier(freezer: HostFreezer) -> Callable[[HostEvent, Host], None]:
     return notify
 
 
-def _server(parts: Parts, options: Options) -> Server:
-    parts.counters.http.max_requests = options.max_requests
-    return Server(application(parts, options.base, admin=options.admin_api), parts.counters.http)
+def _server(parts: Parts, options: Options, toolkit: "Toolkit | None") -> Server:
+    counters, access, handshakes = parts.counters.http, None, None
+    counters.max_requests = options.max_requests
+    if toolkit is not None:
+        parts.counters.web_config_valid = lambda: toolkit.reload_successful
+        access, handshakes = toolkit.access(counters), toolkit.handshakes(counters)
+    app = application(parts, options.base, admin=options.admin_api, access=access)
+    return Server(app, counters, before=handshakes.accept if handshakes else plain)
 
 
 def _sealed_intake(keys: "Keyring", roster: Roster, udp: socket.socket) -> "SealedIntake":
@@ -181,17 +191,22 @@ def _where(sock: socket.socket) -> Address:
 
 
 def run(options: Options) -> None:
-    """Run the exporter; exit with 1 when it cannot listen, or its key file cannot be used."""
+    """Run the exporter; exit with 1 when it cannot listen, or a file that it needs is wrong."""
     logs.set_up(options.log_level, options.log_format)
     variables.warn_of_unknown(log)
     # It asks to read files again. Without a file, or before it is read, there is nothing to do.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         keys = _keyring(options.seal_key_file)
-        stopping.run(partial(serve, options, keys))
+        toolkit = _toolkit(options.web_config_file)
+        stopping.run(partial(serve, options, keys, toolkit))
     except KeyFileError as error:
         fields = {"flag": "--seal.key-file", "error": error}
         log.error("cannot use the key file", extra={"fields": fields})  # noqa: TRY400
+        sys.exit(1)
+    except WebConfigError as error:
+        fields = {"flag": "--web.config.file", "error": error}
+        log.error("cannot use the web config file", extra={"fields": fields})  # noqa: TRY400
         sys.exit(1)
     except listen.ListenError as error:
         fields = {"flag": _LISTEN_FLAGS[error.kind], "value": error.address}
@@ -211,6 +226,19 @@ def _keyring(path: Path | None) -> "Keyring | None":
     from pombo_exporter.seal.keyring import Keyring  # noqa: PLC0415 - only sealing needs it
 
     return Keyring(path)
+
+
+def _toolkit(path: Path | None) -> "Toolkit | None":
+    """Read the web configuration file, if there is one.
+
+    Raises:
+        WebConfigError: when it cannot be used.
+    """
+    if path is None:
+        return None
+    from pombo_exporter.web.toolkit.toolkit import Toolkit  # noqa: PLC0415 - not all have the file
+
+    return Toolkit(path)
 
 
 def top(options: TopOptions) -> None:

@@ -28,6 +28,7 @@ class Options:
     udp_listen_address: Address
     udp_receive_buffer: int  # bytes
     web_listen_address: Address
+    web_config_file: Path | None
     families: frozenset[str]  # of VOCABULARIES
     admin_api: bool
     base: Base
@@ -114,6 +115,12 @@ def command(
         default="[::]:5005",
         show_default=True,
         help="TCP address to listen on for metrics, status page and API.",
+    )
+    @flag(
+        "web.config.file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="File with TLS, passwords and headers of HTTP, as other exporters have it. Read again "
+        "when it changes.",
     )
     @flag(
         "seal.key-file",

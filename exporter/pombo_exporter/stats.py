@@ -34,7 +34,12 @@ class RefusedRequest(StrEnum):
     MALFORMED = "malformed"  # no HTTP, or invalid
     TOO_LARGE = "too_large"  # its line or its headers
     MAX_REQUESTS = "max_requests"
+    TLS_HANDSHAKE = "tls_handshake"  # failed, so there was no request
     FOREIGN = "foreign"  # it would change something, from a page of another site
+    RATE_LIMIT = "rate_limit"  # of the web configuration file, as are the next ones
+    UNAUTHORIZED = "unauthorized"  # the password is wrong or missing
+    PASSWORDS = "passwords"  # too many wrong ones of one client
+    PASSWORDS_WAIT = "passwords_wait"  # too many are being verified
 
 
 class ClosedConnection(StrEnum):
@@ -77,7 +82,8 @@ class Stats:
     ``evictions`` hosts that gave way to others when a limit was reached, ``lookalikes`` new hosts
     whose names look like those of others.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
-    one; so is ``state_errors`` without a state file. ``recent_refusals`` are newest first, and
+    one; so are ``state_errors`` without a state file, and
+    ``web_config_valid`` without a web configuration file. ``recent_refusals`` are newest first, and
     ``longest_step`` is that of long work since the start, in seconds.
     """
 
@@ -100,6 +106,7 @@ class Stats:
     acknowledgements: int
     key_file_valid: bool | None
     state_errors: StateErrors | None
+    web_config_valid: bool | None
     kernel_drops: int
     receive_buffer: ReceiveBuffer
     subscribers: int
@@ -121,6 +128,7 @@ class Counters:
     longest_step: Callable[[], float] = lambda: 0.0
     key_file_valid: Callable[[], bool | None] = lambda: None
     state_errors: Callable[[], StateErrors | None] = lambda: None
+    web_config_valid: Callable[[], bool | None] = lambda: None
     http: HttpCounters = field(default_factory=HttpCounters)
 
     def read(self, now: float, wall: float) -> Stats:
@@ -145,6 +153,7 @@ class Counters:
             acknowledgements=self.intake.acknowledgements,
             key_file_valid=self.key_file_valid(),
             state_errors=self.state_errors(),
+            web_config_valid=self.web_config_valid(),
             kernel_drops=self.kernel_drops(),
             receive_buffer=self.receive_buffer,
             subscribers=self.subscribers(),

@@ -14,6 +14,7 @@ from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.base import Base
 from pombo_exporter.web.live import MAX_SUBSCRIBERS
+from pombo_exporter.web.toolkit.access import Access
 from pombo_wire import Report, encode
 
 from support.builders import ADDRESS, TABLE, Exporter
@@ -31,6 +32,7 @@ class Served:
         base: Base | None = None,
         admin: bool = False,
         max_subscribers: int = MAX_SUBSCRIBERS,
+        access: Access | None = None,
     ) -> None:
         self.exporter = Exporter(limits or Limits(), now=monotonic())
         self.intake = Intake(self.exporter.roster, monotonic)
@@ -38,7 +40,7 @@ class Served:
             self.exporter.roster, self.intake, lambda: 7, ReceiveBuffer(2, 1), monotonic(), time()
         )
         parts = Parts(self.exporter.roster, TABLE, self.counters, Pacer())
-        app = application(parts, base, admin=admin, max_subscribers=max_subscribers)
+        app = application(parts, base, admin=admin, max_subscribers=max_subscribers, access=access)
         self.server = TestServer(app, host="127.0.0.1")
 
     def take(self, report: Report, *, ago: float = 0.0) -> None:

@@ -46,12 +46,16 @@ class _Captured(Collector):
             ("acknowledgements", "Answers to sealed datagrams.", stats.acknowledgements),
         ):
             yield CounterMetricFamily(f"pombo_exporter_{name}", text, value=count)
-        if stats.key_file_valid is not None:
-            yield GaugeMetricFamily(
-                "pombo_exporter_seal_reload_successful",
-                "Whether the key file could be used when it was last read.",
-                value=stats.key_file_valid,
-            )
+        for name, text, is_valid in (
+            ("seal", "key file", stats.key_file_valid),
+            ("web_config", "web configuration file", stats.web_config_valid),
+        ):
+            if is_valid is not None:
+                yield GaugeMetricFamily(
+                    f"pombo_exporter_{name}_reload_successful",
+                    f"Whether the {text} could be used when it was last read.",
+                    value=is_valid,
+                )
         if stats.state_errors is not None:
             load, write = stats.state_errors
             name = "pombo_exporter_state_load_errors"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ class TopOptions:
     interval: float
     sort: SortKey
     filter: str
+    http_config_file: Path | None = None
 
 
 def top_command(run: Callable[[TopOptions], None]) -> click.Command:
@@ -51,10 +53,18 @@ def top_command(run: Callable[[TopOptions], None]) -> click.Command:
         metavar="TEXT",
         help="Show only hosts with TEXT in their name or in a label, such as rack=7.",
     )
+    @click.option(
+        "--http.config.file",
+        "http_config_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        show_envvar=True,
+        help="File with the password, or the CA and certificate, for the exporter, as promtool has "
+        "it: basic_auth, authorization, tls_config.",
+    )
     def top(*, sort: str, **rest: Any) -> None:
         """Show a live table of all hosts of the exporter at URL.
 
-        The default URL is http://localhost:5005.
+        The default URL is http://localhost:5005. It may be https://.
         """
         run(TopOptions(sort=SortKey(sort), **rest))
 

@@ -23,10 +23,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pombo_exporter.hosts.host import State
+from pombo_exporter.top.http_config import HttpConfig, read_http_config
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import COLUMNS, Column, SortKey, cells, rows
 from pombo_exporter.views.schema import HostList, HostSummary
 from pombo_exporter.web.paths import API
+from pombo_exporter.web.toolkit.errors import WebConfigError
 
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _LINES_AROUND = 4  # title, head of the table, message, keys
@@ -65,14 +67,16 @@ class UnreachableError(Exception):
 def show(options: TopOptions) -> int:
     """Show the table until the user quits, or once; return the exit code."""
     try:
+        file = options.http_config_file
+        config = read_http_config(file) if file else HttpConfig()
         if options.once:
-            asyncio.run(_once(options))
+            asyncio.run(_once(options, config))
         elif sys.stdin.isatty() and sys.stdout.isatty():
-            asyncio.run(Top(options).run())
+            asyncio.run(Top(options, config).run())
         else:
             sys.stderr.write("this is no terminal: use --once\n")
             return 2
-    except UnreachableError as error:
+    except (UnreachableError, WebConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -88,25 +92,41 @@ def plain(hosts: list[HostSummary]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-async def _once(options: TopOptions) -> None:
-    async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
-        hosts = await fetch(session, options.url)
+async def _once(options: TopOptions, config: HttpConfig) -> None:
+    async with _session(config) as session:
+        hosts = await fetch(session, options.url, config)
     sys.stdout.write(plain(rows(hosts, options.sort, options.filter)))
 
 
-async def fetch(session: aiohttp.ClientSession, url: str) -> list[HostSummary]:
+def _session(config: HttpConfig) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(ssl=config.context) if config.context else None
+    return aiohttp.ClientSession(timeout=_PATIENCE, headers=config.headers, connector=connector)
+
+
+async def fetch(session: aiohttp.ClientSession, url: str, config: HttpConfig) -> list[HostSummary]:
     """Ask the exporter at ``url`` for its hosts.
 
     Raises:
         UnreachableError: when it does not answer, or is no exporter.
     """
     try:
-        async with session.get(f"{url}{API}/hosts") as response:
+        async with session.get(
+            f"{url}{API}/hosts",
+            server_hostname=config.server_name,
+            allow_redirects=config.follow_redirects,
+        ) as response:
+            if response.status == 401:
+                remedy = "give a user and the password with --http.config.file"
+                raise UnreachableError(f"{url} answers 401: {remedy}")
             if response.status != 200:
                 raise UnreachableError(f"{url} answers {response.status}: is it an exporter?")
             return msgspec.json.decode(await response.read(), type=HostList).hosts
     except TimeoutError:
         raise UnreachableError(f"{url} does not answer within {_PATIENCE.total:g} s") from None
+    except aiohttp.ClientSSLError as error:
+        reason = human.printable(str(error.os_error))
+        remedy = "give the CA of its certificate with --http.config.file"
+        raise UnreachableError(f"cannot reach {url}: {reason}: {remedy}") from None
     except aiohttp.ClientConnectorError as error:
         number = error.os_error.errno or 0  # below 0 when the name is not known
         why = os.strerror(number) if number > 0 else error.os_error.strerror or error
@@ -120,7 +140,8 @@ async def fetch(session: aiohttp.ClientSession, url: str) -> list[HostSummary]:
 class Top:
     """What the viewer sees, and what each key does to it."""
 
-    def __init__(self, options: TopOptions) -> None:
+    def __init__(self, options: TopOptions, config: HttpConfig) -> None:
+        self._config = config
         self._url, self._interval = options.url, options.interval
         self._sort, self._filter = options.sort, options.filter
         self._typing = False  # a filter
@@ -157,10 +178,10 @@ class Top:
         self._draw()
 
     async def _ask(self) -> None:
-        async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
+        async with _session(self._config) as session:
             while True:
                 try:
-                    self._hosts = await fetch(session, self._url)
+                    self._hosts = await fetch(session, self._url, self._config)
                     self._message = ""
                 except UnreachableError as error:
                     self._message = f"as last seen, and asking again: {error}"

@@ -27,6 +27,11 @@ _REMEDY: Final = "allow more open files: LimitNOFILE= in the unit, or ulimit -n"
 Before = Callable[[Callable[[], asyncio.Protocol]], asyncio.Protocol]
 
 
+def plain(protocol: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
+    """Begin with the protocol itself: there is no TLS."""
+    return protocol()
+
+
 class Acceptor:
     """Accepts connections on one socket.
 
@@ -39,7 +44,7 @@ class Acceptor:
         listener: socket.socket,
         connections: Connections,
         make: Callable[[str], Connection],
-        before: Before = lambda protocol: protocol(),
+        before: Before = plain,
     ) -> None:
         listener.setblocking(False)  # noqa: FBT003 - the socket's own way
         self._listener, self._connections = listener, connections

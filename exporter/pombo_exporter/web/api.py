@@ -26,6 +26,7 @@ from pombo_exporter.web.responses import HEADERS, PACER, stream
 _JSON: Final = "application/json"
 _HOSTS: Final = f"{API}/hosts/"
 _FAMILIES: Final = "/families"
+_KEPT: Final = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})  # headers of errors
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -114,8 +115,8 @@ async def errors_as_json(
         if error.status < 400 or not request.path.startswith(f"{request.app[BASE].prefix}/api"):
             raise
         answer = _json(Error((error.text or error.reason).strip()), error.status)
-        if "Allow" in error.headers:
-            answer.headers["Allow"] = error.headers["Allow"]
+        for name in _KEPT & {*error.headers}:
+            answer.headers[name] = error.headers[name]
         return answer
 
 

@@ -1,6 +1,7 @@
 """The web application: which module answers which path."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -19,6 +20,9 @@ from pombo_exporter.web.live import MAX_SUBSCRIBERS, Live
 from pombo_exporter.web.responses import PACER
 from pombo_exporter.web.scrape import ScrapeEndpoints
 
+if TYPE_CHECKING:
+    from pombo_exporter.web.toolkit.access import Access
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -36,8 +40,12 @@ def application(
     *,
     admin: bool = False,
     max_subscribers: int = MAX_SUBSCRIBERS,
+    access: "Access | None" = None,
 ) -> web.Application:
-    """Return the exporter's web application; ``admin`` lets the API forget hosts."""
+    """Return the exporter's web application.
+
+    ``admin`` lets the API forget hosts. ``access`` is what requests have to pass.
+    """
     base = base or Base()
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
     histories = Histories()
@@ -46,6 +54,9 @@ def application(
     counters.longest_step = lambda: pacer.longest_step
     live = Live(feed, HistorySampler(roster, histories, pacer), max_subscribers)
     app = web.Application(middlewares=[api.errors_as_json, methods])
+    if access is not None:
+        app.middlewares.append(access.check)
+        app.on_response_prepare.append(access.add_headers)
     app[PACER], app[BASE] = pacer, base
     app.cleanup_ctx.append(live.running)
     limit = RequestLimit(counters.http)

@@ -147,27 +147,34 @@ class Connection(web.RequestHandler):
     def abort(self) -> None:
         """End it at once, even if not everything that was written is read."""
         self._connections.remove(self)
-        transport = self._wire or self.accepted
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
+        if self._lowest:
+            self._lowest.abort()
 
     @property
     def unread_bytes(self) -> int:
         """The bytes that were written and have not arrived at the client."""
-        if self._wire is None:
+        if self._wire is None or self._lowest is None:
             return 0
         waiting = bytearray(4)
         with suppress(OSError):  # unknown to this system
-            ioctl(self._wire.get_extra_info("socket"), TIOCOUTQ, waiting)
+            ioctl(self._lowest.get_extra_info("socket"), TIOCOUTQ, waiting)
         return self.unflushed_bytes + int.from_bytes(waiting, byteorder)
 
     @property
     def unflushed_bytes(self) -> int:
         """The bytes that were written and that the kernel has not taken."""
-        try:
-            return self._wire.get_write_buffer_size() if self._wire else 0
-        except AttributeError:  # raised by asyncio's transport of TLS that was closed twice
-            return 0
+        size = 0
+        if self._wire is not None and self._wire is not self._lowest:
+            with suppress(AttributeError):  # of asyncio's transport of TLS that was closed twice
+                size = self._wire.get_write_buffer_size()
+        return size + (self._lowest.get_write_buffer_size() if self._lowest else 0)
+
+    @property
+    def _lowest(self) -> asyncio.Transport | None:
+        """The transport of TCP; that of TLS cannot be asked, or aborted, once it was closed."""
+        lowest = self.accepted or self._wire
+        assert lowest is None or isinstance(lowest, asyncio.Transport)
+        return lowest
 
     def _read_bytes(self) -> int:
         """Return how many bytes the client has acknowledged, 0 where that is unknown."""

@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from pombo_exporter.stats import HttpCounters
-from pombo_exporter.web.acceptor import Acceptor
+from pombo_exporter.web.acceptor import Acceptor, Before, plain
 from pombo_exporter.web.connections import Connection, Connections, Patience, tracking
 
 _ABORT_TIMEOUT: Final = 0.5  # seconds for requests to end after their connections were aborted
@@ -23,8 +23,12 @@ class Server:
         app: web.Application,
         counters: HttpCounters | None = None,
         patience: Patience | None = None,
+        before: Before = plain,
     ) -> None:
-        """Take an application; ``counters`` have the limit of connections, and count them."""
+        """Take an application; ``counters`` have the limit of connections, and count them.
+
+        ``before`` is as in ``Acceptor``.
+        """
         app.middlewares.insert(0, tracking)
         # aiohttp's own timeout comes after ours: it would cancel one request after the other, and
         # close their connections only once the clients have read everything.
@@ -34,6 +38,7 @@ class Server:
             shutdown_timeout=60.0,
         )
         self._counters, self._patience = counters or HttpCounters(), patience
+        self._before = before
         self._acceptor: Acceptor | None = None
         self._connections: Connections | None = None
 
@@ -47,7 +52,7 @@ class Server:
         def make(address: str) -> Connection:
             return Connection(connections, server, address, access_log=None)
 
-        self._acceptor = Acceptor(sock, connections, make)
+        self._acceptor = Acceptor(sock, connections, make, self._before)
         connections.start()
         self._acceptor.start()
 

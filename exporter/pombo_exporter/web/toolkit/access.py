@@ -1,0 +1,154 @@
+"""What each request has to pass: the rate limit, then a password. And the headers of answers."""
+
+import binascii
+import logging
+import math
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Final
+
+from aiohttp import web
+from pombo_cli.logs import LimitedLogger
+
+from pombo_exporter.stats import HttpCounters, RefusedRequest
+from pombo_exporter.web.base import BASE
+from pombo_exporter.web.toolkit.authenticated import set_authenticated, unauthorized
+from pombo_exporter.web.toolkit.config import RateLimit, WebConfig
+from pombo_exporter.web.toolkit.users import BusyError, Passwords
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: Methods and paths that need no password. Of reports, those that are not sealed need one: their
+#: handler asks ``authenticated``.
+OPEN: Final = frozenset({("GET", "/-/healthy"), ("HEAD", "/-/healthy"), ("POST", "/report")})
+
+_LOG_INTERVAL: Final = 60.0  # seconds between two lines about passwords of one client
+
+
+class Access:
+    """Lets requests in, or not, by the configuration of that moment."""
+
+    def __init__(
+        self,
+        config: Callable[[], WebConfig],
+        counters: HttpCounters,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._config, self._counters, self._clock = config, counters, clock
+        self._passwords = Passwords(clock)
+        self._bucket: _Bucket | None = None
+        self._limited = LimitedLogger(log, _LOG_INTERVAL, clock)
+
+    @web.middleware
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request, unless it is one too many or lacks a password.
+
+        Raises:
+            HTTPUnauthorized: when the password is wrong, or there is none.
+            HTTPTooManyRequests: when the rate limit is reached, or the client has sent too many
+                wrong passwords.
+            HTTPServiceUnavailable: when too many passwords wait to be verified.
+        """
+        config = self._config()
+        self._count(config.rate_limit)
+        if config.users:
+            is_right = await self._has_password(request, config)
+            set_authenticated(request, value=is_right)
+        return await handler(request)
+
+    async def add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Set the headers of an answer. They replace those of its own."""
+        response.headers.update(self._config().headers)
+
+    def _count(self, limit: RateLimit | None) -> None:
+        if limit is None:
+            self._bucket = None
+            return
+        if self._bucket is None or self._bucket.limit != limit:
+            self._bucket = _Bucket(limit, self._clock())
+        wait = self._bucket.take(self._clock())
+        if wait:
+            self._counters.refused[RefusedRequest.RATE_LIMIT] += 1
+            text = f"more than {limit.burst} requests, one every {limit.interval:g} s\n"
+            raise web.HTTPTooManyRequests(text=text, headers=_retry_after(wait))
+
+    async def _has_password(self, request: web.Request, config: WebConfig) -> bool:
+        """Return whether a request has a right password; without any, whether it needs none."""
+        header = request.headers.get("Authorization")
+        if header is None and _is_open(request):
+            return False
+        address = request.remote or ""
+        try:
+            name, password = credentials(header or "")
+            if await self._passwords.verify(config.users, name, password, address):
+                return True
+        except ValueError:
+            pass  # no credentials, or none that can be read
+        except BusyError as error:
+            raise self._busy(error, address) from None
+        self._counters.refused[RefusedRequest.UNAUTHORIZED] += 1
+        if header is not None:
+            self._limited.warning("wrong user or password", key=address, address=address)
+        raise unauthorized()
+
+    def _busy(self, error: BusyError, address: str) -> web.HTTPException:
+        headers = _retry_after(error.retry_after)
+        if not error.is_client:
+            self._counters.refused[RefusedRequest.PASSWORDS_WAIT] += 1
+            text = "too many passwords wait to be verified: try again\n"
+            return web.HTTPServiceUnavailable(text=text, headers=headers)
+        self._counters.refused[RefusedRequest.PASSWORDS] += 1
+        self._limited.warning("too many wrong passwords", key=address, address=address)
+        text = "too many wrong passwords: correct it, and try again later\n"
+        return web.HTTPTooManyRequests(text=text, headers=headers)
+
+
+def credentials(header: str) -> tuple[str, bytes]:
+    """Return the user and the password of an ``Authorization`` header, by RFC 7617.
+
+    Raises:
+        ValueError: when it has none.
+    """
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        raise ValueError("no basic authentication")
+    try:
+        name, colon, password = b64decode(encoded.strip(), validate=True).partition(b":")
+    except binascii.Error:
+        raise ValueError("no base64") from None
+    if not colon:
+        raise ValueError("no colon")
+    return name.decode(), password
+
+
+def _is_open(request: web.Request) -> bool:
+    # The route and not the path, which may be written in several ways.
+    resource = request.match_info.route.resource
+    if resource is None:
+        return False
+    prefix = request.app[BASE].prefix if BASE in request.app else ""
+    return (request.method, resource.canonical.removeprefix(prefix)) in OPEN
+
+
+class _Bucket:
+    """Tokens: one for each request, and a new one every ``interval`` seconds, up to ``burst``."""
+
+    def __init__(self, limit: RateLimit, now: float) -> None:
+        self.limit = limit
+        self._tokens, self._at = float(limit.burst), now
+
+    def take(self, now: float) -> float:
+        """Take a token; return 0, or how many seconds there is none."""
+        new = (now - self._at) / self.limit.interval
+        self._tokens, self._at = min(self._tokens + new, self.limit.burst), now
+        if self._tokens < 1:
+            return (1 - self._tokens) * self.limit.interval
+        self._tokens -= 1
+        return 0.0
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(math.ceil(seconds))}
