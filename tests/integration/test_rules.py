@@ -39,6 +39,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "PomboExporterLimitReached": {"instance": "EXPORTER", "reason": "host_limit"},
     "PomboHostTakenOver": {"instance": "EXPORTER"},
     "PomboExporterDropsDatagrams": {"instance": "EXPORTER"},
+    "PomboExporterFileNotUsed": {"instance": "EXPORTER"},
     "PomboExporterHostsNearLimit": {"instance": "EXPORTER"},
     "PomboHostSeriesNearLimit": {"instance": "wide"},
     "HostFilesystemFillsUp": {
@@ -207,16 +208,28 @@ DOWN = {"PomboExporterDown"}  # last, because it hides all other problems
 
 
 @pytest.fixture(scope="module")
-def evaluation(start_once: Launcher) -> Iterator[Evaluation]:
+def evaluation(
+    start_once: Launcher, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Evaluation]:
+    web = tmp_path_factory.mktemp("web") / "web.yml"
+    web.write_text("http_server_config: {}")
     exporter = start_once.exporter(
         "--udp.receive-buffer=200000",  # enough for everything except the flood
         f"--limit.hosts={HOSTS}",
         f"--limit.series-per-host={SERIES}",
+        f"--web.config.file={web}",
     )
+    web.write_text("no such key: 1")
     prometheus = start_once.prometheus(exporter, history(time.time()))
     victim = start_once.agent("gone", exporter)
     for _ in range(2):
         start_once.agent("twin", exporter, interval="1s")
+
+    def live() -> int:
+        return exporter.counted("pombo_exporter_hosts", state="live")
+
+    # Agents take seconds to start on a busy machine, and a second later the tardy host is late.
+    wait_until(live, lambda hosts: hosts == 2, "the hosts of agents")
     with ExitStack() as stack:
         senders = {
             name: stack.enter_context(Sender(name, exporter.port, interval=interval))
@@ -226,11 +239,7 @@ def evaluation(start_once: Launcher) -> Iterator[Evaluation]:
             sender.report(0.0, ("memory", Memory(total=GIBIBYTE)))
         for name in ("clock", "lossy", "taken", "ninth"):
             senders["strained"].raw(json.dumps({"host": name}).encode())
-        wait_until(
-            lambda: exporter.counted("pombo_exporter_hosts", state="live"),
-            lambda hosts: hosts == HOSTS,
-            "the limit of hosts",
-        )
+        wait_until(live, lambda hosts: hosts == HOSTS, "the limit of hosts")
         fleet = Fleet(exporter, victim, senders)
         stack.callback(fleet.close)
         evaluation = Evaluation(prometheus, exporter)
