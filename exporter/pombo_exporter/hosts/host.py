@@ -29,6 +29,7 @@ from pombo_exporter.hosts.holder import (
     Verdict,
 )
 from pombo_exporter.hosts.labels import label_text
+from pombo_exporter.hosts.layouts import size_of
 from pombo_exporter.hosts.sequence import SequenceTracker
 from pombo_exporter.hosts.slots import Slot
 from pombo_exporter.runtime.moment import Moment
@@ -189,7 +190,7 @@ class Host(Struct, gc=False, eq=False):
     @property
     def own_bytes(self) -> int:
         """How many bytes the host's own texts take."""
-        return self.name.__sizeof__() + len(self.label_text) + len(self.info_text)
+        return size_of(self.name) + len(self.label_text) + len(self.info_text)
 
     def state_at(self, now: float) -> State:
         """Return the state at ``now``."""

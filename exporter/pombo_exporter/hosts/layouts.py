@@ -38,8 +38,21 @@ _TEXT_BYTES: Final = 48  # a text of bytes, besides its length
 _NAME_BYTES: Final = 72  # a name, besides its length
 _TUPLE_BYTES: Final = 64  # a tuple of names or numbers, besides these
 _RANGE_BYTES: Final = 144
+_WIDE_TEXT_BYTES: Final = 81  # a text that is not ASCII, and its UTF-8 form, besides the letters
+_MOST_LETTER_BYTES: Final = 4
 _NAMES_BYTES: Final = 300  # the tuples of names of a section, besides the names
 FAMILY_BYTES: Final = 360  # an open family in the dict of all
+
+
+def size_of(text: str) -> int:
+    """Return how many bytes a text takes at most.
+
+    Beside a text that is not ASCII, Python keeps its UTF-8 form once it was part of an answer in
+    JSON. So ``__sizeof__`` grows while it is stored, and may not be booked.
+    """
+    if text.isascii():
+        return text.__sizeof__()
+    return _WIDE_TEXT_BYTES + _MOST_LETTER_BYTES * len(text) + len(text.encode())
 
 
 @dataclass(frozen=True)
@@ -436,7 +449,7 @@ def _booked_bytes(raw: bytes, found: SectionLayout, ranges: int) -> int:
     if found.absent:
         booked += _NONE.itemsize * len(found.absent) + _TUPLE_BYTES
     if found.name == "info":
-        booked += sum(text.__sizeof__() for [text] in found.texts)
+        booked += sum(size_of(text) for [text] in found.texts)
     return booked
 
 
@@ -449,7 +462,7 @@ def _name_bytes(raw: bytes, found: SectionLayout, families: int) -> int:
 
 def _own_labels(raw: bytes) -> Section:
     labels = read_own_labels(raw)
-    texts = sum(name.__sizeof__() + text.__sizeof__() for name, text in labels.items())
+    texts = sum(size_of(name) + size_of(text) for name, text in labels.items())
     booked = len(raw) + _SECTION_BYTES + labels.__sizeof__() + texts
     section = Section(
         raw, OWN_LABELS, (), (), (), "", 0, _NONE, 0, (), (), 0, SECTION_ITEMS, booked, _NAMES_BYTES

@@ -4,9 +4,12 @@ import gc
 import tracemalloc
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.live.history import POINTS, STEP_SECONDS, Histories
+from pombo_exporter.views import describe
+from pombo_wire import Info, Report
 from support.builders import Exporter
 
 from bench.fleets.hostile import FLOODS, datagrams
@@ -31,7 +34,9 @@ MAX_OVERBOOKED = 1.6
 
 
 def taken(exporter: Exporter, reports: Iterable[Iterable[bytes]]) -> int:
-    """Take reports one after the other, a page after each; return how many bytes remain allocated.
+    """Take reports one after the other, a page after each and an answer of the API at the end.
+
+    Return how many bytes remain allocated.
 
     The curves of the status page are included.
     """
@@ -49,6 +54,7 @@ def taken(exporter: Exporter, reports: Iterable[Iterable[bytes]]) -> int:
             for step in range(POINTS):
                 wall = exporter.wall + step * STEP_SECONDS
                 histories.record(host.name, host.interval, (0.5,) * 4, wall)
+            msgspec.json.encode(describe.summaries([host], exporter.now))
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
     finally:
@@ -74,3 +80,15 @@ def test_honest_hosts_are_booked_at_little_more_than_they_take(kind: Kind) -> No
     found = taken(exporter, reports)
     booked = exporter.roster.booked_bytes
     assert found - FIXED <= booked <= MAX_OVERBOOKED * found
+
+
+def test_answer_of_the_api_does_not_change_what_is_booked() -> None:
+    exporter = Exporter()
+    name, text = "🕊" * 100, "日本 é🕊"
+    exporter.take(Report(name, session=1, seq=0, labels={"room": text}, info=Info(agent=text)))
+    host = exporter.host(name)
+    own, booked = host.own_bytes, exporter.roster.booked_bytes
+    msgspec.json.encode(describe.summaries([host], exporter.now))  # it keeps UTF-8 forms of texts
+    assert host.own_bytes == own
+    exporter.roster.forget(name, exporter.now)
+    assert (exporter.roster.booked_bytes, booked > own) == (0, True)
