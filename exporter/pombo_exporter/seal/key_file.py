@@ -12,7 +12,10 @@ _MAX_GENERATION: Final = 255
 
 
 class KeyFileError(Exception):
-    """A key file cannot be used; ``str()`` says the line, what is wrong, and the remedy."""
+    """A key file cannot be used; ``str()`` says the line, what is wrong, and the remedy.
+
+    It quotes nothing of a line: a part of a key may stand anywhere.
+    """
 
 
 class Keys(NamedTuple):
@@ -75,7 +78,7 @@ def _add(line: str, keys: Keys, crypto: Crypto) -> None:
         name, _, generation = rest.strip().rpartition(" ")
         keys.generations[_name(name)] = _generation(generation)
     else:
-        raise ValueError(f"{word[:20]!r} is unknown: write key, deny or generation")
+        raise ValueError("write key, deny or generation at its start")
 
 
 def _name(text: str) -> bytes:
@@ -85,7 +88,7 @@ def _name(text: str) -> bytes:
         try:
             name = json.loads(name)
         except ValueError:
-            raise ValueError(f"{text[:40]!r} is no JSON string") from None
+            raise ValueError("a name that starts with a quote is no JSON string") from None
     elif any(character.isspace() for character in name):
         raise ValueError("write a name with white space as a JSON string")
     if not isinstance(name, str) or not name:
@@ -95,5 +98,5 @@ def _name(text: str) -> bytes:
 
 def _generation(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > _MAX_GENERATION:
-        raise ValueError(f"{text[:20]!r} is no generation: write 0 to {_MAX_GENERATION}")
+        raise ValueError(f"the generation is none: write 0 to {_MAX_GENERATION} at the end")
     return int(text)
