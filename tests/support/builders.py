@@ -49,10 +49,11 @@ class Exporter:
     now: float = MONOTONIC
     wall: float = WALL
     table: FamilyTable = TABLE
+    random: Callable[[int], bytes] = urandom
     _events: list[tuple[HostEvent, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.roster = Roster(self.limits, self.table.catalog(), self._record, 0.0, urandom)
+        self.roster = Roster(self.limits, self.table.catalog(), self._record, 0.0, self.random)
 
     def _record(self, event: HostEvent, host: Host) -> None:
         self._events.append((event, host.name))
