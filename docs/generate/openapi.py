@@ -13,6 +13,7 @@ import msgspec
 from pombo_exporter import __version__
 from pombo_exporter.web.api import ENDPOINTS, Endpoint, Error
 from pombo_exporter.web.paths import API
+from pombo_exporter.web.responses import HEADERS
 
 JSON = dict[str, Any]
 
@@ -28,9 +29,17 @@ With --web.config.file, the exporter may need a password (401), and refuse too m
 _REFERENCE = "#/components/schemas/{name}"
 
 
+#: The headers of every answer that has a body.
+_HEADERS = {
+    name: {"required": True, "schema": {"type": "string", "const": value}}
+    for name, value in HEADERS.items()
+}
+
+
 def body(schema: JSON, text: str) -> JSON:
     """Return an answer of that schema."""
-    return {"description": text, "content": {"application/json": {"schema": schema}}}
+    content = {"application/json": {"schema": schema}}
+    return {"description": text, "headers": _HEADERS, "content": content}
 
 
 def reference(kind: type) -> JSON:

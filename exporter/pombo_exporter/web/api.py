@@ -20,7 +20,7 @@ from pombo_exporter.views import describe, schema
 from pombo_exporter.views.status import read_status
 from pombo_exporter.web.base import BASE
 from pombo_exporter.web.origin import refuse_foreign
-from pombo_exporter.web.paths import API, HOST, host_name, known_host, not_found
+from pombo_exporter.web.paths import API, ENCODED_HOST, host_name, known_host, not_found
 from pombo_exporter.web.responses import HEADERS, PACER, stream
 
 _JSON: Final = "application/json"
@@ -97,7 +97,7 @@ def routes(
     return [
         web.route(
             endpoint.method,
-            API + endpoint.path.replace("{host}", HOST),
+            API + endpoint.path.replace("{host}", ENCODED_HOST),
             getattr(api, endpoint.handler),
         )
         for endpoint in ENDPOINTS

@@ -14,6 +14,9 @@ API: Final = "/api/v1"
 #: A host's name in a route; slashes and line feeds are part of a name.
 HOST: Final = "{host:(?s:.+)}"
 
+#: The same where a slash of a name is encoded, since another part of the path may follow.
+ENCODED_HOST: Final = "{host:[^/]+}"
+
 
 def host_name(request: web.Request, before: str, after: str = "") -> str:
     """Return the host's name between these two parts of the request's path.

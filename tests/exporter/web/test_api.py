@@ -302,6 +302,15 @@ def test_other_method_is_405_in_json(path: str, method: str) -> None:
     validate({"$ref": "#/components/schemas/Error"}, json.loads(body))
 
 
+@pytest.mark.parametrize("admin", [False, True])
+def test_families_of_a_host_cannot_be_deleted(admin: bool) -> None:  # noqa: FBT001 - parametrized
+    served = Served(admin=admin)
+    served.take(Report("pi/families"))
+    response, _ = get(served, "/api/v1/hosts/pi/families", "DELETE")
+    assert (response.status, response.headers["Allow"]) == (405, "GET,HEAD")
+    assert {*served.exporter.roster.hosts} == {"pi/families"}
+
+
 def test_datagrams_are_taken_while_ten_thousand_hosts_are_listed() -> None:
     served = Served(Limits(hosts=20_000))
     for number in range(10_000):
