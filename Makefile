@@ -10,6 +10,10 @@ export ADDRESS ?= 127.0.0.1
 export PORT ?= 5005
 export PROMETHEUS_PORT ?= 9090
 
+# How long `make fuzz` runs each fuzzer, and which ones: all without FUZZ.
+FUZZ_SECONDS ?= 300
+FUZZ ?=
+
 # Two files of tests at the same time: most of them wait for reports, scrapes and pages.
 PARALLEL := --numprocesses=2 --dist=loadfile
 
@@ -19,7 +23,7 @@ PACKAGES := wire cli agent exporter
 RUNNING := build agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench
 
-.PHONY: install develop run bench bench-full peers measure-page test test-all programs audit lint format docs pictures lock clean
+.PHONY: install develop run bench bench-full peers measure-page test test-all fuzz corpus programs audit lint format docs pictures lock clean
 
 # What running needs.
 install: $(VENV)/running
@@ -47,6 +51,15 @@ test: programs lint
 # With the tests that are marked slow.
 test-all: programs lint
 	$(BIN)/pytest $(PARALLEL)
+
+# Looks for faults in what strangers can send, for FUZZ_SECONDS with each target, or with those in
+# FUZZ alone. `make test` does it for some seconds. docs/fuzzing.md says more.
+fuzz: develop
+	@PYTHONPATH=.:tests $(BIN)/python -m fuzz.campaign $(FUZZ_SECONDS) $(FUZZ)
+
+# Adds what `make fuzz` has found to the corpus in the repository, and makes that small again.
+corpus: develop
+	PYTHONPATH=.:tests $(BIN)/python -m fuzz.corpus $(FUZZ)
 
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
 # the smallest agent. Valgrind counts the instructions that the budget bounds. Podman builds the

@@ -1,0 +1,61 @@
+"""What an exporter answers, whatever it was sent: each answer is valid, and they agree."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+
+import msgspec
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.snapshot import Snapshot
+from pombo_exporter.live.history import CURVES
+from pombo_exporter.metrics.capture import Capture
+from pombo_exporter.runtime.pacing import StepClock
+from pombo_exporter.views import describe, schema
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text
+from support.builders import TABLE, Exporter, Series, parsed, text_samples
+
+
+def check_answers(exporter: Exporter) -> None:
+    """Check the expositions in both formats and what the API answers of each host."""
+    exposition = exporter.exposition()
+    deque(text(exposition), maxlen=0)  # it is valid
+    samples = text_samples(exposition)
+    assert samples == parsed(exporter.exposition(openmetrics=True) + "# EOF\n", openmetrics)
+    # Sections that several hosts share are rendered in another way than those of one.
+    grouped = exporter.exposition(group_from=1, most_label_bytes=0)
+    assert samples == text_samples(grouped)
+    found: dict[str, dict[Series, float]] = defaultdict(dict)
+    for (sample, instance, labels), value in samples.items():
+        found[instance][sample, labels] = value
+    listed = exporter.roster.listed()
+    assert {*found} == {host.name for host in listed}
+    summaries = describe.summaries(listed, exporter.now)
+    body = msgspec.json.encode({"hosts": summaries})
+    assert len(msgspec.json.decode(body, type=schema.HostList).hosts) == len(listed)
+    assert describe.curve_values(listed, exporter.now).shape == (len(CURVES), len(listed))
+    for host in listed:
+        _check_host(exporter, host, found[host.name])
+
+
+def _check_host(exporter: Exporter, host: Host, samples: dict[Series, float]) -> None:
+    fields = filter(None, describe.detail(host.copy(), exporter.now, StepClock()))
+    parts = (msgspec.json.encode(name) + b":" + value for name, value in fields)
+    detail = msgspec.json.decode(b"{%b}" % b",".join(parts), type=schema.HostDetail)
+    assert detail.name == host.name
+    families = msgspec.json.decode(b"".join(_families(exporter, host)), type=schema.HostFamilies)
+    shown = {
+        (family.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families.families
+        for sample in family.samples
+    }
+    # The API has what the host measures, the exposition also what is known about the host itself.
+    assert shown.items() <= samples.items()
+    assert all(name.startswith("pombo_host_") for name, _ in samples.keys() - shown.keys())
+
+
+def _families(exporter: Exporter, host: Host) -> Iterator[bytes]:
+    snapshot = Snapshot([host.copy()], exporter.now, exporter.wall)
+    capture = Capture(TABLE.measured, exporter.roster.layouts.types)
+    steps = StepClock()
+    yield from filter(None, capture.read(snapshot, steps))
+    yield from filter(None, describe.families(TABLE, capture, steps))

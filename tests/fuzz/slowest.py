@@ -1,0 +1,35 @@
+"""What an input costs without instrumentation: ``python -m fuzz.slowest [TARGET]…``.
+
+A run does more than the exporter: it checks everything after each datagram.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from fuzz.target import CORPUS, load, names
+
+_RUNS = 3
+
+
+def slowest(name: str, folder: Path) -> tuple[float, Path]:
+    """Return the most seconds that an input of a folder takes, and its file."""
+    logging.disable()
+    target = load(name)
+
+    def seconds(path: Path) -> float:
+        data, best = path.read_bytes(), float("inf")
+        for _ in range(_RUNS):
+            start = perf_counter()
+            target.run(data)
+            best = min(best, perf_counter() - start)
+        return best
+
+    return max((seconds(path), path) for path in folder.iterdir())
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or names():
+        most, where = slowest(each, CORPUS / each)
+        sys.stdout.write(f"{each}: {1000 * most:.1f} ms: {where.name}\n")

@@ -1,0 +1,49 @@
+"""What a module of ``targets`` has, and how it is found."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from fuzz import targets
+
+#: Changes bytes somehow; libFuzzer's own mutations, where it runs.
+MutateBytes = Callable[[bytes], bytes]
+
+#: The inputs of each target, in a folder of its name.
+CORPUS = Path(__file__).parent / "corpus"
+
+
+class Target(NamedTuple):
+    """One target.
+
+    ``run`` takes an input and raises what is wrong: an AssertionError where an invariant does not
+    hold, or whatever the code raises that it must not. ``seeds`` are inputs to begin with. An input
+    has at most ``most_bytes``. ``mutate`` returns an input that resembles another one; without it,
+    libFuzzer changes bytes. It depends on nothing but its arguments.
+    """
+
+    run: Callable[[bytes], None]
+    seeds: Callable[[], Iterable[bytes]]
+    most_bytes: int
+    mutate: Callable[[bytes, Random, MutateBytes], bytes] | None = None
+
+
+def names() -> list[str]:
+    """Return the names of all targets."""
+    return [module.name for module in pkgutil.iter_modules(targets.__path__)]
+
+
+def load(name: str) -> Target:
+    """Return a target: of that name, or of another module, for whoever writes one."""
+    module = f"fuzz.targets.{name}" if name in names() else name
+    found = importlib.import_module(module).TARGET
+    assert isinstance(found, Target)
+    return found
+
+
+def corpus(name: str) -> list[Path]:
+    """Return the files of the corpus of a target."""
+    return sorted((CORPUS / name).iterdir())

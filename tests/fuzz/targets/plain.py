@@ -1,0 +1,18 @@
+"""Plain datagrams: one JSON object, decoded, admitted, rendered."""
+
+from collections.abc import Iterator
+
+from fuzz.lines import mutate_json
+from fuzz.one_datagram import check_one
+from fuzz.seeds import captured, vectors
+from fuzz.target import Target
+
+
+def _seeds() -> Iterator[bytes]:
+    yield b""
+    for first in (b"{", b" ", b"\n", b"["):
+        yield from vectors(first)
+    yield from captured()
+
+
+TARGET = Target(check_one, _seeds, most_bytes=1300, mutate=mutate_json)
