@@ -5,6 +5,7 @@ With a folder, new inputs are added to it; with files, each is run once.
 
 import logging
 import sys
+from collections.abc import Callable
 from random import Random
 
 import atheris  # type: ignore[import-untyped]
@@ -26,21 +27,22 @@ def main() -> None:
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         assert target.mutate is not None
-        random = Random(seed)
-        changed = target.mutate(data, random, lambda some: atheris.Mutate(some, most))
+        changed = target.mutate(data, Random(seed), lambda some: atheris.Mutate(some, most))
         return changed if len(changed) <= most else data
 
-    limit = (
-        []
-        if any(each.startswith("-max_len=") for each in options)
-        else [f"-max_len={target.most_bytes}"]
-    )
-    # libFuzzer starts itself by a shell when it merges.
-    arguments = [f"{sys.executable} -m fuzz {name}", *limit, *options]
-    if target.mutate is None:
-        atheris.Setup(arguments, target.run)
-    else:
-        atheris.Setup(arguments, target.run, custom_mutator=mutate)
+    def cross(one: bytes, other: bytes, most: int, seed: int) -> bytes:
+        assert target.cross is not None
+        return target.cross(one, other, Random(seed))[:most]
+
+    custom: dict[str, Callable[..., bytes]] = {}
+    if target.mutate is not None:
+        custom["custom_mutator"] = mutate
+    if target.cross is not None:
+        custom["custom_crossover"] = cross
+    # libFuzzer starts itself by a shell when it merges. Of an option that is there twice, the last
+    # one counts.
+    command = f"{sys.executable} -m fuzz {name}"
+    atheris.Setup([command, f"-max_len={target.most_bytes}", *options], target.run, **custom)
     atheris.Fuzz()
 
 

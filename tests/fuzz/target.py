@@ -22,13 +22,15 @@ class Target(NamedTuple):
     ``run`` takes an input and raises what is wrong: an AssertionError where an invariant does not
     hold, or whatever the code raises that it must not. ``seeds`` are inputs to begin with. An input
     has at most ``most_bytes``. ``mutate`` returns an input that resembles another one; without it,
-    libFuzzer changes bytes. It depends on nothing but its arguments.
+    libFuzzer changes bytes. ``cross`` returns one that has something of two others. Both depend on
+    nothing but their arguments.
     """
 
     run: Callable[[bytes], None]
     seeds: Callable[[], Iterable[bytes]]
     most_bytes: int
     mutate: Callable[[bytes, Random, MutateBytes], bytes] | None = None
+    cross: Callable[[bytes, bytes, Random], bytes] | None = None
 
 
 def names() -> list[str]:

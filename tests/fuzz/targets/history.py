@@ -328,6 +328,14 @@ def _mutate(data: bytes, random: Random, mutate: MutateBytes) -> bytes:
     return b"\n".join(steps)
 
 
+def _cross(one: bytes, other: bytes, random: Random) -> bytes:
+    """Return the first steps of a history and the last ones of another one."""
+    first, last = one.split(b"\n"), other.split(b"\n")
+    return b"\n".join(
+        (*first[: random.randint(0, len(first))], *last[random.randint(0, len(last)) :])
+    )
+
+
 def _simple_step(random: Random) -> bytes:
     kind = random.random()
     if kind < 0.5:
@@ -512,4 +520,4 @@ def _seeds() -> Iterator[bytes]:
         yield "\n".join(steps).encode()
 
 
-TARGET = Target(_run, _seeds, most_bytes=8192, mutate=_mutate)
+TARGET = Target(_run, _seeds, most_bytes=8192, mutate=_mutate, cross=_cross)
