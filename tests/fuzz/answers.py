@@ -27,7 +27,7 @@ def check_answers(exporter: Exporter) -> None:
     found: dict[str, dict[Series, float]] = defaultdict(dict)
     for (sample, instance, labels), value in samples.items():
         found[instance][sample, labels] = value
-    listed = exporter.roster.listed()
+    listed = [*exporter.roster.listed()]
     assert {*found} == {host.name for host in listed}
     summaries = describe.summaries(listed, exporter.now)
     body = msgspec.json.encode({"hosts": summaries})

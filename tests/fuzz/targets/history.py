@@ -51,12 +51,12 @@ from fuzz.target import MutateBytes, Target
 #: Limits that a few small datagrams reach.
 _LOW = Limits(
     hosts=3,
-    series_per_host=40,
+    series_per_host=30,
     forget_after=120.0,
-    bytes=40_000,
+    bytes=20_000,
     families=6,
-    layouts=14,
-    items_per_host=160,
+    layouts=8,
+    items_per_host=130,
 )
 
 _MOST_STEPS = 48
@@ -409,6 +409,31 @@ def _header(seq: int, host: str = "pi", **fields: Any) -> dict[str, Any]:
     }
 
 
+def _proofs() -> list[str]:
+    """Return a history in which an agent shows the challenge, and another one does not at first."""
+
+    def sealed(salt: int, seq: int, known: str, **inside: Any) -> str:
+        outside = {"name": "pi", "salt": salt, "seq": seq, "rnd": seq, "flags": 1}
+        report = {"session": salt, "interval": 5, **inside}
+        return _step("sealed", salt, {**outside, "challenge": known}, report)
+
+    return [
+        sealed(1, 0, "none", gauges={"a": 1}),
+        "wait\t5",
+        sealed(1, 1, "known", parts=1, memory={"total": 4}),
+        "wait\t16",
+        sealed(2, 0, "none", gauges={"a": 2}),
+        sealed(2, 1, "known", gauges={"a": 3}),
+        sealed(2, 1, "known", gauges={"a": 3}),
+        sealed(1, 2, "known", gauges={"a": 4}),
+        sealed(2, 2, "known", host="nas"),
+        "restart",
+        sealed(2, 3, "none", parts=1, gauges={"a": 5}),
+        sealed(2, 4, "known", bye=True),
+        sealed(3, 0, "known", gauges={"a": 6}),
+    ]
+
+
 def _seeds() -> Iterator[bytes]:
     """Yield one history of each kind."""
     bye = _step("packed", 0, _header(9, bye=True), {}, [])
@@ -516,6 +541,7 @@ def _seeds() -> Iterator[bytes]:
             "wait\t600",
         ],
     ]
+    histories.append(_proofs())
     for steps in histories:
         yield "\n".join(steps).encode()
 
