@@ -1,7 +1,8 @@
 """What an exporter answers, whatever it was sent: each answer is valid, and they agree."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 from pombo_exporter.hosts.host import Host
@@ -13,6 +14,8 @@ from pombo_exporter.views import describe, schema
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 from support.builders import TABLE, Exporter, Series, parsed, text_samples
+
+Labels = tuple[tuple[str, str], ...]
 
 
 def check_answers(exporter: Exporter) -> None:
@@ -27,6 +30,7 @@ def check_answers(exporter: Exporter) -> None:
     found: dict[str, dict[Series, float]] = defaultdict(dict)
     for (sample, instance, labels), value in samples.items():
         found[instance][sample, labels] = value
+    _check_values(samples)
     listed = [*exporter.roster.listed()]
     assert {*found} == {host.name for host in listed}
     summaries = describe.summaries(listed, exporter.now)
@@ -40,8 +44,10 @@ def check_answers(exporter: Exporter) -> None:
 def _check_host(exporter: Exporter, host: Host, samples: dict[Series, float]) -> None:
     fields = filter(None, describe.detail(host.copy(), exporter.now, StepClock()))
     parts = (msgspec.json.encode(name) + b":" + value for name, value in fields)
-    detail = msgspec.json.decode(b"{%b}" % b",".join(parts), type=schema.HostDetail)
+    body = b"{%b}" % b",".join(parts)
+    detail = msgspec.json.decode(body, type=schema.HostDetail)
     assert detail.name == host.name
+    _check_ranges(msgspec.to_builtins(detail, str_keys=True) | {"extra": None, "gauges": {}})
     families = msgspec.json.decode(b"".join(_families(exporter, host)), type=schema.HostFamilies)
     shown = {
         (family.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -51,6 +57,32 @@ def _check_host(exporter: Exporter, host: Host, samples: dict[Series, float]) ->
     # The API has what the host measures, the exposition also what is known about the host itself.
     assert shown.items() <= samples.items()
     assert all(name.startswith("pombo_host_") for name, _ in samples.keys() - shown.keys())
+
+
+def _check_values(samples: Mapping[tuple[str, str, Labels], float]) -> None:
+    """Check that no value is impossible of what the exporter derives; hosts send the rest."""
+    for (name, *_), value in samples.items():
+        if name.startswith("host_"):
+            _check_range(name, value)
+
+
+def _check_ranges(value: Any, name: str = "") -> None:
+    """Check every number in an answer by the name of its field."""
+    if isinstance(value, dict):
+        for field, each in value.items():
+            _check_ranges(each, field)
+    elif isinstance(value, list):
+        for each in value:
+            _check_ranges(each, name)
+    elif isinstance(value, int | float):
+        _check_range(name, value)
+
+
+def _check_range(name: str, value: float) -> None:
+    if name.endswith(("_bytes", "_per_second", "_cores", "_ratio")):
+        assert value >= 0, (name, value)
+    if name.endswith("_ratio") and name != "cpu_usage_ratio":  # that of a process may exceed 1
+        assert value <= 1, (name, value)
 
 
 def _families(exporter: Exporter, host: Host) -> Iterator[bytes]:

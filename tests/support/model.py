@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import astuple
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.family import Family, PerRow
-from pombo_wire import OpenFamily, Record, Report, Table
+from pombo_wire import MAPS, OpenFamily, Record, Report, Table
 
 from support.builders import TABLE, Series
 
@@ -18,7 +18,11 @@ NAMES = [
     for family in TABLE.families
     if family.row_sources
     and all(
-        isinstance(source, PerRow) and source.derive in (None, derive.one, derive.used)
+        isinstance(source, PerRow)
+        and (
+            source.derive in (None, derive.one)
+            or (source.derive is derive.used and source.section in MAPS)
+        )
         for source in family.row_sources
     )
 ]
@@ -93,7 +97,8 @@ def all_derived(last: Report, before: Report | None, seconds: float) -> dict[Ser
     """Return all samples that are derived from a report and the one ``seconds`` before it."""
     found: dict[tuple[str, Labels], Value] = {}
     for labels, row in _rows(last.filesystems):
-        found["host_filesystem_used_bytes", labels] = _difference(row["size"], row["free"])
+        used = _difference(row["size"], row["free"])
+        found["host_filesystem_used_bytes", labels] = None if used is None else max(0.0, used)
     for labels, row in _rows(last.clock_sources):
         found["node_time_clocksource_current_info", labels] = 1.0 if row["current"] else None
     if before is not None:

@@ -63,28 +63,26 @@ def present(rows: Rows, flag: str) -> Floats:
 
 
 @_quiet
-def difference(rows: Rows, whole: str, part: str) -> Floats:
-    """Return one field less another."""
-    return rows.last(whole) - rows.last(part)
-
-
-@_quiet
 def used(rows: Rows, whole: str, available: str) -> Floats:
-    """Return one field less another, and 0 where the other is greater."""
-    return np.maximum(difference(rows, whole, available), 0.0)
+    """Return one field less another, and 0 where the other is greater.
+
+    In a container more memory may be available than there is, and some network filesystems have
+    more free bytes than bytes.
+    """
+    return np.maximum(rows.last(whole) - rows.last(available), 0.0)
 
 
 @_quiet
 def used_ratio(rows: Rows, whole: str, available: str) -> Floats:
-    """Return the share of one field that is not available."""
-    return 1.0 - _ratio(rows.last(available), rows.last(whole))
+    """Return the share of one field that is not available, 0 where more is than there can be."""
+    return np.maximum(1.0 - _ratio(rows.last(available), rows.last(whole)), 0.0)
 
 
 @_quiet
 def filled_ratio(rows: Rows, size: str, free: str, available: str) -> Floats:
     """Return the share of each filesystem in use, as df computes it: without root's reserve."""
-    used = difference(rows, size, free)
-    return _ratio(used, used + rows.last(available))
+    spent = used(rows, size, free)
+    return _ratio(spent, spent + rows.last(available))
 
 
 @_quiet

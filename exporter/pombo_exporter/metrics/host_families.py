@@ -191,7 +191,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
     gauge(
         "host_filesystem_used_bytes",
         "Used space: size minus free.",
-        PerRow("filesystems", ("size", "free"), derive.difference),
+        PerRow("filesystems", ("size", "free"), derive.used),
     ),
     gauge(
         "host_filesystem_free_bytes",

@@ -312,7 +312,7 @@ def _filesystems(rows: MixedRows) -> Sequence[Sequence[Any]]:
     return (
         *map(rows.texts, ("mountpoint", "device", "fstype")),
         _known(rows.last("size")),
-        _known(derive.difference(rows, "size", "free")),
+        _known(derive.used(rows, "size", "free")),
         _known(rows.last("available")),
         _known(derive.filled_ratio(rows, "size", "free", "available")),
         readonly,

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.metrics.derive import cpu_average_usage, cpu_usage, difference, per_second
+from pombo_exporter.metrics.derive import (
+    cpu_average_usage,
+    cpu_usage,
+    filled_ratio,
+    per_second,
+    used,
+)
 from pombo_exporter.metrics.rows import Floats, Rows, gather
 from pombo_wire import SECTIONS, Cpu, Disks, Filesystems, Networks, Report, Table
 from support.builders import ADDRESS, SESSION, Exporter
@@ -105,9 +111,15 @@ def test_sum_has_no_rate_if_one_of_its_counters_fell() -> None:
 
 def test_space_in_use_is_the_size_less_what_is_free() -> None:
     mounts = Filesystems(("/",), ("x",), ("ext4",), size=(10.0,), free=(4.0,))
-    assert as_list(difference(block(mounts, None), "size", "free")) == [6]
-    assert as_list(difference(block(replace(mounts, free=None), None), "size", "free")) == [None]
-    assert as_list(difference(block(replace(mounts, size=None), None), "size", "free")) == [None]
+    assert as_list(used(block(mounts, None), "size", "free")) == [6]
+    assert as_list(used(block(replace(mounts, free=None), None), "size", "free")) == [None]
+    assert as_list(used(block(replace(mounts, size=None), None), "size", "free")) == [None]
+
+
+def test_space_in_use_is_0_where_more_is_free_than_there_is() -> None:
+    mounts = Filesystems(("/",), ("x",), ("fuse",), size=(10.0,), free=(60.0,), available=(100.0,))
+    assert as_list(used(block(mounts, None), "size", "free")) == [0]
+    assert as_list(filled_ratio(block(mounts, None), "size", "free", "available")) == [0]
 
 
 def test_core_is_busy_when_neither_idle_nor_awaiting_io() -> None:

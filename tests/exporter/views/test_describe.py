@@ -392,7 +392,7 @@ def test_used_memory_is_not_negative() -> None:
     agent = with_meminfo(MemTotal=50.0, MemAvailable=60.0, SwapTotal=0.0, SwapFree=1.0)
     assert agent.exporter.value("host_memory_used_bytes") == 0
     assert agent.exporter.value("host_swap_used_bytes") == 0
-    assert detail(agent).swap_used_bytes == 0
+    assert (detail(agent).memory_used_ratio, detail(agent).swap_used_bytes) == (0, 0)
 
 
 def test_memory_of_hosts_with_and_without_meminfo_is_summarised_together() -> None:
