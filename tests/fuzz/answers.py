@@ -15,6 +15,19 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text
 from support.builders import TABLE, Exporter, Series, parsed, text_samples
 
+#: Fields of the API, and the families of the exposition that have the same values.
+_SAME = {
+    "cpu_usage_ratio": "host_cpu_average_usage_ratio",
+    "memory_total_bytes": "host_memory_total_bytes",
+    "memory_available_bytes": "host_memory_available_bytes",
+    "swap_total_bytes": "host_swap_total_bytes",
+    "swap_used_bytes": "host_swap_used_bytes",
+    "load1": "host_load1",
+    "datagrams_received": "pombo_host_datagrams_received_total",
+    "conflicts": "pombo_host_conflicts_total",
+    "clock_offset_seconds": "pombo_host_clock_offset_seconds",
+}
+
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -47,6 +60,9 @@ def _check_host(exporter: Exporter, host: Host, samples: dict[Series, float]) ->
     body = b"{%b}" % b",".join(parts)
     detail = msgspec.json.decode(body, type=schema.HostDetail)
     assert detail.name == host.name
+    if detail.state != "down":
+        for field, family in _SAME.items():
+            assert getattr(detail, field) == samples.get((family, ())), field
     _check_ranges(msgspec.to_builtins(detail, str_keys=True) | {"extra": None, "gauges": {}})
     families = msgspec.json.decode(b"".join(_families(exporter, host)), type=schema.HostFamilies)
     shown = {
