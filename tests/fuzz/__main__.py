@@ -3,7 +3,6 @@
 With a folder, new inputs are added to it; with files, each is run once.
 """
 
-import logging
 import sys
 from collections.abc import Callable
 from random import Random
@@ -21,7 +20,6 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     name, *options = sys.argv[1:]
-    logging.disable()  # a line for each refused datagram
     with atheris.instrument_imports(include=_PACKAGES):
         target = load(name)
 

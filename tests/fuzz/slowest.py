@@ -3,7 +3,6 @@
 A run does more than the exporter: it checks everything after each datagram.
 """
 
-import logging
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +12,6 @@ from fuzz.target import CORPUS, load, names
 
 def slowest(name: str, folder: Path) -> tuple[float, Path]:
     """Return the most seconds that an input of a folder takes, and its file."""
-    logging.disable()
     target = load(name)
 
     def seconds(path: Path) -> float:

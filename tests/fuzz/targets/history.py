@@ -44,6 +44,7 @@ from support.builders import SESSION, TABLE, Exporter, text_samples
 from fuzz.answers import check_answers
 from fuzz.json_mutations import TEXTS
 from fuzz.lines import mutate_json, mutate_lines
+from fuzz.logs import checked_log
 from fuzz.one_datagram import check_detail
 from fuzz.seals import FLEET, Parts
 from fuzz.target import MutateBytes, Target
@@ -297,10 +298,11 @@ def _text(fields: list[bytes]) -> str:
 
 
 def _run(data: bytes) -> None:
-    run = _Run()
-    for line in data.split(b"\n")[:_MOST_STEPS]:
-        run.step(line)
-    run.end()
+    with checked_log():
+        run = _Run()
+        for line in data.split(b"\n")[:_MOST_STEPS]:
+            run.step(line)
+        run.end()
 
 
 _SECONDS = (b"0.1", b"0.5", b"1", b"5", b"8", b"16", b"95", b"181", b"600")

@@ -19,6 +19,7 @@ from support.books import State, check_books, check_refused, check_series
 from support.builders import ADDRESS, Exporter
 
 from fuzz.answers import check_answers
+from fuzz.logs import checked_log
 from fuzz.one_datagram import check_detail
 from fuzz.seals import FLEET, Parts, mutate_sealed, opened
 from fuzz.seeds import captured, vectors
@@ -35,7 +36,8 @@ def _run(datagram: bytes) -> None:
     taking = SealedIntake(exporter.roster, opener, CRYPTO, lambda *answer: answers.append(answer))
     intake = Intake(exporter.roster, lambda: exporter.now, taking, require_sealed=True)
     before = State(exporter.roster)
-    intake.take(datagram, ADDRESS, exporter.now, exporter.wall)
+    with checked_log():
+        intake.take(datagram, ADDRESS, exporter.now, exporter.wall)
     for answer, address in answers:
         assert (len(answer), answer[0], address) == (
             ACKNOWLEDGEMENT_BYTES,
