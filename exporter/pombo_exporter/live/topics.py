@@ -36,18 +36,21 @@ class Version(Struct, frozen=True, gc=False):
     """What distinguishes two views of a host.
 
     ``counted`` is the sum of its datagrams received and lost and its conflicts; ``last_seen`` is in
-    seconds on the monotonic clock.
+    seconds on the monotonic clock. ``scripts`` is how many sections of scripts it has: each of them
+    ends by its own interval, without a report.
     """
 
     last_seen: float
     counted: int
     state: State
+    scripts: int
 
 
 def version(host: Host, now: float) -> Version:
     """Return a host's version at ``now``, on the exporter's monotonic clock."""
     counted = host.sequence.received + host.sequence.lost + host.conflicts
-    return Version(host.last_seen, counted, host.state_at(now))
+    scripts = sum(slot.expires > now for slot in host.loose.values()) if host.loose else 0
+    return Version(host.last_seen, counted, host.state_at(now), scripts)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pombo_exporter.live.topics import MAX_SUMMARIES, Sources, Topic
 from pombo_exporter.runtime.moment import Moment
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
-from pombo_wire import Memory, Report
+from pombo_wire import Memory, Report, Swap
 from support.builders import MONOTONIC, WALL, Agent, Exporter
 from support.sse import Received, host_names, parse_events
 
@@ -145,6 +145,31 @@ def test_datagram_without_a_session_changes_the_counters_in_a_delta() -> None:
             await feed.publish()
             [(_, data)] = received(subscriber)
             assert data["hosts"][0]["datagrams_received"] == 2
+
+    run(use)
+
+
+def test_value_whose_interval_is_over_leaves_the_page_of_its_host() -> None:
+    exporter = Exporter()
+    feed = Feed(topics_of(sources(exporter)))
+
+    async def use() -> None:
+        exporter.take(Report("pi", interval=3600.0, gauges={"a": 1.0}, memory=Memory(total=8.0)))
+        exporter.take(Report("pi", interval=1.0, gauges={"b": 2.0}, swap=Swap(total=4.0)))
+        with feed.subscribe("pi") as one, feed.subscribe() as fleet:
+            await feed.publish()
+            [(_, data)] = received(one)
+            assert data["host"]["gauges"] == {"a": 1, "b": 2}
+            take(fleet)
+            exporter.wait(4.0)
+            await feed.publish()
+            [(_, data)] = received(one)
+            assert data["host"]["gauges"] == {"a": 1}
+            assert data["host"]["swap_total_bytes"] is None
+            [(_, data)] = received(fleet)
+            assert host_names(data) == ["pi"]
+            await feed.publish()
+            assert received(one) == []
 
     run(use)
 
