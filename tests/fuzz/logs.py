@@ -16,6 +16,7 @@ class _Checked(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Check a record."""
+        assert record.exc_info is None, record.exc_info
         for formatter in self._formatters:
             line = formatter.format(record)
             assert line.isascii(), line

@@ -12,6 +12,7 @@ An input is lines of text, one for each step, and has its fields between tabs:
 ``forget``, name                                forgets a host, as the API does
 ``revoke``, name, generation                    denies a name, or generations below, as SIGHUP does
 ``snapshot``                                    takes a snapshot, which is read at the end
+``publish``                                     checks what open status pages have received
 ``scrape``                                      checks all that the exporter answers
 ``restart``                                     goes on with what the state file keeps
 ==============================================  ================================================
@@ -46,6 +47,7 @@ from fuzz.json_mutations import TEXTS
 from fuzz.lines import mutate_json, mutate_lines
 from fuzz.logs import checked_log
 from fuzz.one_datagram import check_detail
+from fuzz.pages import Pages
 from fuzz.seals import FLEET, Parts
 from fuzz.target import MutateBytes, Target
 
@@ -91,6 +93,7 @@ class _Run:
         self.intake = Intake(exporter.roster, lambda: exporter.now, sealed)
         self.hosts: dict[str, tuple[Host, dict[str, int]]] = {}
         self.totals: dict[str, int] = {}
+        self.pages = Pages(exporter, self.intake)
 
     def _random(self, count: int) -> bytes:
         self._draws += 1
@@ -191,6 +194,9 @@ class _Run:
         pieces = render(TABLE, capture, steps, openmetrics=False)
         return text_samples(b"".join(filter(None, pieces)).decode())
 
+    def publish(self, _: list[bytes]) -> None:
+        self.pages.check()
+
     def scrape(self, _: list[bytes]) -> None:
         self.scrapes += 1
         if self.scrapes <= _MOST_SCRAPES:
@@ -258,6 +264,7 @@ class _Run:
     def end(self) -> None:
         """Check the answers at the end, and that nothing is left of hosts that are forgotten."""
         self.close()
+        self.pages.check()
         check_answers(self.exporter)
         roster = self.exporter.roster
         for name in [*roster.hosts]:
@@ -270,7 +277,7 @@ _STEPS: dict[bytes, Callable[[_Run, list[bytes]], None]] = {
     name.encode(): getattr(_Run, name)
     for name in (
         *("packed", "plain", "sealed", "raw", "wait", "clock", "forget", "revoke", "snapshot"),
-        *("scrape", "restart"),
+        *("publish", "scrape", "restart"),
     )
 }
 
@@ -307,7 +314,7 @@ def _run(data: bytes) -> None:
 
 _SECONDS = (b"0.1", b"0.5", b"1", b"5", b"8", b"16", b"95", b"181", b"600")
 _NAMES = tuple(text.encode(errors="replace") for text in TEXTS[:6])
-_SIMPLE = (b"scrape", b"snapshot", b"restart")
+_SIMPLE = (b"publish", b"publish", b"scrape", b"snapshot", b"restart")
 
 
 def _mutate(data: bytes, random: Random, mutate: MutateBytes) -> bytes:
@@ -442,9 +449,11 @@ def _seeds() -> Iterator[bytes]:
     histories: list[list[str]] = [
         [
             _step("packed", 0, _header(0), _CPU, [1, 2, 3, 4]),
+            "publish",
             "wait\t5",
             _step("packed", 0, _header(1), _CPU, [2, 3, 4, 5]),
             "scrape",
+            "publish",
             "wait\t5",
             _step("packed", 1, _header(3), _CPU | _DISKS, [3, 4, 5, 6, 1, 2, 3, 4]),
             "wait\t16",
@@ -454,6 +463,7 @@ def _seeds() -> Iterator[bytes]:
             _step("packed", 0, _header(0, parts=2), _CPU, [1, 2, 3, 4]),
             _step("packed", 0, _header(1, parts=2, part=1), _DISKS | _INFO, [1, 2, 3, 4]),
             "snapshot",
+            "publish",
             "wait\t5",
             _step("packed", 0, _header(2, parts=2, plan=1), _DISKS, [2, 3, 4, 5]),
             _step(
@@ -495,6 +505,7 @@ def _seeds() -> Iterator[bytes]:
                 {"name": "pi", "salt": 1, "seq": 0, "flags": 1},
                 {"session": 1, "interval": 5, "gauges": {"a": 1}},
             ),
+            "publish",
             "wait\t5",
             _step(
                 "sealed",
