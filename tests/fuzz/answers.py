@@ -70,6 +70,7 @@ def _check_host(exporter: Exporter, host: Host, samples: dict[Series, float]) ->
         for family in families.families
         for sample in family.samples
     }
+    assert len(shown) <= host.series  # which a limit bounds
     # The API has what the host measures, the exposition also what is known about the host itself.
     assert shown.items() <= samples.items()
     assert all(name.startswith("pombo_host_") for name, _ in samples.keys() - shown.keys())
