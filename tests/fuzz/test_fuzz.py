@@ -16,6 +16,7 @@ from fuzz.target import CORPUS, corpus, load, names
 #: Inputs that each fuzzer tries beyond its corpus: some seconds each.
 RUNS = {
     "acknowledgement": 3000,
+    "captures": 300,
     "history": 50,
     "key_files": 1500,
     "packed": 300,

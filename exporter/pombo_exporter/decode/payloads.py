@@ -55,11 +55,15 @@ def _hexadecimal(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 def _tcpdump(lines: Iterable[bytes]) -> Iterator[bytes]:
     packet = bytearray()
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         match = _BYTES.match(line)
         if match:
             # With -X, letters follow the 39 columns of digits.
-            packet += bytes.fromhex(match[1].decode(errors="replace"))
+            try:
+                packet += bytes.fromhex(match[1].decode(errors="replace"))
+            except ValueError:
+                detail = f"line {number}: no hexadecimal digits: capture with tcpdump -x or -X"
+                raise CaptureError(detail) from None
         # A live capture goes on after a packet, so its length says where it ends.
         if packet and (not match or len(packet) >= _length(packet)):
             yield from _of_udp(bytes(packet))

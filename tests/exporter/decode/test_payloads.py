@@ -98,6 +98,12 @@ def test_packet_that_was_cut_is_an_error() -> None:
             [*payloads(capture)]
 
 
+@pytest.mark.parametrize("digits", [b"4500 00zz", b"4500 003", b"4500 \xff\xff"])
+def test_line_of_a_packet_with_other_digits_is_an_error(digits: bytes) -> None:
+    with pytest.raises(CaptureError, match="line 2: no hexadecimal digits"):
+        read(b"20:52:38.5 IP 127.0.0.1.46410 > 127.0.0.1.45005: UDP\n\t0x0000:  %b\n" % digits)
+
+
 def test_packet_with_a_link_level_header_is_an_error() -> None:
     with pytest.raises(CaptureError, match="without link-level headers"):
         read(WITH_X.replace(b"0x0000:  4500", b"0x0000:  0000 0000 0000"))
