@@ -244,6 +244,8 @@ class Host(Struct, gc=False, eq=False):
                 return PLAIN_OF_SEALED
             self.sequence.received += 1
             if self.said_bye:
+                if self.session is not None:
+                    self.describe(self.described(Info(), {}))  # it was that of the agent
                 self.holder, self.said_bye = Holder(), False
                 self.values_until = self._interval_until = 0.0
             return ACCEPT

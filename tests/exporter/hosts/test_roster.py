@@ -8,6 +8,7 @@ from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.limits import Limits, RefusalReason
 from pombo_exporter.hosts.roster import HostEvent
 from pombo_wire import Info, Memory, Report, Swap
+from support.books import check_books
 from support.builders import ADDRESS, OTHER_ADDRESS, SESSION, Agent, Exporter, disks, restarted
 
 # --- live, late, down, forgotten ---
@@ -211,6 +212,18 @@ def test_labels_of_a_restarted_agent_replace_the_old_ones() -> None:
     restarted(agent).send(info=Info(agent="1"))
     exposition = agent.exporter.exposition()
     assert 'agent="1"' in exposition
+    assert "rack" not in exposition
+
+
+def test_script_after_the_bye_of_an_agent_is_not_described_as_the_agent() -> None:
+    agent = Agent()
+    agent.send(labels={"rack": "7"}, info=Info(agent="1"))
+    agent.send(bye=True)
+    for _ in range(2):
+        agent.exporter.take(Report("pi", gauges={"x": 1.0}))
+        check_books(agent.exporter.roster)
+    exposition = agent.exporter.exposition()
+    assert 'agent=""' in exposition
     assert "rack" not in exposition
 
 
