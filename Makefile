@@ -52,7 +52,7 @@ test: programs lint
 test-all: programs lint
 	$(BIN)/pytest $(PARALLEL)
 
-# Looks for faults in what strangers can send, for FUZZ_SECONDS with each target, or with those in
+# Looks for faults in what strangers can send, for FUZZ_SECONDS with each fuzzer, or with those in
 # FUZZ alone. `make test` does it for some seconds. docs/fuzzing.md says more.
 fuzz: develop
 	@PYTHONPATH=.:tests $(BIN)/python -m fuzz.campaign $(FUZZ_SECONDS) $(FUZZ)

@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzers: one target in each module of ``targets``; docs/fuzzing.md says more."""
+"""Coverage-guided fuzzers, one in each module of ``fuzzers``; docs/fuzzing.md says more."""

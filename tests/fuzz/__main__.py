@@ -1,4 +1,4 @@
-"""Runs one fuzzer: ``python -m fuzz TARGET [OPTION|FOLDER|FILE]…``; the options are libFuzzer's.
+"""Runs one fuzzer: ``python -m fuzz FUZZER [OPTION|FOLDER|FILE]…``; the options are libFuzzer's.
 
 With a folder, new inputs are added to it; with files, each is run once.
 """
@@ -9,7 +9,7 @@ from random import Random
 
 import atheris  # type: ignore[import-untyped]
 
-from fuzz.target import load
+from fuzz.fuzzer import load
 
 #: What is instrumented, so that the fuzzer sees which of it an input reaches.
 _PACKAGES = ["pombo_wire", "pombo_exporter", "pombo_agent", "pombo_cli"]
@@ -21,26 +21,26 @@ def main() -> None:
         sys.exit(__doc__)
     name, *options = sys.argv[1:]
     with atheris.instrument_imports(include=_PACKAGES):
-        target = load(name)
+        fuzzer = load(name)
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
-        assert target.mutate is not None
-        changed = target.mutate(data, Random(seed), lambda some: atheris.Mutate(some, most))
+        assert fuzzer.mutate is not None
+        changed = fuzzer.mutate(data, Random(seed), lambda some: atheris.Mutate(some, most))
         return changed if len(changed) <= most else data
 
     def cross(one: bytes, other: bytes, most: int, seed: int) -> bytes:
-        assert target.cross is not None
-        return target.cross(one, other, Random(seed))[:most]
+        assert fuzzer.cross is not None
+        return fuzzer.cross(one, other, Random(seed))[:most]
 
     custom: dict[str, Callable[..., bytes]] = {}
-    if target.mutate is not None:
+    if fuzzer.mutate is not None:
         custom["custom_mutator"] = mutate
-    if target.cross is not None:
+    if fuzzer.cross is not None:
         custom["custom_crossover"] = cross
     # libFuzzer starts itself by a shell when it merges. Of an option that is there twice, the last
     # one counts.
     command = f"{sys.executable} -m fuzz {name}"
-    atheris.Setup([command, f"-max_len={target.most_bytes}", *options], target.run, **custom)
+    atheris.Setup([command, f"-max_len={fuzzer.most_bytes}", *options], fuzzer.run, **custom)
     atheris.Fuzz()
 
 

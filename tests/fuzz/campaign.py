@@ -1,4 +1,4 @@
-"""Runs the fuzzers for long, one after the other: ``python -m fuzz.campaign SECONDS [TARGET]…``.
+"""Runs the fuzzers for long, one after the other: ``python -m fuzz.campaign SECONDS [FUZZER]…``.
 
 What they find goes to ``data/fuzz``, which Git ignores: new inputs to ``found``, with which the
 next campaign goes on, and inputs that show a fault to ``faults``.
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.corpus import ROOT, SCRATCH, environment, write_seeds
+from fuzz.fuzzer import CORPUS, names
 from fuzz.slowest import slowest
-from fuzz.target import CORPUS, names
 
 _HANGS = 60  # seconds after which one input is a fault, too
 _MOST_MEMORY = 2048  # MiB
@@ -19,7 +19,7 @@ _AGAIN = "PYTHONPATH=.:tests .venv/bin/python -m fuzz"
 
 
 def campaign(name: str, seconds: int) -> list[Path]:
-    """Fuzz a target for so many seconds; return the inputs that show a fault, new or old.
+    """Run a fuzzer for so many seconds; return the inputs that show a fault, new or old.
 
     Raises:
         RuntimeError: when the fuzzer fails for another reason.
@@ -47,7 +47,7 @@ def campaign(name: str, seconds: int) -> list[Path]:
 def main(arguments: Sequence[str]) -> int:
     """Run a campaign, print how to reproduce what it found, and return the exit code."""
     if not arguments or not arguments[0].isdigit() or not {*arguments[1:]} <= {*names()}:
-        sys.stderr.write(f"{__doc__}\nTargets: {', '.join(names())}\n")
+        sys.stderr.write(f"{__doc__}\nFuzzers: {', '.join(names())}\n")
         return 2
     chosen = arguments[1:] or names()
     faults = {name: campaign(name, int(arguments[0])) for name in chosen}

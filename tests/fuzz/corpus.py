@@ -1,4 +1,4 @@
-"""Makes the corpus of the repository as small as it can be: ``python -m fuzz.corpus [TARGET]…``.
+"""Makes the corpus of the repository as small as it can be: ``python -m fuzz.corpus [FUZZER]…``.
 
 It keeps inputs that reach something which no smaller one reaches, of the corpus, of the seeds, and
 of what campaigns have found. It also keeps those that have a name: each has shown a fault.
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from fuzz.target import CORPUS, load, names
+from fuzz.fuzzer import CORPUS, load, names
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,24 +24,24 @@ SCRATCH = ROOT / "data/fuzz"
 #: The name of an input without another one, which is that of its content.
 _HASH = re.compile("[0-9a-f]{40}")
 
-#: The most bytes of the corpus of one target.
+#: The most bytes of the corpus of one fuzzer.
 MOST_BYTES = 150_000
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a fuzzer: the same hashes each time, and nice to others."""
+    """Return the environment of a fuzzer, with the same hashes of texts each time."""
     return {**os.environ, "PYTHONPATH": f".{os.pathsep}tests", "PYTHONHASHSEED": "0"}
 
 
 def write_seeds(name: str, folder: Path) -> None:
-    """Write the seeds of a target to files that are named by their content, as libFuzzer's are."""
+    """Write the seeds of a fuzzer to files that are named by their content, as libFuzzer's are."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in load(name).seeds():
         (folder / hashlib.sha1(seed, usedforsecurity=False).hexdigest()).write_bytes(seed)
 
 
 def minimise(name: str) -> None:
-    """Replace the corpus of a target by the smallest one that reaches as much.
+    """Replace the corpus of a fuzzer by the smallest one that reaches as much.
 
     Where that is too large, how often an input reaches something does not count.
 

@@ -110,11 +110,11 @@ def _delete(container: Any, key: Any, _: Random, __: list[_Place]) -> None:
 def _copy(container: Any, key: Any, random: Random, places: list[_Place]) -> None:
     """Put a copy of a value into this or another container."""
     copied = json.loads(json.dumps(container[key]))
-    target, at = random.choice((random.choice(places), (container, key)))
-    if isinstance(target, dict):
-        target[random.choice((random.choice(KEYS), random.choice(TEXTS)))] = copied
-    elif target:
-        target.insert(at, copied)
+    into, at = random.choice((random.choice(places), (container, key)))
+    if isinstance(into, dict):
+        into[random.choice((random.choice(KEYS), random.choice(TEXTS)))] = copied
+    elif into:
+        into.insert(at, copied)
 
 
 def _swap(container: Any, key: Any, random: Random, places: list[_Place]) -> None:

@@ -8,8 +8,8 @@ from pombo_wire import DecodeError
 from pombo_wire.forms import deflated
 from pombo_wire.reading import inflate
 
+from fuzz.fuzzer import MutateBytes
 from fuzz.json_mutations import NUMBERS, dumps, mutated
-from fuzz.target import MutateBytes
 
 _MOST_NUMBERS = 4096
 _FIT = 0.8  # of the changed lines, those whose numbers are then made as many as their cells

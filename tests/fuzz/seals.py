@@ -18,9 +18,9 @@ from pombo_wire.sealing import (
     overhead,
 )
 
+from fuzz.fuzzer import MutateBytes
 from fuzz.json_mutations import TEXTS
 from fuzz.lines import mutate_json, mutate_packed
-from fuzz.target import MutateBytes
 
 #: The key of the fleet whose hosts the inputs are sealed for.
 FLEET: FleetKey = read_fleet_key(CRYPTO, fleet_key_text(CRYPTO, FleetKey(b"", bytes(range(32)))))

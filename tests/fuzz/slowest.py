@@ -1,4 +1,4 @@
-"""What an input costs without instrumentation: ``python -m fuzz.slowest [TARGET]…``.
+"""What an input costs without instrumentation: ``python -m fuzz.slowest [FUZZER]…``.
 
 A run does more than the exporter: it checks everything after each datagram.
 """
@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from fuzz.target import CORPUS, load, names
+from fuzz.fuzzer import CORPUS, load, names
 
 
 def slowest(name: str, folder: Path) -> tuple[float, Path]:
     """Return the most seconds that an input of a folder takes, and its file."""
-    target = load(name)
+    fuzzer = load(name)
 
     def seconds(path: Path) -> float:
         data, start = path.read_bytes(), perf_counter()
-        target.run(data)
+        fuzzer.run(data)
         return perf_counter() - start
 
     return max((seconds(path), path) for path in folder.iterdir())

@@ -10,8 +10,8 @@ from pombo_wire import DecodeError
 from pombo_wire.reading import inflate
 
 from fuzz.corpus import MOST_BYTES, ROOT, environment
+from fuzz.fuzzer import CORPUS, corpus, load, names
 from fuzz.seals import opened
-from fuzz.target import CORPUS, corpus, load, names
 
 #: Inputs that each fuzzer tries beyond its corpus: some seconds each.
 RUNS = {
@@ -29,11 +29,11 @@ RUNS = {
 _FAULT = 77  # libFuzzer's exit code after an exception in Python
 
 
-def fuzz(target: str, *options: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def fuzz(fuzzer: str, *options: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = environment()
     if path is not None:
         env["PYTHONPATH"] += f":{path}"
-    command = [sys.executable, "-m", "fuzz", target, *options]
+    command = [sys.executable, "-m", "fuzz", fuzzer, *options]
     return subprocess.run(
         command, check=False, cwd=ROOT, env=env, capture_output=True, text=True, errors="replace"
     )
@@ -88,10 +88,10 @@ def test_mutation_depends_on_nothing_but_its_seed(name: str) -> None:
 
 
 def mutations(name: str, seed: int, each: int = 4) -> list[bytes]:
-    """Return some mutations of each seed of a target, without libFuzzer's own."""
-    target, random = load(name), Random(seed)
-    assert target.mutate is not None
-    return [target.mutate(data, random, bytes) for data in target.seeds() for _ in range(each)]
+    """Return some mutations of each seed of a fuzzer, without libFuzzer's own."""
+    fuzzer, random = load(name), Random(seed)
+    assert fuzzer.mutate is not None
+    return [fuzzer.mutate(data, random, bytes) for data in fuzzer.seeds() for _ in range(each)]
 
 
 def test_most_mutations_of_packed_datagrams_inflate() -> None:
@@ -117,7 +117,7 @@ def inflates(datagram: bytes) -> bool:
 
 
 _BROKEN = """
-from fuzz.target import Target
+from fuzz.fuzzer import Fuzzer
 
 
 def _run(data):
@@ -128,7 +128,7 @@ def _mutate(data, random, mutate):
     return b"seed, changed" if random.random() < 0.1 else mutate(data)
 
 
-TARGET = Target(_run, list, 20, _mutate)
+FUZZER = Fuzzer(_run, list, 20, _mutate)
 """
 
 

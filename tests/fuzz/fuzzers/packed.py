@@ -10,10 +10,10 @@ import msgspec
 from pombo_wire import Report
 from pombo_wire.packing import pack
 
+from fuzz.fuzzer import Fuzzer
 from fuzz.lines import mutate_packed
 from fuzz.one_datagram import check_one
 from fuzz.seeds import captured, vectors
-from fuzz.target import Target
 
 
 def _seeds() -> Iterator[bytes]:
@@ -22,4 +22,4 @@ def _seeds() -> Iterator[bytes]:
         yield pack(msgspec.json.decode(datagram, type=Report))
 
 
-TARGET = Target(check_one, _seeds, most_bytes=1300, mutate=mutate_packed)
+FUZZER = Fuzzer(check_one, _seeds, most_bytes=1300, mutate=mutate_packed)

@@ -19,11 +19,11 @@ from support.books import State, check_books, check_refused, check_series
 from support.builders import ADDRESS, Exporter
 
 from fuzz.answers import check_answers
+from fuzz.fuzzer import Fuzzer
 from fuzz.logs import checked_log
 from fuzz.one_datagram import check_detail
 from fuzz.seals import FLEET, Parts, mutate_sealed, opened
 from fuzz.seeds import captured, vectors
-from fuzz.target import Target
 
 _VECTORS = Path(__file__).parents[3] / "docs/wire-vectors/sealed.json"
 _KEYS = Keys({FLEET.kid: FLEET}, {b"denied"}, {b"old": 2, b"pi": 3})
@@ -71,4 +71,4 @@ def _seeds() -> Iterator[bytes]:
         yield parts.sealed()
 
 
-TARGET = Target(_run, _seeds, most_bytes=1300, mutate=mutate_sealed)
+FUZZER = Fuzzer(_run, _seeds, most_bytes=1300, mutate=mutate_sealed)

@@ -28,8 +28,8 @@ from pombo_wire.sealing import (
     read_acknowledgement,
 )
 
+from fuzz.fuzzer import Fuzzer, MutateBytes
 from fuzz.seals import FLEET
-from fuzz.target import MutateBytes, Target
 
 _VECTORS = Path(__file__).parents[3] / "docs/wire-vectors/sealed.json"
 _KEY = derived(CRYPTO, FLEET, 0, "pi")
@@ -134,4 +134,4 @@ def _changed(datagram: bytes, random: Random, mutate: MutateBytes) -> bytes:
     return mutate(datagram)
 
 
-TARGET = Target(_run, _seeds, most_bytes=_MOST * ACKNOWLEDGEMENT_BYTES, mutate=_mutate)
+FUZZER = Fuzzer(_run, _seeds, most_bytes=_MOST * ACKNOWLEDGEMENT_BYTES, mutate=_mutate)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from fuzz.fuzzer import Fuzzer
 from fuzz.lines import mutate_json
 from fuzz.one_datagram import check_one
 from fuzz.seeds import captured, vectors
-from fuzz.target import Target
 
 
 def _seeds() -> Iterator[bytes]:
@@ -15,4 +15,4 @@ def _seeds() -> Iterator[bytes]:
     yield from captured()
 
 
-TARGET = Target(check_one, _seeds, most_bytes=1300, mutate=mutate_json)
+FUZZER = Fuzzer(check_one, _seeds, most_bytes=1300, mutate=mutate_json)

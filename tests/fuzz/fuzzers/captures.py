@@ -12,10 +12,10 @@ from pombo_exporter.hosts.limits import AdmissionError
 from pombo_wire import DecodeError
 from support.builders import TABLE
 
+from fuzz.fuzzer import Fuzzer, MutateBytes
 from fuzz.lines import mutate_json
 from fuzz.one_datagram import check_detail
 from fuzz.seeds import captured, vectors
-from fuzz.target import MutateBytes, Target
 
 _CATALOG = TABLE.catalog()
 _MOST_DATAGRAMS = 16
@@ -78,4 +78,4 @@ def _mutate(data: bytes, random: Random, mutate: MutateBytes) -> bytes:
     return mutate_json(data, random, mutate)
 
 
-TARGET = Target(_run, _seeds, most_bytes=8192, mutate=_mutate)
+FUZZER = Fuzzer(_run, _seeds, most_bytes=8192, mutate=_mutate)

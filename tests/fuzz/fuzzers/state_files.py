@@ -13,9 +13,9 @@ from support.books import check_books
 from support.builders import Agent, Exporter
 
 from fuzz.answers import check_answers
+from fuzz.fuzzer import Fuzzer, MutateBytes
 from fuzz.lines import mutate_json
 from fuzz.logs import checked_log
-from fuzz.target import MutateBytes, Target
 
 _LIMITS = Limits(hosts=3, bytes=2**20)
 _FOLDER = tempfile.TemporaryDirectory()
@@ -74,4 +74,4 @@ def _mutate(data: bytes, random: Random, mutate: MutateBytes) -> bytes:
     return b"\n".join(lines)
 
 
-TARGET = Target(_run, _seeds, most_bytes=8192, mutate=_mutate)
+FUZZER = Fuzzer(_run, _seeds, most_bytes=8192, mutate=_mutate)

@@ -20,7 +20,7 @@ from support.books import check_books, check_series
 from support.builders import SESSION, Exporter
 
 from fuzz.answers import check_answers
-from fuzz.target import MutateBytes, Target
+from fuzz.fuzzer import Fuzzer, MutateBytes
 
 _BETWEEN = b"\n%\n"
 _MOST_FILES = 4
@@ -112,4 +112,4 @@ def _mutate(data: bytes, random: Random, mutate: MutateBytes) -> bytes:
     return b"\n".join(lines)
 
 
-TARGET = Target(_run, _seeds, most_bytes=4096, mutate=_mutate)
+FUZZER = Fuzzer(_run, _seeds, most_bytes=4096, mutate=_mutate)

@@ -43,13 +43,13 @@ from support.books import State, check_books, check_refused, check_series
 from support.builders import SESSION, TABLE, Exporter, text_samples
 
 from fuzz.answers import check_answers
+from fuzz.fuzzer import Fuzzer, MutateBytes
 from fuzz.json_mutations import TEXTS
 from fuzz.lines import mutate_json, mutate_lines
 from fuzz.logs import checked_log
 from fuzz.one_datagram import check_detail
 from fuzz.pages import Pages
 from fuzz.seals import FLEET, Parts
-from fuzz.target import MutateBytes, Target
 
 #: Limits that a few small datagrams reach.
 _LOW = Limits(
@@ -559,4 +559,4 @@ def _seeds() -> Iterator[bytes]:
         yield "\n".join(steps).encode()
 
 
-TARGET = Target(_run, _seeds, most_bytes=8192, mutate=_mutate, cross=_cross)
+FUZZER = Fuzzer(_run, _seeds, most_bytes=8192, mutate=_mutate, cross=_cross)

@@ -1,4 +1,4 @@
-"""What a module of ``targets`` has, and how it is found."""
+"""What a module of ``fuzzers`` has, and how it is found."""
 
 import importlib
 import pkgutil
@@ -7,17 +7,17 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from fuzz import targets
+from fuzz import fuzzers
 
 #: Changes bytes somehow; libFuzzer's own mutations, where it runs.
 MutateBytes = Callable[[bytes], bytes]
 
-#: The inputs of each target, in a folder of its name.
+#: The inputs of each fuzzer, in a folder of its name.
 CORPUS = Path(__file__).parent / "corpus"
 
 
-class Target(NamedTuple):
-    """One target.
+class Fuzzer(NamedTuple):
+    """One fuzzer.
 
     ``run`` takes an input and raises what is wrong: an AssertionError where an invariant does not
     hold, or whatever the code raises that it must not. ``seeds`` are inputs to begin with. An input
@@ -34,18 +34,18 @@ class Target(NamedTuple):
 
 
 def names() -> list[str]:
-    """Return the names of all targets."""
-    return [module.name for module in pkgutil.iter_modules(targets.__path__)]
+    """Return the names of all fuzzers."""
+    return [module.name for module in pkgutil.iter_modules(fuzzers.__path__)]
 
 
-def load(name: str) -> Target:
-    """Return a target: of that name, or of another module, for whoever writes one."""
-    module = f"fuzz.targets.{name}" if name in names() else name
-    found = importlib.import_module(module).TARGET
-    assert isinstance(found, Target)
+def load(name: str) -> Fuzzer:
+    """Return a fuzzer: of that name, or of another module, for whoever writes one."""
+    module = f"fuzz.fuzzers.{name}" if name in names() else name
+    found = importlib.import_module(module).FUZZER
+    assert isinstance(found, Fuzzer)
     return found
 
 
 def corpus(name: str) -> list[Path]:
-    """Return the files of the corpus of a target."""
+    """Return the files of the corpus of a fuzzer."""
     return sorted((CORPUS / name).iterdir())

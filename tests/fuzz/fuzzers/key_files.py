@@ -10,9 +10,9 @@ from pombo_exporter.seal.crypto import CRYPTO
 from pombo_exporter.seal.key_file import KeyFileError, read_key_file
 from pombo_wire.keys import derived, fleet_key_text, host_key_text
 
+from fuzz.fuzzer import Fuzzer
 from fuzz.one_datagram import MOST_DETAIL
 from fuzz.seals import FLEET
-from fuzz.target import Target
 
 _FOLDER = tempfile.TemporaryDirectory()
 _FLEET_KEY = fleet_key_text(CRYPTO, FLEET)
@@ -55,4 +55,4 @@ def _seeds() -> Iterator[bytes]:
     yield b""
 
 
-TARGET = Target(_run, _seeds, most_bytes=8192)
+FUZZER = Fuzzer(_run, _seeds, most_bytes=8192)

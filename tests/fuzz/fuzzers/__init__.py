@@ -1,0 +1,1 @@
+"""What is fuzzed: each module has one ``FUZZER``, under the module's name."""

@@ -1,1 +1,0 @@
-"""What is fuzzed: each module has one ``TARGET``, under the module's name."""
