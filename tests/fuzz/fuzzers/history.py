@@ -258,8 +258,8 @@ class _Run:
         for snapshot, expected in self.held:
             found = self._samples(snapshot)
             assert found == expected
+            assert not snapshot.is_open
         self.held.clear()
-        assert not self.exporter.roster.open_snapshots
 
     def end(self) -> None:
         """Check the answers at the end, and that nothing is left of hosts that are forgotten."""
