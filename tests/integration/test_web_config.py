@@ -464,7 +464,7 @@ def test_status_page_is_live_over_tls_with_a_password(web: Web) -> None:
         tab.page.goto(f"https://{web.exporter.target}/")
         with Sender("pi", web.exporter.port) as sender:
             sender.report(1, *steady(1))
-            expect(tab.page.get_by_role("link", name="pi")).to_be_visible()
+            expect(tab.page.get_by_role("link", name="pi", exact=True)).to_be_visible()
         assert tab.errors == []
 
 
