@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 _ALL: Final = ("", "::")  # hosts that stand for all addresses, of IPv4 and of IPv6
 _NO_IPV6: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-_BACKLOG: Final = 128  # connections that wait to be accepted
+_BACKLOG: Final = 1024  # connections that wait to be accepted; others try again after a second
 _SEND_BUFFER: Final = 2**18  # bytes of each; the kernel would let it grow to megabytes
 
 _REMEDIES: Final = {
