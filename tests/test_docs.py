@@ -86,6 +86,7 @@ DOCUMENTS = ["README.md", *(f"docs/{p.name}" for p in sorted(ROOT.glob("docs/*.m
 
 #: Flags of other programs that documents name.
 OTHER_FLAGS = {
+    "--data-binary",  # curl
     "--detach",  # docker compose
     *("--system", "--no-create-home", "--shell", "--now"),  # useradd, systemctl
     *("--require-hashes", "--no-deps", "--no-build-isolation"),  # pip

@@ -63,7 +63,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "layout",
         "schema",
         "names",
-        ["limits", "reasons"],
+        ["limits", "reasons", "framing"],
     ],
     "pombo_cli": [
         "config",

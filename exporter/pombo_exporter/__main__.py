@@ -150,7 +150,13 @@ def _server(parts: Parts, options: Options, toolkit: "Toolkit | None") -> Server
     if toolkit is not None:
         parts.counters.web_config_valid = lambda: toolkit.reload_successful
         access, handshakes = toolkit.access(counters), toolkit.handshakes(counters)
-    app = application(parts, options.base, admin=options.admin_api, access=access)
+    app = application(
+        parts,
+        options.base,
+        admin=options.admin_api,
+        access=access,
+        posts_per_second=options.posts_per_second,
+    )
     return Server(app, counters, before=handshakes.accept if handshakes else plain)
 
 

@@ -17,6 +17,7 @@ from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.seal.commands import enroll, keygen
 from pombo_exporter.top.options import TopOptions, top_command
 from pombo_exporter.web.base import Base, external_url, path_prefix
+from pombo_exporter.web.report import POSTS_PER_SECOND
 
 _MOST = 2**31 - 1
 
@@ -31,6 +32,7 @@ class Options:
     web_config_file: Path | None
     families: frozenset[str]  # of VOCABULARIES
     admin_api: bool
+    posts_per_second: int  # of reports, from one address
     base: Base
     max_requests: int
     max_connections: int
@@ -171,6 +173,11 @@ def command(
         1_000_000,
         "Maximum number of different section layouts, which hosts of one kind share.",
     )
+    @_limit(
+        "posts-per-second",
+        POSTS_PER_SECOND,
+        "Maximum number of requests to /report per second from one address.",
+    )
     @flag(
         "web.families",
         type=_Families(),
@@ -211,7 +218,11 @@ def command(
     @log_flags
     @click.version_option(__version__, prog_name="pombo-exporter")
     def pombo_exporter(
-        *, web_families: frozenset[str], web_enable_admin_api: bool, **rest: Any
+        *,
+        web_families: frozenset[str],
+        web_enable_admin_api: bool,
+        limit_posts_per_second: int,
+        **rest: Any,
     ) -> None:
         """Receive the reports of Pombo's agents and serve them to Prometheus."""
         if click.get_current_context().invoked_subcommand:
@@ -234,6 +245,7 @@ def command(
                 limits=limits,
                 families=web_families,
                 admin_api=web_enable_admin_api,
+                posts_per_second=limit_posts_per_second,
                 base=Base(prefix, external),
                 max_requests=rest.pop("web_max_requests"),
                 max_connections=rest.pop("web_max_connections"),

@@ -82,9 +82,10 @@ class Stats:
     ``evictions`` hosts that gave way to others when a limit was reached, ``lookalikes`` new hosts
     whose names look like those of others.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
-    one; so are ``state_errors`` without a state file, and
-    ``web_config_valid`` without a web configuration file. ``recent_refusals`` are newest first, and
-    ``longest_step`` is that of long work since the start, in seconds.
+    one; so are ``state_errors`` without a state file, and ``web_config_valid`` without a web
+    configuration file. ``report_requests`` are those that brought reports over HTTP, by the status
+    of the answer. ``recent_refusals`` are newest first, and ``longest_step`` is that of long work
+    since the start, in seconds.
     """
 
     now: float
@@ -104,6 +105,7 @@ class Stats:
     evictions: int
     lookalikes: int
     acknowledgements: int
+    report_requests: Mapping[int, int]
     key_file_valid: bool | None
     state_errors: StateErrors | None
     web_config_valid: bool | None
@@ -126,6 +128,7 @@ class Counters:
     started_wall: float
     subscribers: Callable[[], int] = lambda: 0
     longest_step: Callable[[], float] = lambda: 0.0
+    report_requests: Callable[[], Mapping[int, int]] = dict
     key_file_valid: Callable[[], bool | None] = lambda: None
     state_errors: Callable[[], StateErrors | None] = lambda: None
     web_config_valid: Callable[[], bool | None] = lambda: None
@@ -151,6 +154,7 @@ class Counters:
             evictions=self.roster.evictions,
             lookalikes=self.roster.lookalikes,
             acknowledgements=self.intake.acknowledgements,
+            report_requests=self.report_requests(),
             key_file_valid=self.key_file_valid(),
             state_errors=self.state_errors(),
             web_config_valid=self.web_config_valid(),

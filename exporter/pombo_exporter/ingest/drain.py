@@ -33,7 +33,7 @@ DATAGRAM_ROOM: Final = 1152
 _MIN_WAKEUP_INTERVAL: Final = 0.004
 
 #: Takes a datagram and the address of its sender.
-Take = Callable[[bytes, tuple[str | int, ...]], None]
+Take = Callable[[bytes, tuple[str | int, ...]], object]
 
 
 class Drained(NamedTuple):

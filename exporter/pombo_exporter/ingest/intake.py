@@ -16,7 +16,7 @@ from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.ingest.refusals import RefusalLog
 
 if TYPE_CHECKING:
-    from pombo_exporter.ingest.sealed import SealedIntake
+    from pombo_exporter.ingest.sealed import Answer, SealedIntake
 
 log = logging.getLogger(__name__)
 
@@ -54,15 +54,23 @@ class Intake:
         """How many answers were sent to sealed datagrams."""
         return 0 if self._sealed is None else self._sealed.answers
 
-    def take(self, datagram: bytes, address: Address, now: float, wall: float) -> None:
-        """Store what a datagram reports, or count and log why it was refused.
+    def take(
+        self,
+        datagram: bytes,
+        address: Address,
+        now: float,
+        wall: float,
+        answer: "Answer | None" = None,
+    ) -> DecodeError | AdmissionError | None:
+        """Store what a datagram reports; or count, log and return why it was refused.
 
-        ``now`` is the monotonic clock, ``wall`` the time of day, both in seconds.
+        ``now`` is the monotonic clock, ``wall`` the time of day, both in seconds. ``answer`` sends
+        the acknowledgement of a sealed datagram that did not come over UDP.
         """
         self.received += 1
         try:
             if datagram[:1] == _SEALED:
-                self._take_sealed(datagram, address, now, wall)
+                self._take_sealed(datagram, address, now, wall, answer)
             else:
                 self._take_plain(datagram, address, now, wall)
         except (DecodeError, AdmissionError) as error:
@@ -76,6 +84,8 @@ class Intake:
                 address=address[0],
                 datagram=datagram[:_EXCERPT],
             )
+            return error
+        return None
 
     def _take_plain(self, datagram: bytes, address: Address, now: float, wall: float) -> None:
         if self._require_sealed:
@@ -86,8 +96,15 @@ class Intake:
             self._sealed.check_plain(found.header.host)
         self._roster.admit(found, address, now, wall)
 
-    def _take_sealed(self, datagram: bytes, address: Address, now: float, wall: float) -> None:
+    def _take_sealed(
+        self,
+        datagram: bytes,
+        address: Address,
+        now: float,
+        wall: float,
+        answer: "Answer | None",
+    ) -> None:
         if self._sealed is None:
             detail = "the exporter has no key: give it --seal.key-file"
             raise DecodeError(Reason.UNKNOWN_KEY, detail)
-        self._sealed.take(datagram, address, now, wall)
+        self._sealed.take(datagram, address, now, wall, answer)

@@ -34,7 +34,8 @@ Answer = Callable[[bytes, Address], None]
 class SealedIntake:
     """Takes sealed datagrams into a roster.
 
-    ``answer`` sends a datagram to an address; it may fail silently, since nothing depends on it.
+    ``answer`` sends a datagram to an address over UDP; it may fail silently, since nothing depends
+    on it.
     """
 
     def __init__(self, roster: Roster, opener: Opener, crypto: Crypto, answer: Answer) -> None:
@@ -53,8 +54,17 @@ class SealedIntake:
         if self._opener.is_revoked(name, None):
             raise DecodeError(Reason.REVOKED, f"{name!r} is denied in the key file")
 
-    def take(self, datagram: bytes, address: Address, now: float, wall: float) -> None:
+    def take(
+        self,
+        datagram: bytes,
+        address: Address,
+        now: float,
+        wall: float,
+        answer: Answer | None = None,
+    ) -> None:
         """Store what a sealed datagram reports, and answer it where it asks for that.
+
+        ``answer`` takes the place of the one that sends over UDP.
 
         Raises:
             DecodeError: when it cannot be opened, or is not valid inside.
@@ -62,10 +72,11 @@ class SealedIntake:
         """
         found, seal = self._opener.open(datagram)
         name = found.header.host
+        send = answer or self._answer
         if seal.is_probe:
             if seal.wants_answer and now - self._probed_at >= _PROBE_SECONDS:
                 self._probed_at = now
-                self._send(seal, name, address, wall, ACCEPTED)
+                send(self._acknowledgement(seal, name, address, wall, ACCEPTED), address)
             return
         session = found.header.session or 0
         claim = Claim(session, seal.salt, seal.rnd, seal.challenge, seal.generation)
@@ -78,7 +89,7 @@ class SealedIntake:
             raise
         finally:
             if flags is not None and seal.wants_answer and self._may_answer(name, now):
-                self._send(seal, name, address, wall, flags)
+                send(self._acknowledgement(seal, name, address, wall, flags), address)
 
     def _may_answer(self, name: str, now: float) -> bool:
         if now - self._answered_at.get(name, float("-inf")) < _ANSWER_SECONDS:
@@ -88,7 +99,9 @@ class SealedIntake:
         self._answered_at[name] = now
         return True
 
-    def _send(self, seal: Seal, name: str, address: Address, wall: float, flags: int) -> None:
+    def _acknowledgement(
+        self, seal: Seal, name: str, address: Address, wall: float, flags: int
+    ) -> bytes:
         answer = Acknowledgement(
             seq=seal.seq,
             challenge=self._roster.challenge_of(name) or NO_CHALLENGE,
@@ -98,7 +111,7 @@ class SealedIntake:
             flags=flags,
         )
         self.answers += 1
-        self._answer(acknowledgement(self._crypto, seal.key, seal.salt, answer), address)
+        return acknowledgement(self._crypto, seal.key, seal.salt, answer)
 
 
 def _packed_address(text: str) -> bytes:

@@ -46,6 +46,14 @@ class _Captured(Collector):
             ("acknowledgements", "Answers to sealed datagrams.", stats.acknowledgements),
         ):
             yield CounterMetricFamily(f"pombo_exporter_{name}", text, value=count)
+        name, text = (
+            "pombo_exporter_report_requests",
+            "Requests to /report, by status of the answer.",
+        )
+        requests = CounterMetricFamily(name, text, labels=["code"])
+        for code, count in stats.report_requests.items():
+            requests.add_metric([str(code)], count)
+        yield requests
         for name, text, is_valid in (
             ("seal", "key file", stats.key_file_valid),
             ("web_config", "web configuration file", stats.web_config_valid),

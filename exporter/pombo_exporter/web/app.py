@@ -17,6 +17,7 @@ from pombo_exporter.web import api, assets, discovery
 from pombo_exporter.web.base import BASE, Base
 from pombo_exporter.web.limits import Handler, RequestLimit
 from pombo_exporter.web.live import MAX_SUBSCRIBERS, Live
+from pombo_exporter.web.report import POSTS_PER_SECOND, ReportEndpoint
 from pombo_exporter.web.responses import PACER
 from pombo_exporter.web.scrape import ScrapeEndpoints
 
@@ -34,17 +35,19 @@ class Parts:
     pacer: Pacer
 
 
-def application(
+def application(  # noqa: PLR0913 - the options of its parts
     parts: Parts,
     base: Base | None = None,
     *,
     admin: bool = False,
     max_subscribers: int = MAX_SUBSCRIBERS,
     access: "Access | None" = None,
+    posts_per_second: int = POSTS_PER_SECOND,
 ) -> web.Application:
     """Return the exporter's web application.
 
     ``admin`` lets the API forget hosts. ``access`` is what requests have to pass.
+    ``posts_per_second`` are those of reports from one address.
     """
     base = base or Base()
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
@@ -52,6 +55,8 @@ def application(
     feed = Feed(topics_of(Sources(roster, counters, histories, pacer)))
     counters.subscribers = lambda: feed.subscribers
     counters.longest_step = lambda: pacer.longest_step
+    report = ReportEndpoint(counters.intake, pacer, posts_per_second)
+    counters.report_requests = lambda: dict(report.requests)
     live = Live(feed, HistorySampler(roster, histories, pacer), max_subscribers)
     app = web.Application(middlewares=[api.errors_as_json, methods])
     if access is not None:
@@ -66,6 +71,7 @@ def application(
                 web.get("/-/healthy", _healthy),
                 web.get("/-/ready", _ready),
                 web.get("/live", live.events),
+                *report.routes(),
                 *assets.routes(),
                 *limit.routes(
                     [
