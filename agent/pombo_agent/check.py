@@ -3,14 +3,17 @@
 import socket
 import sys
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 from pombo_cli.addresses import Address
 from pombo_cli.flags import Duration, flag
+from pombo_wire.framing import framed
 from pombo_wire.keys import HostKey
 from pombo_wire.sealing import PROBE, WANTS_ANSWER, Acknowledgement, Crypto, Sealer
 
+from pombo_agent.server_flags import HTTP_FLAGS, ServerType, http_options, with_proxy
+from pombo_agent.servers import HttpOptions, Url
 from pombo_agent.transport.udp import resolve, shown_address
 
 _TRIES = 3  # probes, since some may be lost
@@ -63,21 +66,62 @@ def _asked(udp: socket.socket, sealer: Sealer, timeout: float) -> Answer | None:
     return None
 
 
+def probe_http(
+    crypto: Crypto, key: HostKey, server: Url, options: HttpOptions, timeout: float
+) -> Answer | None:
+    """Do what ``probe`` does, over HTTP.
+
+    Raises:
+        OSError: when the server cannot be reached, or does not take the probe.
+    """
+    from http.client import HTTPException  # noqa: PLC0415 - only HTTP needs it
+
+    from pombo_agent.transport.connection import (  # noqa: PLC0415
+        Connection,
+        cause_of,
+        reason_of,
+    )
+
+    sealer = Sealer(crypto, key.kid, key.generation, key.key, key.name.encode())
+    body = framed([sealer.seal(b"{}", flags=PROBE | WANTS_ANSWER)])
+    connection = Connection(server, options)
+    began = time.monotonic()
+    try:
+        answer = connection.post(body, began + timeout)
+        seconds = time.monotonic() - began
+        acknowledgements = answer.datagrams if answer.status == 200 else []
+    except (OSError, HTTPException, ValueError) as error:
+        raise OSError(reason_of(error)) from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise OSError(cause_of(answer))
+    said = next(filter(None, map(sealer.acknowledgement, acknowledgements)), None)
+    return said and Answer(said, seconds, said.time_ms / 1000 - time.time())
+
+
+def _with_http_flags(command: Any) -> Any:
+    for decorate in HTTP_FLAGS:
+        command = decorate(command)
+    return command
+
+
 @click.command("pombo-agent check")
 @flag(
     "server",
+    type=ServerType(),
     multiple=True,
     required=True,
-    metavar="HOST[:PORT]",
-    help="Exporter to ask; may be repeated.  [port: 5005]",
+    metavar="HOST[:PORT]|URL",
+    help="Exporter to ask; may be repeated.  [port: 5005; path: /report]",
 )
 @flag("key-file", required=True, metavar="FILE", help="File with the key of this host.")
 @click.option(
     "--timeout", type=Duration(0.1, 60), default="3s", show_default=True, help="Time to wait."
 )
-def check(server: tuple[str, ...], key_file: str, timeout: float) -> None:
+@_with_http_flags
+def check(server: tuple[Address | Url, ...], key_file: str, timeout: float, **given: Any) -> None:
     """Ask exporters whether they hear this host, and exit with 1 unless all do."""
-    from pombo_agent.options import ServerType  # noqa: PLC0415 - which imports all collectors
     from pombo_agent.transport.crypto import CRYPTO  # noqa: PLC0415 - only asking needs it
     from pombo_agent.transport.key import read_key  # noqa: PLC0415
 
@@ -85,19 +129,25 @@ def check(server: tuple[str, ...], key_file: str, timeout: float) -> None:
         key = read_key(key_file)
     except ValueError as error:
         raise click.UsageError(f"--key-file: {error}") from None
+    options = http_options(given, server)
     failed = False
-    for text in server:
-        address = ServerType().convert(text, None, None)
+    for address in with_proxy(server, given["http_proxy_url"]):
         try:
-            answer = probe(CRYPTO, key, address, timeout)
+            if isinstance(address, Url):
+                answer = probe_http(CRYPTO, key, address, options, timeout)
+            else:
+                answer = probe(CRYPTO, key, address, timeout)
         except OSError as error:
             click.echo(f"{address}: {error.strerror or error}")
             failed = True
             continue
         if answer is None:
             click.echo(
-                f"{address}: no answer to {key.name!r} within {timeout:g} s: check the address, "
-                "firewalls for UDP, and that the exporter has the key of this fleet"
+                f"{address}: no acknowledgement for {key.name!r}: check that the exporter has the "
+                "key of this fleet"
+                if isinstance(address, Url)
+                else f"{address}: no answer to {key.name!r} within {timeout:g} s: check the "
+                "address, firewalls for UDP, and that the exporter has the key of this fleet"
             )
             failed = True
         else:

@@ -29,13 +29,15 @@ from pombo_agent.collecting.sources import Sources, Usage
 from pombo_agent.discovery import collectors_of, usage_function
 from pombo_agent.report import Reporter, constant_sections
 from pombo_agent.schedule import ticks
+from pombo_agent.servers import Url
 from pombo_agent.settings import Options, ServerMode, is_valid_name
 from pombo_agent.suspension import Suspension, boot_clock
 from pombo_agent.transport.udp import Sender
 from pombo_agent.wakeup import EventWaiter, SignalWaiter, Waiter
 
 if TYPE_CHECKING:
-    from pombo_agent.transport.failover import Transport
+    from pombo_agent.transport.dialogue import Dialogue
+    from pombo_agent.transport.failover import Server, Transport
 
 _BYE_INTERVAL_SECONDS = 0.005
 _WARNING_INTERVAL_SECONDS = 600.0  # between two warnings of one key
@@ -95,17 +97,17 @@ def senders_of(
     Raises:
         ValueError: when the key file cannot be used.
     """
-    if not options.key_file:
-        return [Sender(server, log, waiter, time.monotonic) for server in options.servers]
-    from pombo_agent.transport.crypto import CRYPTO  # noqa: PLC0415 - only sealing needs it
-    from pombo_agent.transport.dialogue import Dialogue  # noqa: PLC0415
-    from pombo_agent.transport.key import read_key  # noqa: PLC0415
+    new_dialogue = _dialogues(options)
 
-    key = read_key(options.key_file)
+    def sender(server: Address | Url, *, probes: bool = False) -> "Server":
+        dialogue = new_dialogue(probes)
+        if isinstance(server, Url):
+            from pombo_agent.transport.http import HttpSender, Timing  # noqa: PLC0415 - large
 
-    def sender(server: Address, *, probes: bool = False) -> Sender:
-        asks = not options.one_way
-        dialogue = Dialogue(CRYPTO, key, options.interval, asks=asks, probes=probes)
+            timing = Timing(options.interval)
+            return HttpSender(
+                server, options.http, log, timing, dialogue, asks=not options.one_way, quiet=probes
+            )
         return Sender(server, log, waiter, time.monotonic, dialogue=dialogue, quiet=probes)
 
     if options.server_mode == ServerMode.ALL:
@@ -117,6 +119,22 @@ def senders_of(
         for server in options.servers
     ]
     return [Failover(candidates, byes, log, time.monotonic)]
+
+
+def _dialogues(options: Options) -> "Callable[[bool], Dialogue | None]":
+    """Return what makes the dialogue with a server, of probes or not; None where there is no key.
+
+    Raises:
+        ValueError: when the key file cannot be used.
+    """
+    if not options.key_file:
+        return lambda _: None
+    from pombo_agent.transport.crypto import CRYPTO  # noqa: PLC0415 - only sealing needs it
+    from pombo_agent.transport.dialogue import Dialogue  # noqa: PLC0415
+    from pombo_agent.transport.key import read_key  # noqa: PLC0415
+
+    key, asks = read_key(options.key_file), not options.one_way
+    return lambda probes: Dialogue(CRYPTO, key, options.interval, asks=asks, probes=probes)
 
 
 def limited_logger(options: Options) -> LimitedLogger:
@@ -170,7 +188,8 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
 def _answers(options: Options) -> str:
     """Return, for the log, whether the agent will know that it is heard."""
     if not options.key_file:
-        return "none, without --key-file"
+        is_http = any(isinstance(server, Url) for server in options.servers)
+        return "only over HTTP, without --key-file" if is_http else "none, without --key-file"
     return "none, with --one-way" if options.one_way else "expected"
 
 

@@ -8,15 +8,7 @@ from typing import Any
 import click
 import msgspec
 from pombo_cli.config import config_flag
-from pombo_cli.flags import (
-    Address,
-    AddressType,
-    Duration,
-    flag,
-    log_flags,
-    split_variable,
-    switch,
-)
+from pombo_cli.flags import Duration, flag, log_flags, split_variable, switch
 from pombo_wire.schema import RESERVED_LABELS, LabelName, Text
 from pombo_wire.splitting import Form
 
@@ -24,28 +16,12 @@ from pombo_agent import __version__
 from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.flags import Filter, Flag, Kind, default_of
 from pombo_agent.discovery import collectors_in, collectors_of, module_names
+from pombo_agent.server_flags import HTTP_FLAGS, ServerType, http_options, with_proxy
 from pombo_agent.settings import Options, ServerMode, is_valid_name
 
 #: The module of each collector, and the collectors by name.
 _MODULES = {found.name: module for module in module_names() for found in collectors_in(module)}
 COLLECTORS: dict[str, Collector] = collectors_of(module_names())
-
-
-class ServerType(AddressType):
-    """An address with a host and a port to send to."""
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """Return the addresses in a variable."""
-        return split_variable(rv)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Address:
-        """Return the address, or fail with a remedy."""
-        address = super().convert(value, param, ctx)
-        if not address.host or not address.port:
-            self.fail(f"{value!r} is no destination: write host or host:port", param, ctx)
-        return address
 
 
 class _Label(click.ParamType[tuple[str, str]]):
@@ -190,8 +166,11 @@ _FLAGS = [
         "server",
         type=ServerType(),
         multiple=True,
-        metavar="HOST[:PORT]",
-        help="Exporter to send reports to; may be repeated.  [port: 5005]  [required]",
+        metavar="HOST[:PORT]|URL",
+        help=(
+            "Exporter to send reports to, over UDP, or over HTTP by https://HOST[:PORT][/PATH]; "
+            "may be repeated.  [port: 5005; path: /report]  [required]"
+        ),
     ),
     flag(
         "server-mode",
@@ -231,6 +210,7 @@ _FLAGS = [
         callback=_labels,
         help="Label of `pombo_host_info`; may be repeated.",
     ),
+    *HTTP_FLAGS,
     config_flag("/etc/pombo/agent.yml"),
     flag(
         "collector.disable-defaults",
@@ -280,7 +260,7 @@ def command(run: Callable[[Options], None]) -> click.Command:
     built = click.command(
         "pombo-agent",
         cls=_Command,
-        help="Send metrics of this host to Pombo exporters over UDP.",
+        help="Send metrics of this host to Pombo exporters, over UDP or HTTP.",
         epilog="`pombo-agent check` says whether exporters hear a host that seals its reports.",
         context_settings={"max_content_width": 100},
     )(main)
@@ -302,8 +282,9 @@ def _options(given: Mapping[str, Any]) -> Options:
     if given["key_file"]:
         name, follows = _sealed_name(given["key_file"], None if follows else name), False
     return Options(
-        servers=tuple(dict.fromkeys(given["server"])),
+        servers=with_proxy(dict.fromkeys(given["server"]), given["http_proxy_url"]),
         server_mode=given["server_mode"],
+        http=http_options(given, given["server"]),
         name=name,
         follow_hostname=follows,
         key_file=given["key_file"],

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pombo_cli.addresses import Address
 
 from pombo_agent.collecting.flags import from_json, to_json
+from pombo_agent.servers import HttpOptions, Url
 
 
 class ServerMode(str, Enum):
@@ -26,8 +27,9 @@ class Options(NamedTuple):
     ``ServerMode``. With ``follow_hostname``, ``name`` is the hostname, and changes with it.
     """
 
-    servers: tuple[Address, ...]
+    servers: tuple[Address | Url, ...]
     server_mode: str
+    http: HttpOptions
     name: str
     follow_hostname: bool
     key_file: str
@@ -71,6 +73,14 @@ def from_text(text: str) -> Options:
         name: {flag: from_json(value) for flag, value in flags.items()}
         for name, flags in found["collectors"].items()
     }
-    servers = tuple(Address(*server) for server in found["servers"])
-    fields = {**found, "servers": servers, "collectors": collectors}
+    servers = tuple(map(_server, found["servers"]))
+    http = HttpOptions(*found["http"])
+    fields = {**found, "servers": servers, "http": http, "collectors": collectors}
     return Options(**{**fields, "modules": tuple(found["modules"])})
+
+
+def _server(fields: list[Any]) -> Address | Url:
+    if len(fields) == len(Address._fields):
+        return Address(*fields)
+    scheme, host, port, path, proxy = fields
+    return Url(scheme, host, port, path, proxy and Address(*proxy))

@@ -18,7 +18,7 @@ COMMANDS = {
     "pombo-agent": (
         *_SHARED,
         *("SERVER", "NAME", "INTERVAL", "LABEL", "COLLECTOR_*", "PATH_*", "WIRE", "ONCE", "FORMAT"),
-        *("SERVER_MODE", "KEY_FILE", "ONE_WAY"),
+        *("SERVER_MODE", "KEY_FILE", "ONE_WAY", "HTTP_*"),
     ),
     "pombo-exporter": (
         *_SHARED,

@@ -7,6 +7,9 @@ from pombo_cli.logs import LimitedLogger
 #: The most changes of one server that are logged while the log repeats no line.
 MOST_CHANGES = 10
 
+#: The message about a server whose answer has not come.
+MISSED = "exporter does not answer"
+
 
 class Heard:
     """Whether one server hears this agent.
@@ -21,19 +24,24 @@ class Heard:
         self._message = "exporter answers"
         self._changes = 0
 
-    def answered(self, address: str, *, accepted: bool) -> None:
-        """Note an answer: to a report that came from ``address``, and was accepted or refused."""
+    def answered(self, address: str = "", *, accepted: bool = False) -> None:
+        """Note an answer: to a report that was accepted, or refused.
+
+        It came from ``address``, if the answer says that.
+        """
         self.is_heard = True
         if accepted and self._logged is not True:
-            if self._write(logging.INFO, self._message, heard_from=address):
+            fields = {"heard_from": address} if address else {}
+            if self._write(logging.INFO, self._message, **fields):
                 self._logged = True
             self._message = "exporter answers again"
 
-    def missed(self, trying: str) -> None:
-        """Note that no answer has come in time, and what is tried now."""
+    def missed(self, trying: str = "", *, cause: str = "", message: str = MISSED) -> None:
+        """Note that the server does not hear: the cause, if it is known, or what is tried now."""
         self.is_heard = False
         if self._logged is not False:
-            if self._write(logging.WARNING, "exporter does not answer", trying=trying):
+            fields = {"cause": cause} if cause else {"trying": trying}
+            if self._write(logging.WARNING, message, **fields):
                 self._logged = False
             self._changes += 1
 

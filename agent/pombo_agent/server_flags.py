@@ -1,0 +1,204 @@
+"""The flags that say where exporters are: ``--server``, and how those over HTTP are reached."""
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import click
+from pombo_cli.addresses import Address
+from pombo_cli.flags import AddressType, flag, split_variable
+from pombo_wire.framing import REPORT_PATH
+
+from pombo_agent.servers import HttpOptions, Url
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9._:%-]+")
+_PATH = re.compile(r"/[!-~]*")
+
+HTTP_FLAGS = [
+    flag(
+        "http.ca-file",
+        default="",
+        metavar="FILE",
+        help="CA certificates that exporters' ones are verified with.  [default: the system's]",
+    ),
+    flag(
+        "http.cert-file",
+        default="",
+        metavar="FILE",
+        help="Client certificate for exporters over HTTPS.",
+    ),
+    flag(
+        "http.key-file",
+        default="",
+        metavar="FILE",
+        help="Key of the client certificate.",
+    ),
+    flag("http.username", default="", help="User for basic authentication at exporters over HTTP."),
+    flag(
+        "http.password-file",
+        default="",
+        metavar="FILE",
+        help="File with the password of this user.",
+    ),
+    flag(
+        "http.proxy-url",
+        default="",
+        metavar="URL",
+        help=(
+            "Proxy for exporters over HTTP.  "
+            "[default: of the variables HTTPS_PROXY, HTTP_PROXY, NO_PROXY]"
+        ),
+    ),
+    flag(
+        "http.insecure-skip-verify",
+        is_flag=True,
+        help="Do not verify the certificates of exporters.",
+    ),
+]
+
+
+class ServerType(click.ParamType[Address | Url]):
+    """An address to send to over UDP, or the URL of an exporter over HTTP."""
+
+    name = "server"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Return the servers in a variable."""
+        return split_variable(rv)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address | Url:
+        """Return the address or the URL, or fail with a remedy."""
+        if isinstance(value, Url):
+            return value
+        if isinstance(value, str) and "://" in value:
+            try:
+                return _url(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        address = AddressType().convert(value, param, ctx)
+        if not address.host or not address.port:
+            remedy = "write host, host:port or https://host"
+            self.fail(f"{value!r} is no destination: {remedy}", param, ctx)
+        return address
+
+
+def with_proxy(servers: Iterable[Address | Url], given: str) -> tuple[Address | Url, ...]:
+    """Return servers with the proxy of each that is reached over HTTP, from the flag or a variable.
+
+    Raises:
+        click.UsageError: when the proxy cannot be used.
+    """
+    return tuple(
+        server._replace(proxy=_proxy_of(server, given)) if isinstance(server, Url) else server
+        for server in servers
+    )
+
+
+def http_options(given: Mapping[str, Any], servers: Iterable[Address | Url]) -> HttpOptions:
+    """Return the values of ``HTTP_FLAGS``, after a check of their files if a server needs them.
+
+    Raises:
+        click.UsageError: when one of two flags is missing, or a file cannot be used.
+    """
+    options = HttpOptions(**{name: given[f"http_{name}"] for name in HttpOptions._fields})
+    if bool(options.cert_file) != bool(options.key_file):
+        raise click.UsageError("give --http.cert-file and --http.key-file together")
+    if bool(options.username) != bool(options.password_file):
+        raise click.UsageError("give --http.username and --http.password-file together")
+    if ":" in options.username:
+        raise click.UsageError("--http.username: a user has no colon")
+    schemes = {server.scheme for server in servers if isinstance(server, Url)}
+    if schemes:
+        from pombo_agent.transport.connection import (  # noqa: PLC0415 - only HTTP needs it
+            authorization,
+            tls_context,
+        )
+
+        try:
+            authorization(options)
+            if "https" in schemes:
+                tls_context(options)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+    return options
+
+
+def _url(text: str) -> Url:
+    """Return the URL of an exporter.
+
+    Raises:
+        ValueError: when it cannot be one; the text has a remedy, and no password.
+    """
+    found, host, port = _split(text, _PORTS)
+    if found.username is not None or found.password is not None:
+        remedy = "give --http.username and --http.password-file"
+        raise ValueError(f"a user or a password must not stand in a URL: {remedy}")
+    path = found.path if found.path.strip("/") else REPORT_PATH
+    if found.query or found.fragment or not _PATH.fullmatch(path):
+        remedy = f"write https://host:port, or with a path, which is {REPORT_PATH} otherwise"
+        raise ValueError(f"{text!r} is no address of an exporter: {remedy}")
+    return Url(found.scheme, host, port, path)
+
+
+def _split(text: str, ports: Mapping[str, int]) -> tuple[SplitResult, str, int]:
+    """Return a URL with its host and its port, by default that of its scheme.
+
+    Raises:
+        ValueError: when it has another scheme, no host, or no valid port.
+    """
+    shown = re.sub(r"//.*@", "//", text)  # without a password
+    try:
+        found = urlsplit(text)
+        port = found.port
+    except ValueError as error:
+        raise ValueError(f"{shown!r} is no URL: {error}") from None
+    if found.scheme not in ports:
+        raise ValueError(f"{shown!r}: write {' or '.join(f'{each}://' for each in ports)}")
+    host = found.hostname or ""
+    try:
+        # The agent that runs needs no tables of international names.
+        host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    if not _HOST.fullmatch(host) or port == 0:
+        raise ValueError(f"{shown!r} has no valid host, or port 0: write https://host:port")
+    return found, host, port or ports[found.scheme]
+
+
+def _proxy_of(server: Url, given: str) -> Address | None:
+    """Return the proxy for a server, from the flag or from the variables.
+
+    Raises:
+        click.UsageError: when it cannot be used.
+    """
+    source, text = "--http.proxy-url", given
+    if not given:
+        if _is_loopback(server.host) or proxy_bypass(str(Address(server.host, server.port))):
+            return None
+        source, text = f"{server.scheme.upper()}_PROXY", getproxies().get(server.scheme, "")
+    if not text:
+        return None
+    try:
+        found, host, port = _split(text if "://" in text else f"http://{text}", {"http": 80})
+    except ValueError as error:
+        raise click.UsageError(f"{source}: {error}") from None
+    if found.username is not None or found.password is not None:
+        remedy = "it must let the agent pass without, or leave the server out with NO_PROXY"
+        raise click.UsageError(f"{source}: a proxy with a user or a password: {remedy}")
+    return Address(host, port)
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, to which no variable names a proxy, as in Go."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
