@@ -11,7 +11,7 @@ import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from errno import EINVAL
+from errno import EAGAIN, EINVAL
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -143,7 +143,7 @@ class StateFile:
         """Replace the file in a thread, for which the end of the process does not wait.
 
         Raises:
-            OSError: when that fails.
+            OSError: when that fails, or no thread can be started.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -168,8 +168,12 @@ class StateFile:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(end, error)
 
-        self._thread = threading.Thread(target=write, name="state file", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=write, name="state file", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # too many threads, or no memory for its stack
+            raise OSError(EAGAIN, str(error)) from None
+        self._thread = thread
         await done
 
     def _chunks(self, steps: StepClock) -> Iterator[bytes | None]:
