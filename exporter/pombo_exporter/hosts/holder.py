@@ -153,9 +153,9 @@ class Holder(Struct, gc=False, eq=False):
         self.challenge = random(CHALLENGE_BYTES) if claim.salt else b""
         self._heard_once, self._newest_rnd = True, b""
 
-    def is_clone(self, claim: Claim, *, is_newest: bool) -> bool:
+    def is_clone(self, rnd: bytes, *, is_newest: bool) -> bool:
         """Return whether two agents have the same numbers: the newest came with two ``rnd``."""
-        return is_newest and bool(self._newest_rnd) and claim.rnd != self._newest_rnd
+        return is_newest and bool(self._newest_rnd) and rnd != self._newest_rnd
 
     def heard(self, claim: Claim, *, is_newest: bool) -> None:
         """Note an accepted datagram of the holder, other than its first."""

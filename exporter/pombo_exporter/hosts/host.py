@@ -226,6 +226,15 @@ class Host(Struct, gc=False, eq=False):
         """What identifies the agent that holds the name: its session and its salt."""
         return self.holder.session, self.holder.salt
 
+    def has_received(self, salt: bytes, seq: int, rnd: bytes) -> bool:
+        """Return whether its holder has sent this sealed datagram before.
+
+        The newest number with another ``rnd`` is of a clone, and no repetition.
+        """
+        if salt != self.holder.salt or not self.sequence.was_received(seq):
+            return False
+        return not self.holder.is_clone(rnd, is_newest=self.sequence.is_newest(seq))
+
     def receive(
         self,
         header: Header,
@@ -271,7 +280,7 @@ class Host(Struct, gc=False, eq=False):
         now, wall = at
         seq = header.seq or 0
         is_newest = self.sequence.is_newest(seq)
-        if self.holder.is_clone(claim, is_newest=is_newest):
+        if self.holder.is_clone(claim.rnd, is_newest=is_newest):
             self.conflicts += 1
             return CONFLICT
         if claim.is_sealed and self.sequence.is_behind_window(seq):

@@ -143,6 +143,22 @@ class Roster:
         self._snapshots.append(snapshot)
         return snapshot
 
+    def refuse_repeated(self, name: str, salt: bytes, seq: int, rnd: bytes) -> None:
+        """Refuse a sealed datagram that was received before, and count it for its host.
+
+        ``admit`` would do the same, but only after all that is inside was read.
+
+        Raises:
+            AdmissionError: when it was received before.
+        """
+        host = self.hosts.get(name)
+        if host is None or not host.has_received(salt, seq, rnd):
+            return
+        if not host.sequence.is_behind_window(seq):
+            self._before_change(host)
+            host.sequence.record_repeated()
+        raise _refusal(REPLAYED, host)
+
     def admit(
         self,
         datagram: Datagram,
@@ -217,8 +233,7 @@ class Roster:
                 self._notify(HostEvent.HOLDER, host)
         if verdict is ACCEPT or verdict is IGNORE:
             return verdict
-        reason, detail = _REFUSALS[verdict]
-        raise AdmissionError(reason, detail.format(host.name, host.address[0]))
+        raise _refusal(verdict, host)
 
     def sweep(self, now: float, steps: StepClock) -> Iterator[None]:
         """Apply what time alone changes: lost datagrams, states, expired slots, forgotten hosts.
@@ -369,6 +384,12 @@ class Roster:
         self._places.remove(host.name)
         self._names.remove(host.name)
         del self.hosts[host.name]
+
+
+def _refusal(verdict: Verdict, host: Host) -> AdmissionError:
+    """Return the error of a datagram that was not accepted."""
+    reason, detail = _REFUSALS[verdict]
+    return AdmissionError(reason, detail.format(host.name, host.address[0]))
 
 
 def _is_moved(host: Host, header: Header, address: Address) -> bool:

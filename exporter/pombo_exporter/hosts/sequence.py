@@ -65,6 +65,16 @@ class SequenceTracker(Struct, gc=False, eq=False):
         """Return whether it is so old that it is not known whether it was received."""
         return number < max(self._first, self._next - WINDOW)
 
+    def was_received(self, number: int) -> bool:
+        """Return whether a number was received, or is so old that this is not known."""
+        if number >= self._next:
+            return False
+        if self.is_behind_window(number):
+            return True
+        place = bisect_left(self._gaps, number)
+        is_gap = place < len(self._gaps) and self._gaps[place] == number
+        return not is_gap and not self._expired >> self._next - 1 - number & 1
+
     def opens_gap(self, number: int) -> bool:
         """Return whether numbers before this one are missing."""
         return number > self._next
@@ -107,6 +117,11 @@ class SequenceTracker(Struct, gc=False, eq=False):
         if self._gaps:
             self._lose(bisect_left(self._gaps, self._next - WINDOW))
         return True
+
+    def record_repeated(self) -> None:
+        """Count a datagram whose number was received before."""
+        self.received += 1
+        self.duplicate += 1
 
     def expire_gaps(self, missed_before: float) -> None:
         """Count as lost the gaps that were first missed at ``missed_before`` or earlier."""

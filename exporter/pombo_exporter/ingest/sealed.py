@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from pombo_wire import DecodeError, Reason
+from pombo_wire.reading import Outer, read
 from pombo_wire.sealing import (
     ACCEPTED,
     CONFLICT,
@@ -70,8 +71,11 @@ class SealedIntake:
             DecodeError: when it cannot be opened, or is not valid inside.
             AdmissionError: when it is set aside.
         """
-        found, seal = self._opener.open(datagram)
-        name = found.header.host
+        seal = self._opener.open(datagram)
+        name = seal.name
+        if not seal.is_probe:
+            self._roster.refuse_repeated(name, seal.salt, seal.seq, seal.rnd)
+        found = read(seal.inside, Outer(name, seal.seq))
         send = answer or self._answer
         if seal.is_probe:
             if seal.wants_answer and now - self._probed_at >= _PROBE_SECONDS:

@@ -3,7 +3,6 @@
 from typing import Final, NamedTuple
 
 from pombo_wire import DecodeError, Reason
-from pombo_wire.reading import Datagram, Outer, read
 from pombo_wire.sealing import (
     PROBE,
     WANTS_ANSWER,
@@ -22,9 +21,12 @@ _MOST_KEPT: Final = 65_536  # derived keys
 class Seal(NamedTuple):
     """What is known of a datagram because its seal is right.
 
+    ``name`` is that of its host, ``inside`` a packed or plain datagram, which is not read yet.
     ``key`` is that of the host, for an answer. ``seq`` counts under ``salt``.
     """
 
+    name: str
+    inside: bytes
     salt: bytes
     rnd: bytes
     seq: int
@@ -58,12 +60,11 @@ class Opener:
             return True
         return generation is not None and generation < self._keys.generations.get(encoded, 0)
 
-    def open(self, datagram: bytes) -> tuple[Datagram, Seal]:
-        """Return what a sealed datagram says, with the name and the number that are sealed.
+    def open(self, datagram: bytes) -> Seal:
+        """Return what a sealed datagram contains.
 
         Raises:
-            DecodeError: when it is malformed, revoked, of no known key, or not sealed with it; or
-                when the datagram within is not valid, or is of another name or number.
+            DecodeError: when it is malformed, revoked, of no known key, or not sealed with it.
         """
         found = envelope(datagram)
         place = (found.kid, found.generation, found.name)
@@ -77,10 +78,12 @@ class Opener:
                 self._derived.clear()
             self._derived[place] = key
         try:
-            outer = Outer(found.name.decode(), found.seq)
+            name = found.name.decode()
         except UnicodeDecodeError:
             raise DecodeError(Reason.MALFORMED, "the name is no UTF-8") from None
-        seal = Seal(
+        return Seal(
+            name=name,
+            inside=inner,
             salt=found.salt,
             rnd=found.rnd,
             seq=found.seq,
@@ -90,7 +93,6 @@ class Opener:
             is_probe=bool(flags & PROBE),
             key=key,
         )
-        return read(inner, outer), seal
 
     def _check(self, found: Envelope) -> None:
         if found.kid not in self._keys.fleets:

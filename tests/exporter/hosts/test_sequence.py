@@ -186,7 +186,10 @@ def test_no_counter_ever_falls_and_memory_is_bounded_by_the_window(
     tracker, before = SequenceTracker(), Counts(0, 0, 0, 0)
     for now, (name, number) in enumerate(events):
         if name == "record":
-            tracker.record(number, float(now))
+            known = not tracker.is_behind_window(number)
+            was_received = tracker.was_received(number)
+            is_new = tracker.record(number, float(now))
+            assert was_received is not (is_new and known)
         elif name == "expire":
             tracker.expire_gaps(float(number))
         else:

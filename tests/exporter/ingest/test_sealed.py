@@ -133,6 +133,23 @@ def test_recorded_datagrams_are_replayed_and_not_answered(exporter: Sealed) -> N
     assert exporter.value("x") == 69
 
 
+def test_repetitions_are_counted_for_their_host_and_not_in_a_snapshot_of_before(
+    exporter: Sealed,
+) -> None:
+    agent = Agent(exporter)
+    recorded = [agent.datagram(gauges={"x": number}) for number in range(3)]
+    for datagram in (recorded[0], recorded[2]):
+        exporter.take(datagram)
+    snapshot = exporter.roster.snapshot(exporter.now, exporter.wall)
+    for datagram in (recorded[2], recorded[0], recorded[1]):
+        exporter.take(datagram)
+    [before] = snapshot
+    assert (before.sequence.received, before.sequence.duplicate) == (2, 0)
+    sequence = exporter.host().sequence
+    assert (sequence.received, sequence.duplicate, sequence.reordered) == (5, 2, 1)
+    assert exporter.refused() == {"replayed": 2}
+
+
 def test_what_was_recorded_does_not_come_back_after_a_bye(exporter: Sealed) -> None:
     agent = Agent(exporter)
     recorded = [agent.datagram(gauges={"x": number}) for number in range(3)]
