@@ -200,6 +200,18 @@ def test_new_keys_beyond_the_bound_are_suppressed(log: LimitedLogger, lines: Lin
     assert [line["msg"] for line in lines.lines] == ["a", "b"]
 
 
+def test_event_that_is_suppressed_without_its_fields_is_counted(
+    log: LimitedLogger, lines: Lines, clock: Clock
+) -> None:
+    assert not log.suppresses("a"), "it was never written"
+    log.warning("first", key="a")
+    assert [log.suppresses("a"), log.suppresses("b"), log.suppresses("a")] == [True, False, True]
+    clock.now += 10
+    assert not log.suppresses("a")
+    log.warning("second", key="a")
+    assert [line.get("suppressed") for line in lines.lines] == [None, "2"]
+
+
 def test_line_below_the_level_does_not_count(log: LimitedLogger, lines: Lines) -> None:
     for _ in range(4):
         log.log(logging.DEBUG, "host is late", key="x")

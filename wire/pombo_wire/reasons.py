@@ -27,6 +27,7 @@ class Reason(str, Enum):
     REVOKED = "revoked"
 
     __str__ = str.__str__  # the value, as in enum.StrEnum of Python 3.11
+    __hash__ = str.__hash__  # an enum's own one is Python, and each refusal looks up its reason
 
 
 class DecodeError(ValueError):

@@ -44,7 +44,6 @@ IPV4_MAPPED: Final = bytes(10) + b"\xff\xff"
 
 _NAME_AT: Final = 35
 _FIXED_BYTES: Final = _NAME_AT + 1 + CHALLENGE_BYTES + TAG_BYTES  # around the name and the inside
-_NONCE: Final = slice(22, 34)
 _ACK_NONCE_BYTES: Final = 12
 _ACK_PLAIN_BYTES: Final = 41
 
@@ -88,12 +87,20 @@ class Envelope(NamedTuple):
     kid: bytes
     generation: int
     salt: bytes
-    rnd: bytes
-    seq: int
     name: bytes
     nonce: bytes
     associated: bytes
     ciphertext: bytes
+
+    @property
+    def rnd(self) -> bytes:
+        """What is random in every datagram."""
+        return self.nonce[:RND_BYTES]
+
+    @property
+    def seq(self) -> int:
+        """The sequence number."""
+        return int.from_bytes(self.nonce[RND_BYTES:], "big")
 
 
 class Opened(NamedTuple):
@@ -116,16 +123,18 @@ def envelope(datagram: bytes) -> Envelope:
     end = _NAME_AT + datagram[_NAME_AT - 1]
     if datagram[0] != SEALED or end == _NAME_AT or len(datagram) < end + _FIXED_BYTES - _NAME_AT:
         raise DecodeError(Reason.MALFORMED, "the name has no byte, or is longer than the datagram")
-    return Envelope(
-        kid=datagram[1:5],
-        generation=datagram[5],
-        salt=datagram[6:22],
-        rnd=datagram[22:28],
-        seq=int.from_bytes(datagram[28:34], "big"),
-        name=datagram[_NAME_AT:end],
-        nonce=datagram[_NONCE],
-        associated=datagram[:end],
-        ciphertext=datagram[end:],
+    # The constructor of a NamedTuple is Python, and takes as long as all of this.
+    return tuple.__new__(
+        Envelope,
+        (
+            datagram[1:5],
+            datagram[5],
+            datagram[6:22],
+            datagram[_NAME_AT:end],
+            datagram[22:34],
+            datagram[:end],
+            datagram[end:],
+        ),
     )
 
 

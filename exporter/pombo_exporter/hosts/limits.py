@@ -20,6 +20,8 @@ class RefusalReason(StrEnum):
     PLAIN_OF_SEALED = "plain_of_sealed"
     NOT_SEALED = "not_sealed"
 
+    __hash__ = str.__hash__  # an enum's own one is Python, and each refusal looks up its reason
+
 
 class AdmissionError(Exception):
     """A valid report was refused; ``str()`` says why and, for a limit, which."""

@@ -74,16 +74,18 @@ class Intake:
             else:
                 self._take_plain(datagram, address, now, wall)
         except (DecodeError, AdmissionError) as error:
-            self.refused[error.reason] += 1
-            self.recent.add(error.reason, str(error), str(address[0]), datagram, wall)
-            self._log.warning(
-                "datagram refused",
-                key=error.reason,
-                reason=error.reason,
-                detail=error,
-                address=address[0],
-                datagram=datagram[:_EXCERPT],
-            )
+            reason = error.reason
+            self.refused[reason] += 1
+            self.recent.add(reason, str(error), str(address[0]), datagram, wall)
+            if not self._log.suppresses(reason):
+                self._log.warning(
+                    "datagram refused",
+                    key=reason,
+                    reason=reason,
+                    detail=error,
+                    address=address[0],
+                    datagram=datagram[:_EXCERPT],
+                )
             return error
         return None
 
