@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.processes import compile_packages
 
-from bench.cases import agent, hostile, ingest, memory, page, receiver, scrape, under_load
+from bench.cases import agent, hostile, ingest, memory, page, receiver, scrape, sealed, under_load
 from bench.harness.fleet import KINDS, Kind
 from bench.harness.settings import Settings
 from bench.report.results import Results
@@ -24,6 +24,7 @@ CASES = {
     "receiver": receiver.measure,
     "memory": memory.measure,
     "hostile": hostile.measure,
+    "sealed": sealed.measure,
     "agent": agent.measure,
     "page": page.measure,
 }

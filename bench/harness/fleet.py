@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from pombo_wire import MAPS, SECTIONS
 from pombo_wire.forms import plain
+from pombo_wire.sealing import overhead
 from pombo_wire.section import Section
 from pombo_wire.splitting import Splitter
 
@@ -72,14 +73,19 @@ class _Template:
 
 
 class Sender:
-    """One host, which sends its reports one after the other."""
+    """One host, which sends its reports one after the other.
 
-    def __init__(self, number: int, template: _Template) -> None:
+    With ``seals``, its datagrams are those that an agent seals: they have no name and no number,
+    and leave room for the seal.
+    """
+
+    def __init__(self, number: int, template: _Template, *, seals: bool = False) -> None:
         words = identity(number)
-        self.number, self._template = number, template
-        self._host = _named(template.host, words)
+        self.number, self._template, self._seals = number, template, seals
+        self.host = _named(template.host, words)
         self._sections = [_of_host(section, words) for section in template.sections]
-        self._splitter, self._seq = Splitter(), 0
+        reserve = overhead(self.host.encode()) if seals else 0
+        self._splitter, self._seq = Splitter(reserve=reserve), 0
 
     @property
     def values(self) -> int:
@@ -106,14 +112,17 @@ class Sender:
 
     def _header(self, report: int) -> dict[str, str | float]:
         now, millisecond = report * INTERVAL, self.number * 7919 % 1000 / 1000
-        return {
-            "host": self._host,
+        header: dict[str, str | float] = {
+            "host": self.host,
             "session": _SESSION + self.number * 123_456_789,
             "seq": self._seq,
             "interval": INTERVAL,
             "time": round(1.8e9 + now + millisecond, 3),
             "monotonic": round(1e5 + now + millisecond + report * 509 % 1000 * 1e-6, 6),
         }
+        if self._seals:
+            del header["host"], header["seq"]
+        return header
 
     def _filled(self, report: int) -> list[Section]:
         """Return the sections with the numbers of a report."""
@@ -157,18 +166,19 @@ class Fleet:
         return chain.from_iterable(sender.datagrams(report) for sender in self.senders)
 
 
-def senders(hosts: Iterable[int], kind: Kind) -> Iterator[Sender]:
+def senders(hosts: Iterable[int], kind: Kind, *, seals: bool = False) -> Iterator[Sender]:
     """Yield the hosts of these numbers."""
     for number in hosts:
         if kind == "unlike":
-            yield Sender(number, _template(unlike(number)))
+            template = _template(unlike(number))
         else:
-            yield Sender(number, _shape("small_vm" if kind == "alike" else _few(number)))
+            template = _shape("small_vm" if kind == "alike" else _few(number))
+        yield Sender(number, template, seals=seals)
 
 
-def fleet(hosts: int, kind: Kind = "alike") -> Fleet:
+def fleet(hosts: int, kind: Kind = "alike", *, seals: bool = False) -> Fleet:
     """Return a fleet of so many hosts."""
-    return Fleet(senders(range(hosts), kind))
+    return Fleet(senders(range(hosts), kind, seals=seals))
 
 
 def shaped(shape: str, hosts: int = 1) -> Fleet:

@@ -17,12 +17,18 @@ from pombo_exporter.hosts.roster import HostEvent, Roster
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest import drain as drain_module
 from pombo_exporter.ingest.intake import Intake
+from pombo_exporter.ingest.sealed import SealedIntake
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.exposition import render
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.runtime.gc_tuning import HostFreezer
 from pombo_exporter.runtime.pacing import StepClock
+from pombo_exporter.seal.crypto import CRYPTO
+from pombo_exporter.seal.key_file import Keys
+from pombo_exporter.seal.opening import Opener
 from pombo_wire import MAX_DATAGRAM_BYTES
+from pombo_wire.keys import derived, new_fleet_key
+from pombo_wire.sealing import Sealer
 
 from bench.harness.fleet import INTERVAL
 
@@ -76,6 +82,42 @@ class InProcessExporter:
         """Return how many samples the exposition has, or only those with such a name."""
         lines = b"".join(self.exposition(report)).splitlines()
         return sum(line.startswith(prefix) for line in lines if line and line[:1] != b"#")
+
+
+class SealedExporter:
+    """Hosts in memory that seal, and what seals for them; the report's number sets the clock."""
+
+    def __init__(self) -> None:
+        self._fleet = new_fleet_key(CRYPTO)
+        self._sealers: dict[str, Sealer] = {}
+        catalog = family_table().catalog()
+        roster = Roster(Limits(), catalog, lambda *_: None, 0.0, urandom)
+        self._opener = Opener(CRYPTO, Keys({self._fleet.kid: self._fleet}, set(), {}))
+        sealed = SealedIntake(roster, self._opener, CRYPTO, lambda *_: None)
+        self._intake = Intake(roster, lambda: 0.0, sealed)
+
+    def sealed(self, host: str, datagram: bytes) -> bytes:
+        """Return a datagram of a host, sealed with its key."""
+        sealer = self._sealers.get(host)
+        if sealer is None:
+            key = derived(CRYPTO, self._fleet, 0, host)
+            sealer = Sealer(CRYPTO, key.kid, key.generation, key.key, host.encode())
+            self._sealers[host] = sealer
+        return sealer.seal(datagram)
+
+    def open(self, datagram: bytes) -> object:
+        """Open a datagram; what is inside is not read."""
+        return self._opener.open(datagram)
+
+    def take(self, datagrams: Iterable[bytes], report: int = 0) -> None:
+        """Take the datagrams of the report of this number."""
+        for datagram in datagrams:
+            self._intake.take(datagram, _ADDRESS, report * INTERVAL, 0.0)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many datagrams were refused so far, by reason, of those that are not 0."""
+        return {reason: count for reason, count in self._intake.refused.items() if count}
 
 
 log = logging.getLogger("pombo_exporter")
