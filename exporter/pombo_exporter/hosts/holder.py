@@ -33,6 +33,11 @@ class Claim(NamedTuple):
         """Whether the datagram was sealed."""
         return bool(self.salt)
 
+    @property
+    def identity(self) -> bytes | int:
+        """What tells an agent from others."""
+        return self.salt or self.session
+
 
 class Verdict(Enum):
     """What to do with a datagram, by who holds the name of its host."""
@@ -65,7 +70,7 @@ class Holder(Struct, gc=False, eq=False):
     proven: bool = False
     _newest_session: int = -1
     _heard_once: bool = False
-    _rival: int | None = None  # the session that was refused last
+    _rival: bytes | int | None = None  # the identity of the agent that was refused last
     _newest_rnd: bytes = b""
 
     @classmethod
@@ -133,15 +138,15 @@ class Holder(Struct, gc=False, eq=False):
         So one forged datagram does not keep the agent out, and two agents do not take the name
         from each other in turn.
         """
-        return self._heard_once and not self.salt and claim.session == self._rival
+        return self._heard_once and not self.salt and claim.identity == self._rival
 
     def refused(self, claim: Claim) -> None:
         """Note that another agent was refused."""
-        self._rival = claim.session
+        self._rival = claim.identity
 
     def was_refused(self, claim: Claim) -> bool:
         """Return whether datagrams of this agent were refused, so that some of its numbers miss."""
-        return claim.session == self._rival
+        return claim.identity == self._rival
 
     def take(self, claim: Claim, random: Callable[[int], bytes]) -> None:
         """Give the name to another agent; sealed ones get another challenge."""

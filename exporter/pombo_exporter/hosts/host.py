@@ -24,6 +24,7 @@ from pombo_exporter.hosts.holder import (
     PLAIN_OF_SEALED,
     REPLAYED,
     TAKE,
+    UNPROVEN,
     Claim,
     Holder,
     Verdict,
@@ -226,14 +227,39 @@ class Host(Struct, gc=False, eq=False):
         """What identifies the agent that holds the name: its session and its salt."""
         return self.holder.session, self.holder.salt
 
-    def has_received(self, salt: bytes, seq: int, rnd: bytes) -> bool:
-        """Return whether its holder has sent this sealed datagram before.
+    def judge_unread(self, claim: Claim, seq: int, now: float) -> Verdict | None:
+        """Return why a sealed datagram is refused, whatever is inside; None where that matters.
 
-        The newest number with another ``rnd`` is of a clone, and no repetition.
+        The session of ``claim`` is not known. ``receive`` returns the same once it is.
         """
-        if salt != self.holder.salt or not self.sequence.was_received(seq):
-            return False
-        return not self.holder.is_clone(rnd, is_newest=self.sequence.is_newest(seq))
+        holder = self.holder
+        if not holder.is_sealed:
+            return None
+        if claim.salt == holder.salt:
+            if not self.sequence.was_received(seq):
+                return None
+            # The newest number with another ``rnd`` is of a clone, and no repetition.
+            is_clone = holder.is_clone(claim.rnd, is_newest=self.sequence.is_newest(seq))
+            return None if is_clone else REPLAYED
+        if self._is_free(now):
+            is_unproven = holder.proven and claim.challenge != holder.challenge
+            return UNPROVEN if is_unproven else None
+        return None if now - self._session_since < _LATE_SECONDS else CONFLICT
+
+    def count_unread(self, verdict: Verdict, claim: Claim, seq: int) -> None:
+        """Count a datagram that was refused by ``judge_unread``, as ``receive`` would."""
+        if verdict is REPLAYED and not self.sequence.is_behind_window(seq):
+            self.sequence.record_repeated()
+        elif verdict is CONFLICT:
+            self._count_conflict(claim)
+
+    def _count_conflict(self, claim: Claim) -> None:
+        self._unconfirmed += 1
+        self.holder.refused(claim)
+
+    def _is_free(self, now: float) -> bool:
+        """Return whether another agent may take the name."""
+        return self.said_bye or now - self.last_seen >= FREE_AFTER * self.interval
 
     def receive(
         self,
@@ -259,16 +285,14 @@ class Host(Struct, gc=False, eq=False):
                 self.values_until = self._interval_until = 0.0
             return ACCEPT
         now = at.now
-        silence = now - self.last_seen
-        is_free = self.said_bye or silence >= FREE_AFTER * self.interval
-        verdict = self.holder.judge(claim, is_free=is_free, is_down=self.state_at(now) is DOWN)
+        is_down = self.state_at(now) is DOWN
+        verdict = self.holder.judge(claim, is_free=self._is_free(now), is_down=is_down)
         if verdict is TAKE:
             self._start_session(header, claim, now, complete_for, random)
         elif verdict is CONFLICT:
             if self._is_of_ended_session(header, now):
                 return REPLAYED
-            self._unconfirmed += 1
-            self.holder.refused(claim)
+            self._count_conflict(claim)
         if verdict is not ACCEPT and verdict is not TAKE:
             return verdict
         return self._receive_number(header, claim, at, is_first=verdict is TAKE)
@@ -285,7 +309,6 @@ class Host(Struct, gc=False, eq=False):
             return CONFLICT
         if claim.is_sealed and self.sequence.is_behind_window(seq):
             return REPLAYED
-        self._confirm_conflicts()
         if self.is_restored and seq > self.sequence.newest:
             # Those in between were received before the exporter started, or may be recordings.
             self.sequence.start_session(seq, now)
@@ -303,6 +326,7 @@ class Host(Struct, gc=False, eq=False):
         fresh = self.sequence.record(seq, now, possible)
         if not fresh or self.said_bye:
             return REPLAYED if claim.is_sealed else IGNORE
+        self._confirm_conflicts()
         if not is_first:
             self.holder.heard(claim, is_newest=self.sequence.is_newest(seq))
         return ACCEPT

@@ -143,21 +143,26 @@ class Roster:
         self._snapshots.append(snapshot)
         return snapshot
 
-    def refuse_repeated(self, name: str, salt: bytes, seq: int, rnd: bytes) -> None:
-        """Refuse a sealed datagram that was received before, and count it for its host.
+    def refuse_unread(
+        self, name: str, claim: Claim, seq: int, address: Address, now: float
+    ) -> None:
+        """Refuse a sealed datagram if it is to be refused whatever is inside, and count it.
 
-        ``admit`` would do the same, but only after all that is inside was read.
+        The session of ``claim`` is not known. ``admit`` would do the same, but only after all that
+        is inside was read, which takes five times as long.
 
         Raises:
-            AdmissionError: when it was received before.
+            AdmissionError: when it was received before, or another agent holds the host's name.
         """
         host = self.hosts.get(name)
-        if host is None or not host.has_received(salt, seq, rnd):
+        verdict = None if host is None else host.judge_unread(claim, seq, now)
+        if host is None or verdict is None:
             return
-        if not host.sequence.is_behind_window(seq):
-            self._before_change(host)
-            host.sequence.record_repeated()
-        raise _refusal(REPLAYED, host)
+        self._before_change(host)
+        host.count_unread(verdict, claim, seq)
+        if verdict is CONFLICT:
+            host.conflict_address = address
+        raise _refusal(verdict, host)
 
     def admit(
         self,

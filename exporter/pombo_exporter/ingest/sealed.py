@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from pombo_wire import DecodeError, Reason
-from pombo_wire.reading import Outer, read
+from pombo_wire.reading import Datagram, Outer, read
 from pombo_wire.sealing import (
     ACCEPTED,
     CONFLICT,
@@ -24,7 +24,7 @@ from pombo_exporter.seal.opening import Opener, Seal
 
 _ANSWER_SECONDS: Final = 1.0  # between two answers to one name
 _PROBE_SECONDS: Final = 0.05
-_MOST_KEPT: Final = 65_536  # names with the time of their last answer
+_MOST_KEPT: Final = 65_536  # times of last answers
 
 #: The flags of the answers to refusals. The agent learns the challenge, and of a conflict.
 _ANSWERED: Final = {RefusalReason.CONFLICT: CONFLICT, RefusalReason.UNPROVEN: 0}
@@ -42,7 +42,7 @@ class SealedIntake:
     def __init__(self, roster: Roster, opener: Opener, crypto: Crypto, answer: Answer) -> None:
         self._roster, self._opener, self._crypto = roster, opener, crypto
         self._answer = answer
-        self._answered_at: dict[str, float] = {}
+        self._answered_at: dict[tuple[str, int], float] = {}
         self._probed_at = float("-inf")
         self.answers = 0
 
@@ -72,43 +72,54 @@ class SealedIntake:
             AdmissionError: when it is set aside.
         """
         seal = self._opener.open(datagram)
-        name = seal.name
-        if not seal.is_probe:
-            self._roster.refuse_repeated(name, seal.salt, seal.seq, seal.rnd)
-        found = read(seal.inside, Outer(name, seal.seq))
         send = answer or self._answer
         if seal.is_probe:
+            self._read(seal)
             if seal.wants_answer and now - self._probed_at >= _PROBE_SECONDS:
                 self._probed_at = now
-                send(self._acknowledgement(seal, name, address, wall, ACCEPTED), address)
+                send(self._acknowledgement(seal, address, wall, ACCEPTED), address)
             return
-        session = found.header.session or 0
-        claim = Claim(session, seal.salt, seal.rnd, seal.challenge, seal.generation)
+        claim = Claim(0, seal.salt, seal.rnd, seal.challenge, seal.generation)
         flags: int | None = None
         try:
+            self._roster.refuse_unread(seal.name, claim, seal.seq, address, now)
+            found = self._read(seal)
+            claim = claim._replace(session=found.header.session or 0)
             self._roster.admit(found, address, now, wall, claim)
             flags = ACCEPTED
         except AdmissionError as error:
             flags = _ANSWERED.get(error.reason)
             raise
         finally:
-            if flags is not None and seal.wants_answer and self._may_answer(name, now):
-                send(self._acknowledgement(seal, name, address, wall, flags), address)
+            if flags is not None and seal.wants_answer and self._may_answer(seal, flags, now):
+                send(self._acknowledgement(seal, address, wall, flags), address)
 
-    def _may_answer(self, name: str, now: float) -> bool:
-        if now - self._answered_at.get(name, float("-inf")) < _ANSWER_SECONDS:
+    @staticmethod
+    def _read(seal: Seal) -> Datagram:
+        """Return what is inside, with the name and the number that are sealed.
+
+        Raises:
+            DecodeError: when it is not valid, or of another name or number.
+        """
+        return read(seal.inside, Outer(seal.name, seal.seq))
+
+    def _may_answer(self, seal: Seal, flags: int, now: float) -> bool:
+        """Return whether to answer now: accepted agents and all others each once in a while.
+
+        So who repeats what an earlier agent of the name has sent takes no answer from this one.
+        """
+        key = seal.name, flags & ACCEPTED
+        if now - self._answered_at.get(key, float("-inf")) < _ANSWER_SECONDS:
             return False
         if len(self._answered_at) >= _MOST_KEPT:
             self._answered_at.clear()
-        self._answered_at[name] = now
+        self._answered_at[key] = now
         return True
 
-    def _acknowledgement(
-        self, seal: Seal, name: str, address: Address, wall: float, flags: int
-    ) -> bytes:
+    def _acknowledgement(self, seal: Seal, address: Address, wall: float, flags: int) -> bytes:
         answer = Acknowledgement(
             seq=seal.seq,
-            challenge=self._roster.challenge_of(name) or NO_CHALLENGE,
+            challenge=self._roster.challenge_of(seal.name) or NO_CHALLENGE,
             time_ms=round(wall * 1000),
             address=_packed_address(str(address[0])),
             port=int(address[1]),

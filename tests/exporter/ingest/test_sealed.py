@@ -133,6 +133,25 @@ def test_recorded_datagrams_are_replayed_and_not_answered(exporter: Sealed) -> N
     assert exporter.value("x") == 69
 
 
+def test_who_repeats_an_earlier_agent_takes_no_answer_from_the_present_one(
+    exporter: Sealed,
+) -> None:
+    earlier = proven(exporter)
+    recorded = earlier.datagram()
+    exporter.wait(5)
+    agent = Agent(exporter, SESSION + 10**10)
+    exporter.wait(5)
+    for _ in range(3):
+        agent.send()
+        exporter.wait(5)
+    assert exporter.host().holder.proven
+    assert exporter.host().holder.salt == agent.sealer.salt
+    exporter.answers.clear()
+    exporter.take(recorded, OTHER_ADDRESS)
+    assert [address for _, address in exporter.answers] == [OTHER_ADDRESS]
+    assert agent.send() is not None
+
+
 def test_repetitions_are_counted_for_their_host_and_not_in_a_snapshot_of_before(
     exporter: Sealed,
 ) -> None:
