@@ -21,9 +21,9 @@ PACKAGES := wire cli agent exporter
 
 # What running needs, and what its packages are built with; tests need more.
 RUNNING := build agent exporter
-CHECKED := $(PACKAGES) grafana tests docs/generate bench
+CHECKED := $(PACKAGES) grafana tests docs/generate bench faults
 
-.PHONY: install develop run bench bench-full peers measure-page test test-all fuzz corpus programs audit lint format docs pictures lock clean
+.PHONY: install develop run bench bench-full peers measure-page faults test test-all fuzz corpus programs audit lint format docs pictures lock clean
 
 # What running needs.
 install: $(VENV)/running
@@ -48,9 +48,10 @@ run: install
 test: programs lint
 	$(BIN)/pytest $(PARALLEL) -m 'not slow'
 
-# With the tests that are marked slow.
+# With the tests that are marked slow. Faults at their full size need the machine for themselves.
 test-all: programs lint
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration/test_faults.py
+	$(BIN)/pytest tests/integration/test_faults.py
 
 # Looks for faults in what strangers can send, for FUZZ_SECONDS with each fuzzer, or with those in
 # FUZZ alone. `make test` does it for some seconds. docs/fuzzing.md says more.
@@ -93,7 +94,7 @@ lint: develop
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p pombo_wire -p pombo_cli -p pombo_agent
-	$(BIN)/mypy grafana tests docs/generate bench
+	$(BIN)/mypy grafana tests docs/generate bench faults
 
 format: develop
 	$(BIN)/ruff format $(CHECKED)
@@ -121,6 +122,12 @@ peers:
 # What the live page costs a browser, with 2,000 hosts; nothing else should run meanwhile.
 measure-page: develop
 	$(BIN)/python -m bench.cases.browser
+
+# Each fault at its full size, in some minutes; writes docs/reliability.md. Nothing else should run
+# meanwhile.
+faults: develop
+	tools/need ip iproute2 ip -V
+	$(BIN)/python -m faults
 
 docs: develop
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json

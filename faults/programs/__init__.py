@@ -1,0 +1,1 @@
+"""Programs that the cases start as processes of their own."""
