@@ -44,7 +44,7 @@ class Verdict(Enum):
 
     ACCEPT = auto()
     TAKE = auto()  # accept it, as the first datagram of another holder
-    IGNORE = auto()  # a plain datagram that was received before
+    IGNORE = auto()  # a plain datagram that was received before, or a bye after the first
     REPLAYED = auto()  # a sealed one that was, or of a session that has ended
     CONFLICT = auto()  # of another agent, while the holder reports
     UNPROVEN = auto()  # of another agent, which has not shown the challenge

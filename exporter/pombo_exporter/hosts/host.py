@@ -324,6 +324,10 @@ class Host(Struct, gc=False, eq=False):
             )
             possible = self._possible(header, silence, now)
         fresh = self.sequence.record(seq, now, possible)
+        if fresh and self.said_bye and header.bye:
+            # An agent says bye several times, since one may be lost.
+            self.holder.heard(claim, is_newest=self.sequence.is_newest(seq))
+            return IGNORE
         if not fresh or self.said_bye:
             return REPLAYED if claim.is_sealed else IGNORE
         self._confirm_conflicts()

@@ -169,6 +169,19 @@ def test_repetitions_are_counted_for_their_host_and_not_in_a_snapshot_of_before(
     assert exporter.refused() == {"replayed": 2}
 
 
+def test_agent_may_say_bye_several_times_and_nothing_else_after_it(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    agent.send(gauges={"x": 1.0})
+    byes = [agent.datagram(bye=True) for _ in range(3)]
+    for bye in (byes[1], byes[0], byes[2]):
+        exporter.take(bye)
+    assert exporter.refused() == {}
+    exporter.take(byes[2])
+    exporter.take(agent.datagram(gauges={"x": 2.0}))
+    assert exporter.refused() == {"replayed": 2}
+    assert [*exporter.roster.listed()] == []
+
+
 def test_what_was_recorded_does_not_come_back_after_a_bye(exporter: Sealed) -> None:
     agent = Agent(exporter)
     recorded = [agent.datagram(gauges={"x": number}) for number in range(3)]
