@@ -24,6 +24,10 @@ HOST_KEY = host_key_text(CRYPTO, derived(CRYPTO, FLEET, 0, "pi"))
         f'deny "{FLEET_KEY}',
         f"generation pi {FLEET_KEY}",
     ],
+    ids=[
+        *("a fleet key", "a host key", "no prefix", "no space", "cut", "of a host", "quoted"),
+        "in place of a number",
+    ],
 )
 def test_error_has_the_line_and_no_part_of_a_key(line: str, tmp_path: Path) -> None:
     path = tmp_path / "keys"
