@@ -7,8 +7,8 @@ A connection ends, whatever its client does:
   first byte, or has more than ``request_bytes`` of headers.
 - when the client has read nothing of an answer for ``unread`` seconds, or for ``spare`` seconds
   while the limit of requests is reached.
-- when the limit is reached: the address with the most connections gives way, with the one that has
-  waited for a request for the longest time.
+- when the limit is reached: the client (``networks``) with the most connections gives way, with the
+  one that has waited for a request for the longest time.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from pombo_cli.logs import LimitedLogger, Limiter
 
 from pombo_exporter.stats import ClosedConnection, HttpCounters, RefusedRequest
+from pombo_exporter.web.networks import network_of
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Connection(web.RequestHandler):
         self, connections: "Connections", server: web.Server, address: str, **options: Any
     ) -> None:
         super().__init__(server, loop=connections.loop, **options)
-        self.address = address
+        self.address, self.network = address, network_of(address)
         #: When the present state began: waiting for a request, or answering one.
         self.since = connections.loop.time()
         #: The transport below that of TLS, if there is TLS.
@@ -236,8 +237,8 @@ class Connections:
         self._counters = counters
         self._log = LimitedLogger(log, _LOG_INTERVAL, self.loop.time)
         self._all: dict[Connection, None] = {}
-        self._count: Counter[str] = Counter()  # by address
-        #: Those that wait for a request, by address; that which waits for longest is the first.
+        self._count: Counter[str] = Counter()  # by client
+        #: Those that wait for a request, by client; that which waits for longest is the first.
         self._waiting: dict[str, dict[Connection, None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -266,7 +267,7 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Count a connection, which waits for its first request."""
         self._all[connection] = None
-        self._count[connection.address] += 1
+        self._count[connection.network] += 1
         self._counters.connections = len(self._all)
         self.waits(connection)
 
@@ -277,26 +278,26 @@ class Connections:
         del self._all[connection]
         self._counters.connections = len(self._all)
         self.answers(connection)
-        self._count[connection.address] -= 1
-        if not self._count[connection.address]:
-            del self._count[connection.address]
-            self._waiting.pop(connection.address, None)
+        self._count[connection.network] -= 1
+        if not self._count[connection.network]:
+            del self._count[connection.network]
+            self._waiting.pop(connection.network, None)
         self.on_change()
 
     def waits(self, connection: Connection) -> None:
         """Note that a connection begins to wait for a request."""
         if connection in self._all:
-            self._waiting.setdefault(connection.address, {})[connection] = None
+            self._waiting.setdefault(connection.network, {})[connection] = None
             self.on_change()
 
     def answers(self, connection: Connection) -> None:
         """Note that a connection waits no more."""
-        self._waiting.get(connection.address, {}).pop(connection, None)
+        self._waiting.get(connection.network, {}).pop(connection, None)
 
     def give_way(self) -> bool:
         """End a connection in favour of another one; return whether there is one to end.
 
-        That is one that waits for a request, for the longest time, of the address with the most
+        That is one that waits for a request, for the longest time, of the client with the most
         connections, or else of any. If none waits, it is one that is slow to send or to read.
         """
         fullest = max(self._count, key=self._count.__getitem__, default="")

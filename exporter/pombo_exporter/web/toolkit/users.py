@@ -8,12 +8,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
 from queue import SimpleQueue
 from time import monotonic
 from typing import Final
 
 import bcrypt
+
+from pombo_exporter.web.networks import network_of
 
 _MAX_PASSWORD_BYTES: Final = 72  # bcrypt uses no more; htpasswd and Go ignore the rest
 _MAX_CACHED: Final = 1024  # of right passwords, and as many wrong ones
@@ -24,7 +25,6 @@ _END_TIMEOUT: Final = 0.5  # seconds for a comparison when the process ends
 _FAILURES: Final = 10  # wrong passwords of a network at once
 _FAILURE_INTERVAL: Final = 6.0  # seconds until it may send another one
 _MAX_NETWORKS: Final = 4096
-_IPV6_PREFIX: Final = 64  # bits of what one client has of IPv6
 
 #: Salt and hash of nobody's password, behind the cost of a user's.
 _NOBODY: Final = b"." * 53
@@ -107,19 +107,6 @@ def nobody(users: Mapping[str, bytes]) -> bytes:
     """Return a hash that no password is known to have, of the greatest cost of these hashes."""
     cost = max(hashed[4:6] for hashed in users.values())
     return b"$2b$" + cost + b"$" + _NOBODY
-
-
-def network_of(address: str) -> str:
-    """Return what stands for a client: its IPv4 address, or the first half of its IPv6 address."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped:
-            return str(found.ipv4_mapped)
-        return str(int(found) >> (128 - _IPV6_PREFIX))
-    return str(found)
 
 
 class _Worker:

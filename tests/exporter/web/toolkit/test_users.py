@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import bcrypt
 import pytest
-from pombo_exporter.web.toolkit.users import BusyError, Passwords, network_of, nobody
+from pombo_exporter.web.toolkit.users import BusyError, Passwords, nobody
 from support.certificates import password_hash
 from support.served import DEADLINE
 
@@ -153,12 +153,6 @@ def test_wrong_password_that_is_repeated_counts_once_and_right_ones_do_not_count
             assert await passwords.verify(users, name, b"alice's", "192.0.2.1")
 
     run(use)
-
-
-def test_client_is_an_ipv4_address_or_a_network_of_ipv6() -> None:
-    assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") != network_of("192.0.2.2")
-    assert network_of("2001:db8::1") == network_of("2001:db8::ffff:0:0:2%eth0")
-    assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
 
 
 def test_thread_begins_with_the_first_password_and_is_the_only_one() -> None:
