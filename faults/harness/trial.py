@@ -118,7 +118,6 @@ class Trial:
     def restart(self) -> float:
         """Start the exporter again where it was; return the seconds until it serves."""
         began = monotonic()
-        self._most = max(self._most, self._peak())
         self.exporter = self._start(self.exporter.port)
         self.watch.another(self.exporter)
         return monotonic() - began
@@ -126,16 +125,26 @@ class Trial:
     def kill(self) -> None:
         """End the exporter by SIGKILL."""
         self._most = max(self._most, self._peak())
+        self.watch.lose()
         self.exporter.kill()
 
-    def live_again(self, since: float | None = None, *, extra: float = 0.0) -> str:
+    def end(self) -> None:
+        """End the exporter by SIGTERM.
+
+        Raises:
+            BrokenRuleError: when it does not exit with 0.
+        """
+        self._most = max(self._most, self._peak())
+        self.watch.lose()
+        if code := self.exporter.end():
+            raise BrokenRuleError(f"the exporter exited with {code}")
+
+    def live_again(self, began: float) -> str:
         """Wait until all hosts are live, and return how long that took.
 
-        It may take two intervals from ``since``, on the monotonic clock; ``extra`` are seconds that
-        the product needs besides.
+        It may take two intervals from ``began``, on the monotonic clock.
         """
-        began = monotonic() if since is None else since
-        allowed = 2 * self.fleet.interval + extra
+        allowed = 2 * self.fleet.interval
         within = began + allowed + _SLACK - monotonic()
         moment, _ = wait_until(
             lambda: (monotonic(), self._page()),
@@ -180,10 +189,13 @@ class Trial:
             BrokenRuleError: when something does not hold.
         """
         totals = self.totals or self.freeze()
+        for thread in (self.fleet, self.watch):
+            if not thread.is_alive():
+                raise BrokenRuleError(f"the thread {thread.name} has ended")
         self.watch.close()
         page = self._page()
         watch = self.watch
-        if watch.failed and may_be_late is False:
+        if watch.failed and not may_be_late:
             raise BrokenRuleError(f"{watch.failed} scrapes have failed")
         for lines in (watch.false_downs, watch.forged, watch.false_lates):
             if lines:
@@ -224,7 +236,11 @@ class Trial:
     def _start(self, port: int | None = None) -> Exporter:
         exporter = Exporter(self.folder, *self._flags, port=port, **self._options)
         self._processes.append(exporter)
-        exporter.wait()
+        try:
+            exporter.wait()
+        except AssertionError:
+            exporter.kill()
+            raise
         return exporter
 
 

@@ -1,6 +1,7 @@
 """Scrapes while a fault lasts, and notes each thing that an exposition must not say."""
 
 from http.client import HTTPException
+from math import inf
 from threading import Event, Thread
 from time import monotonic, time
 from typing import NamedTuple
@@ -70,10 +71,17 @@ class Watch(Thread):
         """Let there be hosts that are not of the fleet, since anybody may report in plain."""
         self._strangers = True
 
+    def lose(self) -> None:
+        """Expect nothing that was sent to be shown, since the exporter ends now.
+
+        The next one answers at the same address, maybe before it is watched.
+        """
+        self.since = inf
+
     def another(self, exporter: Exporter) -> None:
         """Watch another exporter, which has just started."""
-        self._exporter, self.since = exporter, monotonic()
-        self._shown = {}
+        self._exporter, self._shown = exporter, {}
+        self.since = monotonic()
 
     def close(self) -> None:
         """Scrape no more."""
