@@ -161,6 +161,26 @@ def test_agent_reports_over_udp_and_http_at_once(start: Launcher, keys: Keys) ->
     assert one.counted("pombo_exporter_report_requests_total", code="200") == 0
 
 
+def test_more_agents_than_connections_lose_no_report(start: Launcher) -> None:
+    exporter = start.exporter("--web.max-connections=3")
+    names = [f"host-{number}" for number in range(6)]
+    for name in names:
+        start.agent(name, url_of(exporter), interval="1s")
+
+    def least_received() -> float:
+        page = exporter.page()
+        found = [page.value("pombo_host_datagrams_received_total", instance=name) for name in names]
+        return min(each or 0 for each in found)
+
+    wait_until(least_received, lambda count: count > 6, "reports of each", within=30)
+    page = exporter.page()
+    for name in names:
+        assert page.value("pombo_host_datagrams_lost_total", instance=name) == 0
+    closed = page.value("pombo_exporter_http_connections_closed_total", reason="limit")
+    assert closed is not None
+    assert closed > 6
+
+
 def test_only_an_agent_that_reports_over_http_loads_tls(start: Launcher) -> None:
     exporter = start.exporter()
     loads = {}
