@@ -13,7 +13,9 @@ _TEXT = """\
 
 What Pombo does under faults. Each row is a fault that was done to real processes, and what was
 found afterwards. `{command}` does all of them and writes this file; it ends with an error, and
-writes nothing, when a rule does not hold. Last on {day}, with {machine}.
+writes nothing, when a rule does not hold.
+
+{day}: {machine}.
 
 The exporter runs as [docs/secure.md](secure.md) sets it up, with a key file, a state file and
 `--require-sealed`, and with `--limit.bytes=8MiB`; only where memory is filled does it take plain
@@ -35,7 +37,9 @@ After each fault:
   accepted, those that were refused, by reason, and those that the kernel dropped, by its own count
   in `/proc/net/udp`.
 - The exporter's resident **memory** never was above its bound: what it takes without hosts, twice
-  `--limit.bytes`, and 12 MiB for requests ([Sizing](sizing.md#limit)).
+  `--limit.bytes`, and 12 MiB for requests ([Sizing](sizing.md#limit)). Where clients never read,
+  40 answers that wait for them come to that, with 52 bytes for each series
+  ([HTTP](sizing.md#http)).
 
 """
 

@@ -13,6 +13,9 @@ from faults.harness.trial import Trial
 
 _REST = b" HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n"
 
+#: Answers under way at most, and what one that nobody reads takes for each series: docs/sizing.md.
+UNREAD_ANSWERS, UNREAD_BYTES = 40, 52
+
 #: What clients send that never read.
 _UNREAD = (
     b"GET /metrics" + _REST + b"\r\n",
@@ -27,6 +30,7 @@ def http_clients(settings: Settings) -> Outcome:
     each = settings.clients
     with Trial(settings) as trial:
         trial.begin()
+        series = sum(not line.startswith(b"#") for line in trial.exporter.get().splitlines())
         before = [*trial.watch.took]
         with _clients(trial.exporter.port, each) as opened:
             sleep(settings.seconds)
@@ -39,6 +43,7 @@ def http_clients(settings: Settings) -> Outcome:
             f"ask for pages and never read, for {settings.seconds:g} s",
             live,
             may_be_late=False,
+            unread_bytes=UNREAD_ANSWERS * UNREAD_BYTES * series,
         )
         outcome.found += [
             f"scrapes meanwhile: {len(scrapes)}",
