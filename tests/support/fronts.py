@@ -5,6 +5,8 @@ import base64
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
+from selectors import DefaultSelector
 from threading import Thread
 from typing import Any, Final, TypeVar
 
@@ -16,9 +18,8 @@ from support.processes import free_port
 T = TypeVar("T")
 
 _DEADLINE: Final = 30.0  # seconds
-_ITERATIONS_TO_CLOSE: Final = (
-    3  # of the loop, from the abort of a transport to the end of its socket
-)
+_CLOSE_DEADLINE: Final = 5.0  # seconds for connections to end, such as those in a handshake
+_ITERATIONS_TO_CLOSE: Final = 3  # of the loop, from the end of a transport to that of its socket
 
 #: What a front does with a request whose body it has read.
 Behaviour = Callable[["Front", web.Request, bytes], Awaitable[web.StreamResponse]]
@@ -52,7 +53,8 @@ class Front:
         self.port = port or free_port()
         self._tls, self._password = tls, password
         self._released = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
+        self._selector = DefaultSelector()
+        self._loop = asyncio.SelectorEventLoop(self._selector)
         self._thread = Thread(target=self._loop.run_forever)
         self._thread.start()
         self._runner: web.AppRunner | None = None
@@ -111,9 +113,16 @@ class Front:
         self._released.set()
         await self._runner.cleanup()
         for each in self._transports:
-            each.abort()
+            with suppress(AttributeError):  # of one with TLS that has ended, in Python 3.11.2
+                each.abort()
+        until = self._loop.time() + _CLOSE_DEADLINE
+        while self._has_connections() and self._loop.time() < until:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)
         for _ in range(_ITERATIONS_TO_CLOSE):
             await asyncio.sleep(0)
+
+    def _has_connections(self) -> bool:
+        return len(self._selector.get_map()) > 1  # the loop has one file of its own
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

@@ -194,10 +194,12 @@ class HttpSender:
                     self._changed.notify_all()
                     return
                 datagrams, self._waiting = self._waiting, []
+            began = self._timing.clock()
             try:
-                self._deliver(datagrams)
+                self._deliver(datagrams, began)
             except Exception as error:  # noqa: BLE001  # it costs this report alone
                 with self._changed:
+                    self._rest(began)
                     self._note_unheard(MISSED, reason_of(error))
             with self._changed:  # unless what was sent is a bye, and a report waits
                 self._is_reporting = self._is_reporting and bool(self._waiting)
@@ -205,19 +207,22 @@ class HttpSender:
     def _has_work(self) -> bool:
         return bool(self._waiting) or self._is_closing or self._is_left
 
-    def _deliver(self, datagrams: list[bytes]) -> None:
-        """Send datagrams, and note what the answers say.
+    def _rest(self, began: float) -> None:
+        """Send no report for a moment after a request that began then, and failed."""
+        self._pause = _Pause(began + RETRY_SECONDS, "the request before has failed")
+
+    def _deliver(self, datagrams: list[bytes], began: float) -> None:
+        """Send datagrams, and note what the answers say; ``began`` is the present time.
 
         Raises:
             OSError, HTTPException, ValueError: as ``Connection.post``, and when an answer is no
                 exporter's.
         """
-        began, bye_at = self._timing.clock(), self._bye_at
+        bye_at = self._bye_at
         end = began + self._timeout if bye_at is None else bye_at + _BYE_SECONDS
         found: list[bytes] = []
         is_refused = False
         for body in bodies(datagrams):
-            self._pause = _Pause(began + RETRY_SECONDS, "the request before has failed")
             answer = self._connection.post(body, end)
             with self._changed:
                 if answer.status == 422:
@@ -225,6 +230,7 @@ class HttpSender:
                     self._warn(_REFUSES, *_refusal(answer))
                     continue
                 if answer.status != 200:
+                    self._rest(began)
                     self._note_status(answer)
                     return
                 found += answer.datagrams
