@@ -189,7 +189,11 @@ def _set_curve(context: ssl.SSLContext, entry: Entry) -> None:
     if len(names) > 1:
         remedy = "write one, or remove the key: OpenSSL then offers X25519 and the three others"
         raise items[1].error(f"Python's ssl takes only one curve: {remedy}")
-    context.set_ecdh_curve(tls.CURVES[names[0]])
+    try:
+        context.set_ecdh_curve(tls.CURVES[names[0]])
+    except (ValueError, ssl.SSLError):  # X25519, with older versions of Python
+        remedy = "remove the key: OpenSSL then offers X25519 and the three others"
+        raise items[0].error(f"this Python cannot offer {names[0]} alone: {remedy}") from None
 
 
 def _headers(entry: Entry | None) -> dict[str, str]:

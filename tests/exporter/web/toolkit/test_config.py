@@ -124,8 +124,25 @@ def test_versions_ciphers_and_curve_are_those_of_the_file(folder: Path) -> None:
         context(folder, "prefer_server_cipher_suites: false").options
         & ssl.OP_CIPHER_SERVER_PREFERENCE
     )
-    for curve in ("CurveP256", "CurveP384", "CurveP521", "X25519"):
+    for curve in ("CurveP256", "CurveP384", "CurveP521"):
         context(folder, f"curve_preferences: [{curve}]")
+
+
+def offers_x25519() -> bool:
+    """Return whether the ssl of this Python can offer X25519 alone; older ones cannot."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve("X25519")
+    except (ValueError, ssl.SSLError):
+        return False
+    return True
+
+
+def test_x25519_is_offered_or_the_error_says_what_to_do(folder: Path) -> None:
+    if offers_x25519():
+        context(folder, "curve_preferences: [X25519]")
+        return
+    with pytest.raises(WebConfigError, match="cannot offer X25519 alone: remove the key"):
+        context(folder, "curve_preferences: [X25519]")
 
 
 def test_cipher_suites_of_tls_1_3_alone_leave_nothing_for_tls_1_2(folder: Path) -> None:
