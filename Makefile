@@ -14,8 +14,8 @@ export PROMETHEUS_PORT ?= 9090
 FUZZ_SECONDS ?= 300
 FUZZ ?=
 
-# Two files of tests at the same time: most of them wait for reports, scrapes and pages.
-PARALLEL := --numprocesses=2 --dist=loadfile
+# Three files of tests at the same time: most of them wait for reports, scrapes and pages.
+PARALLEL := --numprocesses=3 --dist=loadfile
 
 PACKAGES := wire cli agent exporter
 

@@ -186,6 +186,7 @@ def test_prometheus_reads_the_exporter_and_knows_every_rule(stack: Stack) -> Non
     assert files == {path.name for path in (ROOT / "prometheus" / "rules").glob("*.yml")}
 
 
+@pytest.mark.slow
 def test_health_check_of_the_agent_fails_when_no_reports_arrive(stack: Stack) -> None:
     assert stack.containers.healthy("agent")
     assert stack.probe("agent")
@@ -193,6 +194,7 @@ def test_health_check_of_the_agent_fails_when_no_reports_arrive(stack: Stack) ->
     wait_until(lambda: stack.probe("agent"), lambda healthy: not healthy, "bad health")
 
 
+@pytest.mark.slow
 def test_health_check_of_the_exporter_fails_when_it_is_gone(stack: Stack) -> None:
     assert stack.containers.healthy("exporter")
     assert stack.probe("exporter")

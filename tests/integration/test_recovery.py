@@ -118,6 +118,7 @@ def test_exporter_that_was_killed_hears_the_agent_again(site: Site, *, with_stat
 # --- silence ---
 
 
+@pytest.mark.slow
 def test_agent_logs_once_that_it_is_heard_no_more_and_once_that_it_is_again(site: Site) -> None:
     exporter = site.exporter()
     agent = site.agent(exporter)
