@@ -105,7 +105,10 @@ def test_agent_that_runs_has_not_imported_yaml(start: Launcher, tmp_path: Path) 
             "server: a\ncollector.cpuu: true",
             ":2: unknown key 'collector.cpuu': the nearest key is collector.cpu",
         ),
-        ("server: ':5'", ":1: server: ':5' is no destination: write host or host:port"),
+        (
+            "server: ':5'",
+            ":1: server: ':5' is no destination: write host, host:port or https://host",
+        ),
         ("label: {instance: x}", ":1: label: 'instance' is set by Pombo"),
         ("label: {a: 1}\nname: ''", ":2: name: write 1 to 253 characters"),
         (
