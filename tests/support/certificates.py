@@ -87,7 +87,7 @@ def password_hash(password: str) -> str:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.timezone.utc)  # noqa: UP017 - Python 3.10 has no dt.UTC
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
