@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pombo_cli.logs import Json, LimitedLogger, Limiter, Logfmt
+from support.clocks import Clock
 
 HOSTILE = ["a\nlevel=error", "a\r\nb", "\x1b[31mred", 'say "x"', "back\\slash", "\u2028", "a=b"]
 HOSTILE += ["", " ", "\x00", "\x7f", "\x85", "\ud800", "é"]
@@ -96,15 +97,8 @@ def test_lines_below_the_level_are_not_written(level: str, shown: int) -> None:
     assert [json.loads(line)["msg"] for line in done.stderr.splitlines()] == ["x"] * shown
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_one_event_is_allowed_per_period_and_the_suppressed_ones_are_counted() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     limiter = Limiter(10, clock)
     assert [limiter.allows("x") for _ in range(4)] == [0, None, None, None]
     clock.now = 9.9
@@ -115,12 +109,12 @@ def test_one_event_is_allowed_per_period_and_the_suppressed_ones_are_counted() -
 
 
 def test_keys_are_limited_each_by_itself() -> None:
-    limiter = Limiter(10, Clock())
+    limiter = Limiter(10, Clock(0.0))
     assert [limiter.allows(key) for key in "abab"] == [0, 0, None, None]
 
 
 def test_flood_of_new_keys_is_suppressed_and_known_keys_continue() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     limiter = Limiter(10, clock, max_keys=2)
     assert [limiter.allows(key) for key in "abc"] == [0, 0, None]
     clock.now = 10
@@ -128,7 +122,7 @@ def test_flood_of_new_keys_is_suppressed_and_known_keys_continue() -> None:
 
 
 def test_oldest_key_is_replaced_once_its_period_is_over() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     limiter = Limiter(10, clock, max_keys=2)
     assert [limiter.allows(key) for key in "ab"] == [0, 0]
     clock.now = 5
@@ -160,7 +154,7 @@ def lines() -> Lines:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pombo_agent.collecting.reading import PathLike, Skips, read_bytes
 from pombo_agent.collecting.sources import NoDataError, Sources
 from pombo_agent.collectors import containers
 from pombo_wire.section import Section
+from support.clocks import Clock
 from support.fixtures import copy_fixture
 
 WriteFiles = Callable[[Path, dict[str, str]], Path]
@@ -25,16 +26,6 @@ SHORT = ID[:12]
 def with_flags(sources: Sources, **given: Any) -> Sources:
     values = {"max": containers.MOST_CGROUPS, "id": Filter(), "name": Filter()}
     return sources._replace(flags=Flags({**values, **given}), skips=Skips())
-
-
-class Clock:
-    """A monotonic clock that moves only when a test says so, in seconds."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from pombo_exporter.ingest.drain import (
 from pombo_exporter.ingest.intake import Intake
 from pombo_wire import MAX_DATAGRAM_BYTES
 from support.builders import Exporter
+from support.clocks import Clock
 from support.udp import drained, listening, send
 from support.waiting import until
 
@@ -45,17 +46,6 @@ def test_rest_is_the_time_in_which_a_fifth_of_the_buffer_fills(
     assert rest_for(datagrams, seconds, BUFFER) == pytest.approx(rest)
 
 
-class Clock:
-    """A clock that advances when the test says so, in seconds."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        """Return its time."""
-        return self.now
-
-
 def test_drain_takes_a_bounded_number_and_leaves_the_rest() -> None:
     with listening() as sock:
         sent = [b"%d" % number for number in range(MAX_DATAGRAMS + 10)]
@@ -70,7 +60,7 @@ def test_drain_takes_a_bounded_number_and_leaves_the_rest() -> None:
 
 
 def test_drain_ends_by_time_whatever_its_datagrams_cost() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     taken: list[bytes] = []
 
     def take(datagram: bytes, _: object) -> None:
@@ -184,7 +174,7 @@ async def iterate_until(condition: Callable[[], bool]) -> None:
 def test_modes_follow_what_the_drains_find() -> None:
     async def scenario(loop: SteppedLoop) -> None:
         with listening(buffer=2**20) as sock:
-            clock = Clock()
+            clock = Clock(0.0)
             cost = 0.0
             counted = 0
             drains: list[tuple[int, Mode]] = []  # how many each took, and the mode after it

@@ -15,16 +15,7 @@ from pombo_exporter.runtime.pacing import (
     StepSize,
     rest_after,
 )
-
-
-class Clock:
-    """A clock that only the test advances."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from support.clocks import Clock
 
 
 def run(pacer: Pacer, work: Callable[[StepClock], Iterator[object]]) -> list[object]:
@@ -32,7 +23,7 @@ def run(pacer: Pacer, work: Callable[[StepClock], Iterator[object]]) -> list[obj
 
 
 def test_checkpoint_drains_the_socket_and_runs_other_tasks_when_that_is_due() -> None:
-    clock, happened = Clock(), list[str]()
+    clock, happened = Clock(0.0), list[str]()
 
     async def other() -> None:
         happened.append("other")
@@ -51,7 +42,7 @@ def test_checkpoint_drains_the_socket_and_runs_other_tasks_when_that_is_due() ->
 
 
 def test_drains_are_on_time_for_any_number_of_concurrent_works() -> None:
-    clock, drains = Clock(), list[float]()
+    clock, drains = Clock(0.0), list[float]()
 
     async def work(pacer: Pacer) -> None:
         for _ in range(10):
@@ -90,7 +81,7 @@ def test_run_yields_what_steps_yield_and_closes_the_work_when_it_ends_early() ->
 
 
 def test_time_between_steps_does_not_count_as_work() -> None:
-    clock, spent = Clock(), list[float]()
+    clock, spent = Clock(0.0), list[float]()
 
     def drain() -> None:
         clock.now += 1.0
@@ -108,7 +99,7 @@ def test_time_between_steps_does_not_count_as_work() -> None:
 
 
 def test_step_is_over_after_its_maximal_duration() -> None:
-    clock, taken = Clock(), list[int]()
+    clock, taken = Clock(0.0), list[int]()
 
     def work(steps: StepClock) -> Iterator[None]:
         items = 0
@@ -127,7 +118,7 @@ def test_step_is_over_after_its_maximal_duration() -> None:
 
 @pytest.mark.parametrize("seconds", [STEP / 10_000, STEP / 100, STEP / 3], ids=str)
 def test_size_is_learned_from_the_durations_of_steps(seconds: float) -> None:
-    clock, took = Clock(), list[float]()
+    clock, took = Clock(0.0), list[float]()
 
     def work(steps: StepClock) -> Iterator[None]:
         for start, stop in steps.size().ranges(200_000):
@@ -143,7 +134,7 @@ def test_size_is_learned_from_the_durations_of_steps(seconds: float) -> None:
 
 
 def test_batches_have_the_weight_of_one_step_and_keep_the_order() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     items = [1] * 300 + [1000] * 5 + [1] * 300
 
     def work(steps: StepClock) -> Iterator[list[int] | None]:
@@ -174,7 +165,7 @@ def test_no_step_is_heavier_than_its_size_allows() -> None:
 
 
 def test_size_grows_where_most_of_the_time_does_not_depend_on_the_weight() -> None:
-    clock, weights = Clock(), list[int]()
+    clock, weights = Clock(0.0), list[int]()
 
     def work(steps: StepClock) -> Iterator[None]:
         for start, stop in steps.size(16).ranges(10_000):

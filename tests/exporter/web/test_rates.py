@@ -2,14 +2,7 @@
 
 import pytest
 from pombo_exporter.web.rates import RequestRates
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from support.clocks import Clock
 
 
 @pytest.fixture

@@ -7,20 +7,11 @@ import pytest
 from pombo_exporter.web.toolkit.current import CurrentConfig
 from pombo_exporter.web.toolkit.errors import WebConfigError
 from support.certificates import Authority, password_hash
+from support.clocks import Clock
 
 ALICE, BOB = password_hash("alice"), password_hash("bob")
 USERS = f"basic_auth_users:\n  alice: {ALICE}\n"
 TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
-
-
-class Clock:
-    """A clock that stands still until a test advances it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
