@@ -12,7 +12,7 @@ from bench.report.results import Row
 
 _HOUR = 720  # reports of a host at 5 s
 _MANY = 20_000  # reports of a host: more than a day
-_RATE = 3_000  # reports per second: the clocks in the reports run faster than this
+_RATE = 3_000  # datagrams per second: the clocks in the reports run faster than this
 _INSTRUMENTED = (sys.executable, "-m", "bench.programs.instrumented")
 
 
@@ -26,16 +26,24 @@ class _Size:
 
 def measure(settings: Settings) -> Iterator[Row]:
     """Yield the rows of this case."""
-    full = settings.full
-    for hosts, reports in ((400, _HOUR), (10_000, 12)) if full else ((20, _HOUR), (400, 12)):
-        with prepared(settings.fleet, hosts, reports) as fleet:
+    full, usual = settings.full, settings.fleet == "alike"
+    if usual:
+        with prepared(settings.fleet, 400 if full else 20, _HOUR) as fleet:
             yield _per_series(fleet, settings)
-    with prepared(settings.fleet, 5 if full else 1, _MANY if full else _MANY // 4) as fleet:
-        yield _growth(fleet)
-    sizes = (10_000, 50_000) if settings.fleet == "alike" else (10_000,)
+    with prepared(settings.fleet, 10_000 if full else 400, 12) as fleet:
+        yield _per_series(fleet, settings)
+    if usual:
+        with prepared(settings.fleet, 5 if full else 1, _MANY if full else _MANY // 4) as fleet:
+            yield _growth(fleet)
+    sizes = (10_000, 50_000) if usual else (10_000,)
     for hosts in sizes if full else (1_000,):
         with prepared(settings.fleet, hosts, 6) as fleet:
             yield _pauses(fleet, settings)
+
+
+def _fill(port: int, fleet: Prepared, reports: range) -> None:
+    """Send these reports at a pace that an exporter bears when each layout is new to it."""
+    processes.fill(port, fleet, reports, _RATE * fleet.hosts * fleet.reports / fleet.datagrams)
 
 
 def _size(process: processes.Process, port: int) -> _Size:
@@ -48,9 +56,9 @@ def _size(process: processes.Process, port: int) -> _Size:
 def _per_series(fleet: Prepared, settings: Settings) -> Row:
     with processes.exporter(processes.OWN_BUFFER) as (process, port):
         empty = _size(process, port)
-        processes.fill(port, fleet, range(2), _RATE)
+        _fill(port, fleet, range(2))
         early = _size(process, port)
-        processes.fill(port, fleet, range(2, fleet.reports), _RATE)
+        _fill(port, fleet, range(2, fleet.reports))
         late = _size(process, port)
     per_series = (late.resident - empty.resident) / late.series
     mib = (late.resident - empty.resident) / 2**20
@@ -65,9 +73,9 @@ def _per_series(fleet: Prepared, settings: Settings) -> Row:
 
 def _growth(fleet: Prepared) -> Row:
     with processes.exporter(processes.OWN_BUFFER) as (process, port):
-        processes.fill(port, fleet, range(_HOUR), _RATE)
+        _fill(port, fleet, range(_HOUR))
         early = _size(process, port)
-        processes.fill(port, fleet, range(_HOUR, fleet.reports), _RATE)
+        _fill(port, fleet, range(_HOUR, fleet.reports))
         late = _size(process, port)
     grown = late.resident - early.resident
     return Row(
