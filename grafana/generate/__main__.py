@@ -5,10 +5,10 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana.generate import fleet, host
+from grafana.generate import exporter, fleet, host
 
 _FOLDER = Path(__file__).parents[1] / "dashboards"
-_DASHBOARDS = {"fleet": fleet.dashboard, "host": host.dashboard}
+_DASHBOARDS = {"exporter": exporter.dashboard, "fleet": fleet.dashboard, "host": host.dashboard}
 
 
 def main(folder: Path) -> None:

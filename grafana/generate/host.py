@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.generate import variables
+from grafana.generate import host_kernel, host_services, variables
 from grafana.generate.layout import About, Rows, assemble
 from grafana.generate.panels import (
     STATES,
@@ -11,6 +11,7 @@ from grafana.generate.panels import (
     GraphStyle,
     NumberStyle,
     Query,
+    alerts,
     band,
     counted,
     floors,
@@ -24,12 +25,16 @@ from grafana.generate.panels import (
 from grafana.generate.queries import (
     CPU,
     FILESYSTEM,
+    INODES,
     LOSS,
     MEMORY,
     SILENCE,
     STATE,
     TIME_TO_FULL,
+    disk,
+    network,
     rate,
+    rates,
 )
 from grafana.generate.variables import of_host
 
@@ -48,9 +53,17 @@ def dashboard() -> Dashboard:
             uid="pombo-host",
             title="Pombo / Host",
             description="One host that reports to Pombo.",
-            other=("Fleet", "pombo-fleet"),
+            others={"Fleet": "pombo-fleet", "Exporter": "pombo-exporter"},
         ),
-        variables=[variables.datasource(), variables.job(), variables.instance()],
+        variables=[
+            variables.datasource(),
+            variables.job(),
+            variables.label(),
+            variables.value(),
+            variables.instance(),
+            variables.metric(),
+            variables.top(),
+        ],
         rows=_ROWS,
     )
 
@@ -126,6 +139,11 @@ _OVERVIEW = [
         },
         24,
     ).height(4),
+    alerts(
+        "Alerts that fire in Prometheus for this host, and for how long.",
+        'job=~"$job",instance=~"$instance"',
+        24,
+    ).height(5),
 ]
 
 _CPU = [
@@ -198,8 +216,6 @@ _MEMORY = [
     ),
 ]
 
-_FILES, _FILES_FREE = of_host("host_filesystem_files"), of_host("host_filesystem_files_free")
-
 _FILESYSTEMS = [
     values(
         "Filesystems",
@@ -211,27 +227,34 @@ _FILESYSTEMS = [
             Column("Available", of_host("host_filesystem_available_bytes"), "bytes"),
             Column("Size", of_host("host_filesystem_size_bytes"), "bytes"),
             Column("Full in", TIME_TO_FULL, "s", floors(604800, 86400)),
-            Column("Inodes used", f"1 - {_FILES_FREE} / ({_FILES} > 0)", "percentunit", _RATIO),
+            Column("Inodes used", INODES, "percentunit", _RATIO),
             Column("Read-only", of_host("host_filesystem_readonly"), "bool_yes_no"),
         ],
-        width=14,
+        width=24,
+    ),
+    graph(
+        "Inode usage",
+        "Used share of the inodes of each filesystem that has a fixed number of them.",
+        "percentunit",
+        [Query(INODES, "{{mountpoint}}")],
+        GraphStyle(thresholds=_RATIO, high=1, width=12),
     ),
     graph(
         "Filesystem usage",
         "Used share of each filesystem, as df shows it: without the space reserved for root.",
         "percentunit",
         [Query(FILESYSTEM, "{{mountpoint}}")],
-        GraphStyle(thresholds=_RATIO, high=1, width=10),
+        GraphStyle(thresholds=_RATIO, high=1, width=12),
     ),
 ]
 
 
 def _disk(counter: str) -> str:
-    return rate(of_host(f"node_disk_{counter}_total"))
+    return rate(disk(counter))
 
 
 def _network(counter: str) -> str:
-    return rate(of_host(f"node_network_{counter}_total"))
+    return rate(network(counter))
 
 
 _DISKS = [
@@ -240,8 +263,8 @@ _DISKS = [
         "Bytes that each device reads and writes.",
         "binBps",
         [
-            Query(of_host("host_disk_read_bytes_per_second"), "{{device}} read"),
-            Query(of_host("host_disk_write_bytes_per_second"), "{{device}} written"),
+            counted(_disk("read_bytes"), "{{device}} read"),
+            counted(_disk("written_bytes"), "{{device}} written"),
         ],
     ),
     graph(
@@ -282,8 +305,8 @@ _NETWORK = [
         "Bytes that each interface receives and sends.",
         "binBps",
         [
-            Query(of_host("host_network_receive_bytes_per_second"), "{{device}} received"),
-            Query(of_host("host_network_transmit_bytes_per_second"), "{{device}} sent"),
+            counted(_network("receive_bytes"), "{{device}} received"),
+            counted(_network("transmit_bytes"), "{{device}} sent"),
         ],
     ),
     graph(
@@ -300,8 +323,8 @@ _NETWORK = [
         "Errors and drops of each interface, received and sent.",
         "pps",
         [
-            Query(of_host("host_network_receive_lost_packets_per_second"), "{{device}} received"),
-            Query(of_host("host_network_transmit_lost_packets_per_second"), "{{device}} sent"),
+            counted(rates(network("receive_errs"), network("receive_drop")), "{{device}} received"),
+            counted(rates(network("transmit_errs"), network("transmit_drop")), "{{device}} sent"),
         ],
         GraphStyle(thresholds=limits(orange=1)),
     ),
@@ -365,5 +388,9 @@ _ROWS: Rows = {
     "Filesystems": _FILESYSTEMS,
     "Disks": _DISKS,
     "Network": _NETWORK,
+    "TCP, connections and files": host_kernel.CONNECTIONS,
+    "Temperatures and pressure": host_kernel.CONDITION,
+    "Services and containers": host_services.CGROUPS,
+    "Own metrics": host_services.OWN,
     "Reports": _REPORTS,
 }

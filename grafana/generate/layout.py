@@ -1,6 +1,6 @@
 """Puts panels into rows and rows into a dashboard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard as builders
@@ -13,6 +13,8 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableModel,
 )
 
+from grafana.generate.events import EVENTS, Event
+
 _KEPT = "${datasource:queryparam}&${job:queryparam}"
 
 Rows = dict[str, Sequence[Builder[Panel]]]
@@ -20,15 +22,20 @@ Rows = dict[str, Sequence[Builder[Panel]]]
 
 @dataclass(frozen=True)
 class About:
-    """A dashboard's identity; ``other`` is the title and uid of the dashboard that it links to."""
+    """A dashboard's identity; ``others`` are the titles and uids of those that it links to."""
 
     uid: str
     title: str
     description: str
-    other: tuple[str, str]
+    others: Mapping[str, str]
 
 
-def assemble(about: About, variables: Iterable[Builder[VariableModel]], rows: Rows) -> Dashboard:
+def assemble(
+    about: About,
+    variables: Iterable[Builder[VariableModel]],
+    rows: Rows,
+    events: Iterable[Event] = EVENTS,
+) -> Dashboard:
     """Return a dashboard."""
     builder = (
         builders.Dashboard(about.title)
@@ -39,8 +46,11 @@ def assemble(about: About, variables: Iterable[Builder[VariableModel]], rows: Ro
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .time("now-1h", "now")
         .refresh("30s")
-        .link(_link(*about.other))
     )
+    for title, uid in about.others.items():
+        builder.link(_link(title, uid))
+    for event in events:
+        builder.annotation(event)
     for variable in variables:
         builder.with_variable(variable)
     for name, panels in rows.items():

@@ -56,6 +56,9 @@ STATES: Final[list[ValueMapping]] = [
     )
 ]
 
+#: The heading of addresses of exporters, which are no hosts to open.
+EXPORTER: Final = "Exporter"
+
 #: The step of rates over counters. Grafana makes the window of a rate four steps long, which
 #: covers two reports of an agent with an interval of up to 30 s.
 COUNTER_STEP: Final = "15s"
@@ -118,9 +121,15 @@ def counted(expr: str, legend: str) -> Query:
 def top(expr: str, rank: str | None = None) -> str:
     """Return the ``$top`` series with the highest mean over the whole time range.
 
-    A plain ``topk`` would choose again at each step and show many more.
+    A plain ``topk`` would choose again at each step and show many more. ``rank`` is what to choose
+    by instead of the mean of ``expr``, with the same labels.
     """
-    return f"({expr}) and topk($top, avg_over_time(({rank or expr})[$__range:$__interval] @ end()))"
+    return f"({expr}) and topk($top, {rank or mean(expr)})"
+
+
+def mean(expr: str) -> str:
+    """Return the mean of a gauge over the whole time range, at its end."""
+    return f"avg_over_time(({expr})[$__range:$__interval] @ end())"
 
 
 @dataclass(frozen=True)
@@ -240,7 +249,7 @@ def values(
         names["Value" if len(columns) == 1 else f"Value #{ref}"] = column.title
         panel.with_target(_rows(f"max by ({by}) ({column.expr})", ref))
         panel.override_by_name(column.title, _overrides(column))
-    if "instance" in labels:
+    if labels.get("instance") not in {None, EXPORTER}:
         panel.override_by_name(labels["instance"], [_link_to_host()])
     order = {name: place for place, name in enumerate(names)}
     return panel.transformations(
@@ -259,6 +268,19 @@ def labels_of(
     hidden = ["Time", "Value", "__name__"]
     order = {name: place for place, name in enumerate(names)}
     return panel.transformations([_organize(hidden=hidden, names=names, order=order)])
+
+
+def alerts(description: str, selector: str, width: int) -> table.Panel:
+    """Return a table of the alerts that fire, of Pombo's rules and of others."""
+    firing = f'ALERTS{{alertstate="firing",{selector}}}'
+    since = f"ALERTS_FOR_STATE{{{selector}}} and ignoring (alertstate) {firing}"
+    return values(
+        "Firing alerts",
+        description,
+        {"alertname": "Alert", "severity": "Severity", "instance": "Instance"},
+        [Column("For", f"time() - ({since})", "s")],
+        width=width,
+    )
 
 
 def states(title: str, description: str, query: Query, width: int) -> statetimeline.Panel:

@@ -1,4 +1,4 @@
-"""The expressions that both dashboards use."""
+"""The expressions that several dashboards use."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +18,27 @@ def increase(counter: str) -> str:
     over a month stay cheap.
     """
     return f"increase({counter}[$__range:$__interval])"
+
+
+def rates(*counters: str) -> str:
+    """Return the sum of the increases per second of counters with the same labels."""
+    return " + ".join(map(rate, counters))
+
+
+def mean_rates(*counters: str) -> str:
+    """Return the sum of the mean rates over the whole time range, at its end."""
+    means = (f"rate({counter}[$__range:$__interval] @ end())" for counter in counters)
+    return " + ".join(means)
+
+
+def disk(counter: str) -> str:
+    """Return a counter of each block device."""
+    return of_host(f"node_disk_{counter}_total")
+
+
+def network(counter: str) -> str:
+    """Return a counter of each network interface."""
+    return of_host(f"node_network_{counter}_total")
 
 
 @dataclass(frozen=True)
@@ -48,6 +69,19 @@ MEMORY = f"1 - {_MEMORY_AVAILABLE} / {of_host('host_memory_total_bytes')}"
 
 #: As df computes it: space reserved for root is neither used nor available.
 FILESYSTEM = f"{_USED} / (({_USED} + {_AVAILABLE}) > 0)"
+
+_FILES, _FILES_FREE = of_host("host_filesystem_files"), of_host("host_filesystem_files_free")
+INODES = f"1 - {_FILES_FREE} / ({_FILES} > 0)"
+
+DISK_BYTES = (disk("read_bytes"), disk("written_bytes"))
+NETWORK_BYTES = (network("receive_bytes"), network("transmit_bytes"))
+LOST_PACKETS = tuple(
+    network(f"{direction}_{cause}")
+    for direction in ("receive", "transmit")
+    for cause in ("errs", "drop")
+)
+
+FAILED_UNITS = of_host("node_systemd_unit_state", 'state="failed"') + " == 1"
 
 #: Seconds until no space is available. No sample where space does not shrink, or beyond a year.
 TIME_TO_FULL = f"{_AVAILABLE} / -(deriv({_AVAILABLE}[$__range:$__interval]) < 0) < {_YEAR}"

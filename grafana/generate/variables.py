@@ -15,7 +15,17 @@ from grafana_foundation_sdk.models.dashboard import (
 #: The Prometheus that the viewer selected.
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
+#: The labels of ``pombo_host_info`` that no owner gave, but for the host's name.
+_NOT_OF_OWNERS = ("__name__", "job")
+
+#: Families that the agent or the exporter makes, and series that Prometheus makes.
+_FAMILIES_OF_POMBO = "(node|host|container|pombo|process|python|scrape|instance:).*|up|ALERTS.*"
+
 _ALL = VariableOption(selected=True, text=["All"], value=["$__all"])
+
+
+def _select(family: str, chosen: str, matchers: str) -> str:
+    return f"{family}{{{','.join(filter(None, (chosen, matchers)))}}}"
 
 
 def of_host(family: str, matchers: str = "") -> str:
@@ -28,10 +38,6 @@ def of_exporter(family: str, matchers: str = "") -> str:
     return _select(family, 'instance=~"$exporter"', matchers)
 
 
-def _select(family: str, chosen: str, matchers: str) -> str:
-    return f"{family}{{{','.join(filter(None, (chosen, matchers)))}}}"
-
-
 def datasource() -> DatasourceVariable:
     """Return the choice of Prometheus."""
     return (
@@ -42,9 +48,50 @@ def datasource() -> DatasourceVariable:
     )
 
 
+_LABELLED = of_host("pombo_host_info", '$label=~"$value"')
+
+
+def chosen(expr: str) -> str:
+    """Return those samples of an expression whose hosts have the label that the viewer chose."""
+    return f"({expr}) and on (instance, job) {_LABELLED}"
+
+
+def chosen_at_end(expr: str) -> str:
+    """Return the same, by the label at the end of the time range.
+
+    A ranking at the end must not choose again at a step at which some of the hosts were unknown.
+    """
+    return f"({expr}) and on (instance, job) {_LABELLED} @ end()"
+
+
+def label() -> QueryVariable:
+    """Return the choice of a label that owners gave their hosts."""
+    return (
+        _query("label", 'label_names(pombo_host_info{job=~"$job"})')
+        .label("Label")
+        .description("The label by which hosts are chosen, such as one that you gave them.")
+        .regex(f"^(?!(?:{'|'.join(_NOT_OF_OWNERS)})$).*")
+        .current(VariableOption(selected=True, text="instance", value="instance"))
+    )
+
+
+def value() -> QueryVariable:
+    """Return the choice of values of that label."""
+    variable = _query("value", 'label_values(pombo_host_info{job=~"$job"}, $label)')
+    variable = variable.label("Value").description("Only hosts with this value of the label.")
+    return _several(variable.all_value(".*"))
+
+
+def metric() -> QueryVariable:
+    """Return the choice of what a host measures beyond the agent's own collectors."""
+    selector = f'{{job=~"$job",instance=~"$instance",__name__!~"{_FAMILIES_OF_POMBO}"}}'
+    variable = _query("metric", f"label_values({selector}, __name__)").label("Own metric")
+    return _several(variable.description("Metrics of scripts and of the textfile collector."))
+
+
 def job() -> QueryVariable:
     """Return the choice of Prometheus jobs."""
-    variable = _values("job", "label_values(pombo_host_up, job)").label("Job")
+    variable = _query("job", "label_values(pombo_host_up, job)").label("Job")
     return _several(variable.description("The jobs under which Prometheus scrapes hosts."))
 
 
@@ -56,13 +103,13 @@ def instances() -> QueryVariable:
 
 
 def instance() -> QueryVariable:
-    """Return the choice of one host."""
-    return _instance().description("The host to show.")
+    """Return the choice of one host, of those with the chosen label."""
+    return _instance('$label=~"$value"').description("The host to show.")
 
 
 def exporters() -> QueryVariable:
     """Return the choice of exporters."""
-    variable = _values("exporter", "label_values(pombo_exporter_build_info, instance)")
+    variable = _query("exporter", "label_values(pombo_exporter_build_info, instance)")
     return _several(variable.label("Exporter").description("The exporters to show."))
 
 
@@ -83,12 +130,12 @@ def top() -> CustomVariable:
     )
 
 
-def _instance() -> QueryVariable:
-    query = 'label_values(pombo_host_up{job=~"$job"}, instance)'
-    return _values("instance", query).label("Host")
+def _instance(matchers: str = "") -> QueryVariable:
+    selector = _select("pombo_host_info", 'job=~"$job"', matchers)
+    return _query("instance", f"label_values({selector}, instance)").label("Host")
 
 
-def _values(name: str, query: str) -> QueryVariable:
+def _query(name: str, query: str) -> QueryVariable:
     return (
         QueryVariable(name)
         .datasource(SOURCE)

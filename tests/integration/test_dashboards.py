@@ -1,8 +1,8 @@
-"""Every query of both dashboards, as Grafana sends it, to a Prometheus with a fleet of problems.
+"""Every query of the dashboards, as Grafana sends it, to a Prometheus with a fleet of problems.
 
 The fleet: an agent on a lossy network and others, two agents of one name, one that was killed,
 one that is late, a disk that fills, a clock that is wrong, garbage, a receive buffer that
-overflows, and a thousand more hosts.
+overflows, a machine with all kinds of collectors, and a thousand more hosts.
 """
 
 import json
@@ -12,14 +12,17 @@ import re
 import signal
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pombo_wire import Cpu, Disks, Filesystems, Info, Memory, Networks, Report, System, encode
+from support.fixtures import arguments_in, copy_fixture
 from support.pages import wait_until
 from support.processes import ROOT, Exporter, Launcher, Process, Prometheus
 from support.relays import Relay
@@ -28,6 +31,7 @@ from support.senders import Sender
 JSON = dict[str, Any]
 
 CROWD = 1000
+HOSTS = CROWD + 8
 AT_ONCE = 50  # hosts of the crowd that report at each poll
 SLOW = 12  # seconds between two reports of a host that is late
 ALMOST_DOWN = 2.9  # intervals
@@ -42,8 +46,28 @@ MAX_POINTS = 1000  # of a panel without a setting
 #: Tables that are empty without problems.
 EMPTY_WITHOUT_PROBLEMS = {
     "Late or down",
-    "Hosts with name conflicts",
     "Filesystems that fill up first",
+    "Failed services",
+    "Firing alerts",
+    "Temperature",
+}
+
+#: The collectors whose fixtures make up one machine, and a container in them.
+EQUIPPED = (
+    *("conntrack", "containers", "filefd", "hwmon", "netstat", "pressure", "sockstat", "stat"),
+    *("textfile", "thermal_zone"),
+)
+#: What a script of the machine says: a service that has failed, and a metric of its own.
+SCRIPT = """node_systemd_unit_state{name="backup.service",state="failed",type="oneshot"} 1
+backup_size_bytes 7e9
+"""
+
+#: Titles of rows and panels of a host for which few machines have anything.
+OF_EQUIPPED = {
+    "TCP, connections and files",
+    "Temperatures and pressure",
+    "Services and containers",
+    "Own metrics",
 }
 
 
@@ -56,10 +80,12 @@ class Problems:
     slow: Sender
     victim: Process
     written: Path
+    events: Path
     _socket: socket.socket = field(
         default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     )
     _round: int = 0
+    _killed: int = 0
     _next: int = 0
     _flood_at: float = 0.0
     _slow_at: float = -math.inf
@@ -81,6 +107,9 @@ class Problems:
             file.write(bytes(4096))
             file.flush()
             os.fsync(file.fileno())
+        self._killed += 1
+        self.events.write_text(f"oom_kill {self._killed}\n")
+        post(self.exporter, json.dumps({"host": "poster", "interval": 60}).encode())
         self.filling.report(now, ("filesystems", filesystems(now)))
         clock = {"host": "fast clock", "interval": 60, "time": time.time() + 100}
         self._send(json.dumps(clock).encode())
@@ -98,6 +127,26 @@ class Problems:
 
     def _send(self, datagram: bytes) -> None:
         self._socket.sendto(datagram, ("127.0.0.1", self.exporter.port))
+
+
+def post(exporter: Exporter, datagram: bytes) -> None:
+    """Report over HTTP."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://{exporter.target}/report", datagram, headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == HTTPStatus.OK
+
+
+def equipped(folder: Path) -> list[str]:
+    """Make the files of a machine that has all that a dashboard shows; return the agent's flags."""
+    flags = []
+    for name in EQUIPPED:
+        copy_fixture(name, folder)
+        flags += [f"--collector.{name}", *arguments_in(name, folder)]
+    [textfiles] = {path.parent for path in folder.rglob("*.prom")}
+    (textfiles / "script.prom").write_text(SCRIPT)
+    paths = (f"--path.{name}fs={folder / name}" for name in ("proc", "sys", "root"))
+    return [*flags, *(f"{path}" for path in paths)]
 
 
 def filesystems(now: float) -> Filesystems:
@@ -175,6 +224,9 @@ def recording(
     for _ in range(2):
         start_once.agent("twin", exporter, interval="2s")
     victim = start_once.agent("gone", exporter)
+    machine = tmp_path_factory.mktemp("machine")
+    start_once.agent("equipped", exporter, interval="2s", flags=equipped(machine))
+    events = next(machine.rglob("*.scope")) / "memory.events"
     wait_until(
         exporter.page,
         lambda exposition: exposition.value("host_load1", instance="gone") is not None,
@@ -186,16 +238,23 @@ def recording(
         Sender("slow", exporter.port, interval=SLOW) as slow,
     ):
         written = tmp_path_factory.mktemp("disk") / "written"
-        problems = Problems(exporter, filling, slow, victim, written)
+        problems = Problems(exporter, filling, slow, victim, written, events)
         stack.callback(relay.close)
         stack.callback(problems.close)
 
+        moment = 0.0
+
         def recorded() -> set[str]:
+            nonlocal moment
             problems()
-            return {name for name, expr in PROBLEMS.items() if prometheus.instant(expr)}
+            # One moment for all queries, since a host is late for a short time only. The samples of
+            # a scrape have the time at which it began, so only up to the last one are all there.
+            [moment] = prometheus.instant('timestamp(up{job="pombo"})').values()
+            seen = prometheus.ask("query", query=ALL_PROBLEMS, time=moment)["result"]
+            return {row["metric"]["problem"] for row in seen}
 
         wait_until(recorded, lambda seen: seen == set(PROBLEMS), "all problems", within=120)
-        yield Recording(prometheus, exporter, time.time())
+        yield Recording(prometheus, exporter, moment)
 
 
 #: Queries that return a row once a problem is recorded, for long enough to be counted.
@@ -210,8 +269,17 @@ PROBLEMS = {
     "refused": "sum(increase(pombo_exporter_datagrams_refused_total[5m:15s])) > 0",
     "clock": "pombo_host_clock_offset_seconds > 50",
     "disk": 'rate(node_disk_writes_completed_total{instance="lossy network"}[20s]) > 0',
+    "killed": "increase(container_oom_events_total[5m:15s]) > 0",
+    "posted": "sum(rate(pombo_exporter_report_requests_total[5m])) > 0",
+    "alert": 'ALERTS{alertname="PomboHostNameConflict",alertstate="firing"}',
     "crowd": f'count(host_cpu_average_usage_ratio{{instance=~"crowd.*"}}) == {CROWD}',
 }
+
+
+#: One sample for each of them that has a row, with its name.
+ALL_PROBLEMS = " or ".join(
+    f'label_replace(count({expr}), "problem", "{name}", "", "")' for name, expr in PROBLEMS.items()
+)
 
 
 class Viewer:
@@ -237,12 +305,15 @@ class Viewer:
         """Return the values that a variable has to choose from."""
         if variable["type"] == "custom":
             return [str(text) for text in variable["query"].split(",")]
-        found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+        query = self._fill(variable["query"]["query"], 0, 0)
+        found = re.fullmatch(r"label_(?:values\((.+), (\w+)|names\((.+))\)", query)
         assert found, variable
-        selector: dict[str, object] = {"match[]": self._fill(found[1], 0, 0)}
+        selector: dict[str, object] = {"match[]": found[1] or found[3]}
         window = {"start": self._moment - RANGE, "end": self._moment}
-        values: list[str] = self._prometheus.ask(f"label/{found[2]}/values", **selector, **window)
-        return values
+        path = f"label/{found[2]}/values" if found[2] else "labels"
+        values: list[str] = self._prometheus.ask(path, **selector, **window)
+        wanted = variable.get("regex") or ".*"
+        return [value for value in values if re.fullmatch(wanted, value)]
 
     def rows(self, panel: JSON, target: JSON, **chosen: str) -> list[tuple[JSON, list[float]]]:
         """Return the labels and values of each series that a query of a panel returns."""
@@ -261,6 +332,12 @@ class Viewer:
             (row["metric"], [float(value) for _, value in row["values"]]) for row in found["result"]
         ]
 
+    def events(self) -> dict[str, list[tuple[JSON, list[float]]]]:
+        """Return the labels and values of the series of each annotation."""
+        return {
+            event["name"]: self.rows({}, event) for event in self.dashboard["annotations"]["list"]
+        }
+
     def named(self, title: str, **chosen: str) -> list[list[tuple[JSON, list[float]]]]:
         """Return what each query of the panel of that title returns."""
         [panel] = [panel for panel in self.panels() if panel["title"] == title]
@@ -270,15 +347,19 @@ class Viewer:
         if variable["type"] == "datasource":
             return "pombo-prometheus"
         values = self.values(variable)
+        if variable["name"] == "metric" and not values:  # few hosts have metrics of their own
+            return ""
         assert values, f"there is nothing to choose for {variable['name']}"
         if not variable.get("includeAll"):
-            return values[0] if variable["type"] == "query" else variable["current"]["value"]
+            current: str = variable.get("current", {}).get("value") or values[0]
+            return current
         return variable.get("allValue") or f"({'|'.join(map(re.escape, values))})".replace(
             "\\", "\\\\"
         )
 
     def _fill(self, expr: str, step: int, rate: int, **chosen: str) -> str:
         built_in = {
+            "__from": str(int((self._moment - RANGE) * 1000)),
             "__range": f"{RANGE}s",
             "__interval": f"{step}s",
             "__rate_interval": f"{rate}s",
@@ -297,6 +378,16 @@ def host(recording: Recording) -> Viewer:
     return Viewer(recording, "host", {"instance": "lossy network"})
 
 
+@pytest.fixture(scope="module")
+def machine(recording: Recording) -> Viewer:
+    return Viewer(recording, "host", {"instance": "equipped"})
+
+
+@pytest.fixture(scope="module")
+def exporter(recording: Recording) -> Viewer:
+    return Viewer(recording, "exporter", {})
+
+
 def check(panel: JSON, target: JSON, rows: list[tuple[JSON, list[float]]]) -> None:
     """Assert that a query returned rows that its panel can show."""
     what = f"{panel['title']}: {target['expr']}"
@@ -308,7 +399,9 @@ def check(panel: JSON, target: JSON, rows: list[tuple[JSON, list[float]]]) -> No
     labels = _labels(panel, target)
     for metric, _ in rows:
         assert labels <= {name for name, text in metric.items() if text}, (what, metric)
-    names = [tuple(metric[label] for label in sorted(labels)) for metric, _ in rows]
+    if target.get("legendFormat") == "__auto":  # all labels in which series differ
+        labels = {name for metric, _ in rows for name in metric}
+    names = [tuple(metric.get(label) for label in sorted(labels)) for metric, _ in rows]
     assert len(set(names)) == len(names), f"two series of one name: {what}"
     least = panel["fieldConfig"]["defaults"].get("min")
     assert least is None or min(values) >= least, what
@@ -327,20 +420,36 @@ def _labels(panel: JSON, target: JSON) -> set[str]:
 
 
 def test_every_variable_offers_the_values_in_prometheus(
-    fleet: Viewer, host: Viewer, recording: Recording
+    fleet: Viewer, host: Viewer, machine: Viewer, exporter: Viewer, recording: Recording
 ) -> None:
-    offered = {
-        variable["name"]: fleet.values(variable)
-        for variable in fleet.dashboard["templating"]["list"]
+    offered = _offered(fleet)
+    assert offered["job"] == ["pombo"]
+    assert {"instance", "rack"} < set(offered["label"])
+    assert offered["label"] == _offered(host)["label"]
+    assert _offered(exporter)["exporter"] == [recording.exporter.target]
+    assert {"lossy network", "twin", "gone", "slow", "filling"} < set(offered["instance"])
+    assert len(offered["instance"]) == HOSTS
+    assert fleet.variables["top"] in offered["top"]
+    assert _offered(host)["instance"] == offered["instance"]
+    assert _offered(machine)["metric"] == ["backup_size_bytes"]
+
+
+def _offered(viewer: Viewer) -> dict[str, list[str]]:
+    return {
+        variable["name"]: viewer.values(variable)
+        for variable in viewer.dashboard["templating"]["list"]
         if variable["type"] != "datasource"
     }
-    assert offered["job"] == ["pombo"]
-    assert offered["exporter"] == [recording.exporter.target]
-    assert {"lossy network", "twin", "gone", "slow", "filling"} < set(offered["instance"])
-    assert len(offered["instance"]) == CROWD + 6
-    assert fleet.variables["top"] in offered["top"]
-    [instances] = [v for v in host.dashboard["templating"]["list"] if v["name"] == "instance"]
-    assert host.values(instances) == offered["instance"]
+
+
+def test_hosts_are_chosen_by_a_label_of_their_owner(recording: Recording) -> None:
+    chosen = {"label": "rack", "value": "7"}
+    assert _offered(Viewer(recording, "host", chosen))["instance"] == ["lossy network"]
+    fleet = Viewer(recording, "fleet", chosen)
+    assert [value for [(_, [value])] in fleet.named("Live")] == [1]
+    for title in ("All hosts", "CPU", "Disk throughput", "Share of datagrams lost"):
+        for rows in fleet.named(title):
+            assert {metric["instance"] for metric, _ in rows} == {"lossy network"}, title
 
 
 def test_every_query_of_the_fleet_returns_rows_for_its_panel(fleet: Viewer) -> None:
@@ -349,12 +458,44 @@ def test_every_query_of_the_fleet_returns_rows_for_its_panel(fleet: Viewer) -> N
             check(panel, target, fleet.rows(panel, target))
 
 
-def test_every_query_of_a_host_returns_rows_for_its_panel(host: Viewer) -> None:
-    for panel in host.panels():
+def test_every_query_of_an_exporter_returns_rows_for_its_panel(exporter: Viewer) -> None:
+    for panel in exporter.panels():
         for target in panel["targets"]:
+            check(panel, target, exporter.rows(panel, target))
+
+
+def test_every_query_of_a_host_returns_rows_for_its_panel(host: Viewer, machine: Viewer) -> None:
+    row = ""
+    for panel in host.dashboard["panels"]:
+        if panel["type"] == "row":
+            row = panel["title"]
+            continue
+        for target in panel["targets"]:
+            if row in OF_EQUIPPED and "OutSegs" not in target["expr"]:  # this machine sends some
+                check(panel, target, machine.rows(panel, target))
+                continue
             # This machine may have no disk that fills.
             chosen = {"instance": "filling"} if "deriv" in target["expr"] else {}
+            chosen |= {"instance": "twin"} if "ALERTS" in target["expr"] else {}
             check(panel, target, host.rows(panel, target, **chosen))
+
+
+def test_graphs_mark_hosts_that_are_down_that_booted_and_agents_that_started(
+    fleet: Viewer, recording: Recording
+) -> None:
+    found = fleet.events()
+    [(down, values)] = found["Down"]
+    assert down["instance"] == "gone"
+    assert set(values) == {1}
+    started = {metric["instance"] for metric, _ in found["Agent started"]}
+    assert {"lossy network", "twin", "equipped"} <= started
+    assert recording.exporter.target not in started
+    booted = fleet.rows({}, *_events(fleet, "Booted"), __from="0")
+    assert {"lossy network", "equipped"} <= {metric["instance"] for metric, _ in booted}
+
+
+def _events(viewer: Viewer, name: str) -> list[JSON]:
+    return [event for event in viewer.dashboard["annotations"]["list"] if event["name"] == name]
 
 
 def test_panels_of_a_fleet_of_one_host_have_rows_too(recording: Recording) -> None:
@@ -378,7 +519,7 @@ def test_ranking_of_a_thousand_hosts_has_the_chosen_number_and_the_right_hosts(
     [rows] = fleet.named("Disk throughput", top="1000")
     assert len(rows) == 1000
     states, *_ = fleet.named("All hosts")
-    assert len(states) == CROWD + 6
+    assert len(states) == HOSTS
 
 
 def _number(name: str, is_right: Callable[[float], bool]) -> Any:
@@ -388,7 +529,7 @@ def _number(name: str, is_right: Callable[[float], bool]) -> Any:
 @pytest.mark.parametrize(
     ("title", "is_right"),
     [
-        _number("Live", lambda value: value == CROWD + 4),
+        _number("Live", lambda value: value == HOSTS - 2),
         _number("Late", lambda value: value == 1),
         _number("Down", lambda value: value == 1),
         _number("Datagrams lost", lambda value: 0 < value < 0.5),
@@ -398,15 +539,16 @@ def _number(name: str, is_right: Callable[[float], bool]) -> Any:
         _number("Refused", lambda value: value > 100),
     ],
 )
-def test_number_of_the_fleet_is_that_of_its_problems(
-    fleet: Viewer, title: str, is_right: Callable[[float], bool]
+def test_number_of_a_dashboard_is_that_of_the_problems(
+    fleet: Viewer, exporter: Viewer, title: str, is_right: Callable[[float], bool]
 ) -> None:
-    [[(_, [value])]] = fleet.named(title)
+    titles = {panel["title"] for panel in fleet.panels()}
+    [[(_, [value])]] = (fleet if title in titles else exporter).named(title)
     assert is_right(value), value
 
 
-def test_tables_of_problems_name_the_hosts_that_have_them(fleet: Viewer) -> None:
-    [rows] = fleet.named("Hosts with name conflicts")
+def test_tables_of_problems_name_the_hosts_that_have_them(fleet: Viewer, exporter: Viewer) -> None:
+    [rows] = exporter.named("Hosts with name conflicts")
     assert [metric["instance"] for metric, _ in rows] == ["twin"]
     silent, states = fleet.named("Late or down")
     assert {metric["instance"]: value for metric, [value] in states} == {"slow": 1, "gone": 2}
@@ -422,8 +564,8 @@ def test_tables_of_problems_name_the_hosts_that_have_them(fleet: Viewer) -> None
     assert full["filling", "/var"] == pytest.approx(left, rel=0.6)
 
 
-def test_refused_datagrams_are_shown_by_reason(fleet: Viewer) -> None:
-    [rows] = fleet.named("Refused by reason")
+def test_refused_datagrams_are_shown_by_reason(exporter: Viewer) -> None:
+    [rows] = exporter.named("Refused by reason")
     seen = {metric["reason"] for metric, values in rows if max(values) > 0}
     assert {"unknown_form", "conflict"} <= seen
 

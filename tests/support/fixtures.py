@@ -24,12 +24,14 @@ _EXCLUDE_BY_DEFAULT = {"collector.netdev.device"}
 
 
 def copy_fixture(name: str, folder: Path) -> list[Path]:
-    """Copy the fixture of a collector and make its links; return its files.
+    """Copy the fixture of a collector and make its links; return all files that are there then.
+
+    The folder may have those of other collectors.
 
     The file ``links`` has a link and its target in each line. They are no links in the repository,
     since programs that visit all its files would not end.
     """
-    shutil.copytree(FIXTURES / name, folder)
+    shutil.copytree(FIXTURES / name, folder, dirs_exist_ok=True)
     (folder / FLAGS).unlink(missing_ok=True)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LINKS)
     links = folder / LINKS
