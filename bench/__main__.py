@@ -11,7 +11,18 @@ from pathlib import Path
 
 from support.processes import compile_packages
 
-from bench.cases import agent, hostile, ingest, memory, page, receiver, scrape, sealed, under_load
+from bench.cases import (
+    agent,
+    dashboards,
+    hostile,
+    ingest,
+    memory,
+    page,
+    receiver,
+    scrape,
+    sealed,
+    under_load,
+)
 from bench.harness.fleet import KINDS, Kind
 from bench.harness.settings import Settings
 from bench.report.results import Results
@@ -27,6 +38,7 @@ CASES = {
     "sealed": sealed.measure,
     "agent": agent.measure,
     "page": page.measure,
+    "dashboards": dashboards.measure,
 }
 
 #: The titles of the sections of the table, by fleet.

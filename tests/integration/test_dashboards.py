@@ -22,9 +22,10 @@ from typing import Any
 
 import pytest
 from pombo_wire import Cpu, Disks, Filesystems, Info, Memory, Networks, Report, System, encode
+from support.dashboards import Viewer
 from support.fixtures import arguments_in, copy_fixture
 from support.pages import wait_until
-from support.processes import ROOT, Exporter, Launcher, Process, Prometheus
+from support.processes import Exporter, Launcher, Process, Prometheus
 from support.relays import Relay
 from support.senders import Sender
 
@@ -38,10 +39,6 @@ ALMOST_DOWN = 2.9  # intervals
 FLOOD = 3000  # datagrams, more than fit into the receive buffer
 GIBIBYTE = 2.0**30
 YEAR = 365 * 86400  # seconds
-
-RANGE = 300  # seconds that a dashboard shows
-SOURCE_STEP = 5  # seconds, as in the provisioned data source
-MAX_POINTS = 1000  # of a panel without a setting
 
 #: Tables that are empty without problems.
 EMPTY_WITHOUT_PROBLEMS = {
@@ -282,110 +279,29 @@ ALL_PROBLEMS = " or ".join(
 )
 
 
-class Viewer:
-    """Sends the queries of a dashboard to Prometheus as Grafana does, for one moment."""
-
-    def __init__(self, recording: Recording, name: str, chosen: Mapping[str, str]) -> None:
-        self._prometheus = recording.prometheus
-        self._moment = recording.moment
-        path = ROOT / "grafana" / "dashboards" / f"{name}.json"
-        self.dashboard: JSON = json.loads(path.read_text())
-        self.variables: dict[str, str] = {}
-        for variable in self.dashboard["templating"]["list"]:
-            key = variable["name"]
-            self.variables[key] = chosen.get(key) or self._of(variable)
-
-    def panels(self) -> Iterator[JSON]:
-        """Yield the panels that show something."""
-        for panel in self.dashboard["panels"]:
-            if panel["type"] != "row":
-                yield panel
-
-    def values(self, variable: JSON) -> list[str]:
-        """Return the values that a variable has to choose from."""
-        if variable["type"] == "custom":
-            return [str(text) for text in variable["query"].split(",")]
-        query = self._fill(variable["query"]["query"], 0, 0)
-        found = re.fullmatch(r"label_(?:values\((.+), (\w+)|names\((.+))\)", query)
-        assert found, variable
-        selector: dict[str, object] = {"match[]": found[1] or found[3]}
-        window = {"start": self._moment - RANGE, "end": self._moment}
-        path = f"label/{found[2]}/values" if found[2] else "labels"
-        values: list[str] = self._prometheus.ask(path, **selector, **window)
-        wanted = variable.get("regex") or ".*"
-        return [value for value in values if re.fullmatch(wanted, value)]
-
-    def rows(self, panel: JSON, target: JSON, **chosen: str) -> list[tuple[JSON, list[float]]]:
-        """Return the labels and values of each series that a query of a panel returns."""
-        least = int(target.get("interval", f"{SOURCE_STEP}s").removesuffix("s"))
-        step = max(least, math.ceil(RANGE / panel.get("maxDataPoints", MAX_POINTS)))
-        rate = max(step + least, 4 * least)
-        expr = self._fill(target["expr"], step, rate, **chosen)
-        if target.get("instant"):
-            found = self._prometheus.ask("query", query=expr, time=self._moment)
-            assert found["resultType"] == "vector", expr
-            return [(row["metric"], [float(row["value"][1])]) for row in found["result"]]
-        start = (self._moment - RANGE) // step * step
-        window = {"start": start, "end": self._moment, "step": step}
-        found = self._prometheus.ask("query_range", query=expr, **window)
-        return [
-            (row["metric"], [float(value) for _, value in row["values"]]) for row in found["result"]
-        ]
-
-    def events(self) -> dict[str, list[tuple[JSON, list[float]]]]:
-        """Return the labels and values of the series of each annotation."""
-        return {
-            event["name"]: self.rows({}, event) for event in self.dashboard["annotations"]["list"]
-        }
-
-    def named(self, title: str, **chosen: str) -> list[list[tuple[JSON, list[float]]]]:
-        """Return what each query of the panel of that title returns."""
-        [panel] = [panel for panel in self.panels() if panel["title"] == title]
-        return [self.rows(panel, target, **chosen) for target in panel["targets"]]
-
-    def _of(self, variable: JSON) -> str:
-        if variable["type"] == "datasource":
-            return "pombo-prometheus"
-        values = self.values(variable)
-        if variable["name"] == "metric" and not values:  # few hosts have metrics of their own
-            return ""
-        assert values, f"there is nothing to choose for {variable['name']}"
-        if not variable.get("includeAll"):
-            current: str = variable.get("current", {}).get("value") or values[0]
-            return current
-        return variable.get("allValue") or f"({'|'.join(map(re.escape, values))})".replace(
-            "\\", "\\\\"
-        )
-
-    def _fill(self, expr: str, step: int, rate: int, **chosen: str) -> str:
-        built_in = {
-            "__from": str(int((self._moment - RANGE) * 1000)),
-            "__range": f"{RANGE}s",
-            "__interval": f"{step}s",
-            "__rate_interval": f"{rate}s",
-        }
-        known = {**self.variables, **built_in, **chosen}
-        return re.sub(r"\$(\w+)", lambda found: known[found[1]], expr)
+def viewer(recording: Recording, name: str, chosen: Mapping[str, str]) -> Viewer:
+    """Return who looks at a dashboard at the moment of the recording."""
+    return Viewer(recording.prometheus, recording.moment, name, chosen)
 
 
 @pytest.fixture(scope="module")
 def fleet(recording: Recording) -> Viewer:
-    return Viewer(recording, "fleet", {})
+    return viewer(recording, "fleet", {})
 
 
 @pytest.fixture(scope="module")
 def host(recording: Recording) -> Viewer:
-    return Viewer(recording, "host", {"instance": "lossy network"})
+    return viewer(recording, "host", {"instance": "lossy network"})
 
 
 @pytest.fixture(scope="module")
 def machine(recording: Recording) -> Viewer:
-    return Viewer(recording, "host", {"instance": "equipped"})
+    return viewer(recording, "host", {"instance": "equipped"})
 
 
 @pytest.fixture(scope="module")
 def exporter(recording: Recording) -> Viewer:
-    return Viewer(recording, "exporter", {})
+    return viewer(recording, "exporter", {})
 
 
 def check(panel: JSON, target: JSON, rows: list[tuple[JSON, list[float]]]) -> None:
@@ -444,8 +360,8 @@ def _offered(viewer: Viewer) -> dict[str, list[str]]:
 
 def test_hosts_are_chosen_by_a_label_of_their_owner(recording: Recording) -> None:
     chosen = {"label": "rack", "value": "7"}
-    assert _offered(Viewer(recording, "host", chosen))["instance"] == ["lossy network"]
-    fleet = Viewer(recording, "fleet", chosen)
+    assert _offered(viewer(recording, "host", chosen))["instance"] == ["lossy network"]
+    fleet = viewer(recording, "fleet", chosen)
     assert [value for [(_, [value])] in fleet.named("Live")] == [1]
     for title in ("All hosts", "CPU", "Disk throughput", "Share of datagrams lost"):
         for rows in fleet.named(title):
@@ -499,7 +415,7 @@ def _events(viewer: Viewer, name: str) -> list[JSON]:
 
 
 def test_panels_of_a_fleet_of_one_host_have_rows_too(recording: Recording) -> None:
-    fleet = Viewer(recording, "fleet", {"instance": "lossy network"})
+    fleet = viewer(recording, "fleet", {"instance": "lossy network"})
     for panel in fleet.panels():
         for target in panel["targets"]:
             rows = fleet.rows(panel, target)

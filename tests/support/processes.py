@@ -140,12 +140,14 @@ class Exporter(Process):
 class Prometheus(Process):
     """A Prometheus with one of the repository's configurations, at another exporter's address."""
 
-    def __init__(self, directory: Path, port: int, exporter: Exporter, shipped: str) -> None:
+    def __init__(
+        self, directory: Path, port: int, target: str, shipped: str, interval: str = "1s"
+    ) -> None:
         config = directory / "prometheus.yml"
         text = (ROOT / shipped).read_text()
         for old, new in (
-            ("localhost:5005", exporter.target),
-            ("_interval: 5s", "_interval: 1s"),
+            ("localhost:5005", target),
+            ("_interval: 5s", f"_interval: {interval}"),
         ):
             assert old in text, f"{shipped} has no {old!r}"
             text = text.replace(old, new)
@@ -155,7 +157,10 @@ class Prometheus(Process):
         (directory / "rules").mkdir()
         for path in (ROOT / "prometheus" / "rules").iterdir():
             often = re.sub(
-                r"^    interval: \S+$", "    interval: 1s", path.read_text(), flags=re.MULTILINE
+                r"^    interval: \S+$",
+                f"    interval: {interval}",
+                path.read_text(),
+                flags=re.MULTILINE,
             )
             (directory / "rules" / path.name).write_text(often)
         super().__init__(
@@ -243,7 +248,7 @@ class Launcher:
             past.write_text(history)
             blocks = [found("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet"]
             subprocess.run([*blocks, past, directory / "tsdb"], check=True, timeout=60)
-        prometheus = self.kept(Prometheus(directory, free_port(), exporter, config))
+        prometheus = self.kept(Prometheus(directory, free_port(), exporter.target, config))
         wait_until(lambda: prometheus.instant("up"), bool, "the first scrape", within=30)
         return prometheus
 
