@@ -21,9 +21,9 @@ PACKAGES := wire cli agent exporter
 
 # What running needs, and what its packages are built with; tests need more.
 RUNNING := build agent exporter
-CHECKED := $(PACKAGES) grafana tests docs/generate bench faults
+CHECKED := $(PACKAGES) grafana tests docs/generate bench faults distribution
 
-.PHONY: install develop run bench bench-full peers measure-page faults test test-all fuzz corpus programs audit lint format docs pictures lock clean
+.PHONY: install develop run dist images bench bench-full peers measure-page faults test test-all fuzz corpus programs audit lint format docs pictures lock clean
 
 # What running needs.
 install: $(VENV)/running
@@ -31,7 +31,7 @@ install: $(VENV)/running
 # What tests, documents and the benchmark need.
 develop: $(VENV)/development
 
-$(VENV)/running: $(RUNNING:%=locks/%.txt) $(PACKAGES:%=%/pyproject.toml)
+$(VENV)/running: $(RUNNING:%=locks/%.txt) $(PACKAGES:%=%/pyproject.toml) VERSION
 	tools/need 'the venv module of $(PYTHON)' python3-venv $(PYTHON) -c 'import ensurepip, venv'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes $(RUNNING:%=-r locks/%.txt)
@@ -44,6 +44,14 @@ $(VENV)/development: locks/development.txt $(VENV)/running
 
 run: install
 	@exec tools/run
+
+# What users install, into dist/: docs/install.md lists it.
+dist: develop
+	$(BIN)/python -m distribution wheels onefile
+
+# Images of both programs, by Docker or podman. The exporter's has the one-file agents of dist/.
+images: develop
+	$(BIN)/python -m distribution images
 
 test: programs lint
 	$(BIN)/pytest $(PARALLEL) -m 'not slow'
@@ -94,7 +102,7 @@ lint: develop
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p pombo_wire -p pombo_cli -p pombo_agent
-	$(BIN)/mypy grafana tests docs/generate bench faults
+	$(BIN)/mypy grafana tests docs/generate bench faults distribution
 
 format: develop
 	$(BIN)/ruff format $(CHECKED)
@@ -143,20 +151,22 @@ docs: develop
 pictures: develop
 	PYTHONPATH=tests $(BIN)/python docs/generate/screenshots.py
 
-# Pins the newest versions that the packages and tests/requirements.txt allow, for every platform:
-# those of all of them, and of these what an agent, an exporter and a build need.
-PIN = $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet \
+# Pins the newest versions that the packages and tests/requirements.txt allow, for every platform.
+# Agents come first, since they run on an older Python, for which some pins are of their own.
+PIN = $(BIN)/uv pip compile - --universal --generate-hashes --quiet \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	$(PACKAGES:%=--no-emit-package pombo-%)
 SAME := --constraint locks/development.txt
 
 lock: develop
-	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	printf './%s\n' wire cli 'agent[dbus]' | $(PIN) --upgrade \
+		--python-version 3.10 --output-file locks/agent.txt
 	printf './%s\n' $(PACKAGES) | $(PIN) tests/requirements.txt --upgrade \
-		--output-file locks/development.txt
-	printf './%s\n' wire cli agent | $(PIN) $(SAME) --output-file locks/agent.txt
-	printf './%s\n' wire cli exporter | $(PIN) $(SAME) --output-file locks/exporter.txt
-	printf '%s\n' editables hatchling | $(PIN) $(SAME) --output-file locks/build.txt
+		--constraint locks/agent.txt --python-version 3.11 --output-file locks/development.txt
+	printf './%s\n' wire cli exporter | $(PIN) $(SAME) \
+		--python-version 3.11 --output-file locks/exporter.txt
+	printf '%s\n' editables hatchling | $(PIN) $(SAME) \
+		--python-version 3.11 --output-file locks/build.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

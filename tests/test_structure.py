@@ -241,6 +241,7 @@ def files(folder: Path = ROOT) -> Iterator[Path]:
     """Yield the project's own files: no caches, no installed packages, no Git."""
     for path in sorted(folder.iterdir()):
         own = path.name == ".ci" or not path.name.startswith((".", "__pycache__"))
+        own = own and path != ROOT / "dist"  # what was built
         if own and path.is_dir():
             yield from files(path)
         elif own:
@@ -264,7 +265,9 @@ def test_pinned_packages_have_hashes_and_no_url(name: str) -> None:
 
 def test_what_runs_is_tested_in_the_same_versions() -> None:
     tested = {pin.split()[0] for pin in pins("development")}
-    assert {pin.split()[0] for name in LOCKS for pin in pins(name)} == tested
+    older = "python_full_version < '3.11'"  # than the Python of the exporter and of the tests
+    found = (pin for name in LOCKS for pin in pins(name) if older not in pin)
+    assert {pin.split()[0] for pin in found} == tested
 
 
 @pytest.mark.parametrize("name", ["agent", "exporter"])

@@ -6,8 +6,9 @@ through ``metrics`` and ``web``. People and programs get ``views`` of hosts thro
 """
 
 import os
+from importlib.metadata import version
 
-__version__ = "0.1.0"
+__version__ = version("pombo-exporter")
 
 # numpy brings linear algebra that starts a thread for each core. Nothing here uses it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from pombo_agent import __version__
 from pombo_agent.collecting.collection import Collection
 from pombo_agent.collecting.collector import Collect
 from pombo_agent.collecting.deadlines import Caller, Deadlines
@@ -97,7 +98,7 @@ def test_report_has_host_time_labels_and_sections(reporter: Make) -> None:
     assert header.time
     assert header.monotonic
     assert found["labels"] == {"rack": ("7",)}
-    assert found["info"]["agent"] == ("pombo-agent 0.1.0",)
+    assert found["info"]["agent"] == (f"pombo-agent {__version__}",)
     assert found["memory"] == {"total": (1000,)}
     assert found["system"] == {"load1": (0.5,)}
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distribution.onefile import file_name
+from distribution.targets import TARGETS
 from support.containers import BUILT, SERVICES, Containers, container
 from support.pages import wait_until
 from support.processes import ROOT
@@ -76,8 +78,12 @@ def test_context_of_the_images_is_no_more_than_the_packages_and_their_pins(
     dockerfile = "FROM scratch\nCOPY . /"
     containers.podman("build", "--file=-", f"--output={tmp_path}", str(ROOT), stdin=dockerfile)
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
-    assert {name.split("/")[0] for name in names} == {
-        *("agent", "cli", "exporter", "locks", "wire"),
+    assert {name.split("/")[0] for name in names} - {"dist"} == {
+        *("VERSION", "agent", "cli", "exporter", "locks", "wire"),
+    }
+    assert {name for name in names if name.startswith("dist/")} <= {
+        *("dist/agents", "dist/agents/SHA256SUMS"),
+        *(f"dist/agents/{file_name(target)}" for target in TARGETS),
     }
     assert not any("__pycache__" in name or "egg-info" in name for name in names)
 

@@ -111,8 +111,6 @@ __all__ = [
     "split",
 ]
 
-__version__ = "0.1.0"
-
 _HOMES = {
     "DecodeError": "reasons",
     "MAX_DATAGRAM_BYTES": "limits",

@@ -1,0 +1,1 @@
+"""Makes what users install: wheels, one-file agents, packages and images."""

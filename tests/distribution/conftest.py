@@ -1,0 +1,45 @@
+"""What `make dist` makes, made once for all tests that ask for it."""
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.processes import ROOT, Launcher
+
+
+def made(tmp_path_factory: pytest.TempPathFactory, part: str) -> Path:
+    """Make a part of the distribution into a folder that all workers of a run share; return it."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if root.name.startswith("popen-") else root  # of xdist
+    done = shared / f"dist.{part}"
+    with (shared / f"dist.{part}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            command = [sys.executable, "-m", "distribution", f"--into={shared / 'dist'}", part]
+            subprocess.run(command, cwd=ROOT, check=True)
+            done.touch()
+    return shared / "dist"
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with wheels, source distributions and `offline`."""
+    return made(tmp_path_factory, "wheels")
+
+
+@pytest.fixture(scope="session")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the one-file agents."""
+    made(tmp_path_factory, "wheels")
+    return made(tmp_path_factory, "onefile") / "agents"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Launcher]:
+    """A launcher of programs for one test."""
+    launcher = Launcher(tmp_path)
+    yield launcher
+    launcher.close()
