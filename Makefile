@@ -58,6 +58,7 @@ test: programs lint
 
 # With the tests that are marked slow. Faults at their full size need the machine for themselves.
 test-all: programs lint
+	tools/need QEMU qemu-user-static qemu-aarch64-static --version
 	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration/test_faults.py
 	$(BIN)/pytest tests/integration/test_faults.py
 

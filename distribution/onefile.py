@@ -9,6 +9,7 @@ from pathlib import Path
 
 from distribution.project import ROOT, pip, python, version
 from distribution.targets import PYTHONS, TARGETS, Target
+from distribution.wheels import without_libyaml
 from packaging.requirements import Requirement
 
 _PREAMBLE = Path(__file__).with_name("preamble.py")
@@ -49,7 +50,7 @@ def _build(target: Target, dist: Path, file: Path, folder: Path) -> None:
         platform = folder / f"3.{minor}.json"
         platform.write_text(json.dumps(target.complete_platform(minor)), encoding="ascii")
         flags.append(f"--complete-platform={platform}")
-    _without_libyaml(wheels)
+    without_libyaml(wheels)
     preamble = folder / "preamble.py"
     text = _PREAMBLE.read_text(encoding="ascii")
     text = text.replace("@MACHINE@", target.machine).replace("@LIBC@", target.libc)
@@ -58,7 +59,7 @@ def _build(target: Target, dist: Path, file: Path, folder: Path) -> None:
         *("-m", "pex", f"pombo-agent[dbus]=={version()}", *flags),
         *(f"--pre-resolved-dists={wheels}", f"--pex-root={folder / 'pex'}"),
         *("--venv", "--console-script=pombo-agent", f"--preamble-file={preamble}"),
-        *("--python-shebang=/usr/bin/env python3", "--check=error"),
+        *("--python-shebang=/usr/bin/env python3", "--check=error", "--no-emit-warnings"),
         f"--output-file={file}",
     )
 
@@ -85,28 +86,3 @@ def _pins(markers: dict[str, str]) -> Iterator[str]:
         if requirement.marker is None or requirement.marker.evaluate(markers):
             requirement.marker = None
             yield " --hash=".join([str(requirement), *map(str.strip, hashes)]) + "\n"
-
-
-def _without_libyaml(wheels: Path) -> None:
-    """Replace PyYAML's wheels by one without libyaml, which takes 3 MB and parses nothing here.
-
-    PyYAML is made to run without. Configuration files are read with its loader in Python.
-    """
-    [first, *others] = sorted(wheels.glob("pyyaml-*.whl"))
-    unpacked = wheels / "unpacked"
-    python("-m", "wheel", "unpack", f"--dest={unpacked}", first)
-    [content] = unpacked.iterdir()
-    for library in content.glob("yaml/_yaml*.so"):
-        library.unlink()
-    [metadata] = content.glob("*.dist-info/WHEEL")
-    kept = [
-        line
-        for line in metadata.read_text(encoding="ascii").splitlines()
-        if line and not line.startswith(("Tag:", "Root-Is-Purelib:"))
-    ]
-    lines = [*kept, "Root-Is-Purelib: true", "Tag: py3-none-any", ""]
-    metadata.write_text("\n".join(lines), encoding="ascii")
-    for wheel in (first, *others):
-        wheel.unlink()
-    python("-m", "wheel", "pack", f"--dest-dir={wheels}", content)
-    shutil.rmtree(unpacked)

@@ -109,3 +109,6 @@ def choose_folder():
 use_right_python()
 check_platform()
 choose_folder()
+# Of the unpacked file, only the small script of the command runs, since what pex starts otherwise
+# stays in memory.
+os.environ["PEX_SCRIPT"] = "pombo-agent"

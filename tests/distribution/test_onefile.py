@@ -1,6 +1,7 @@
 """One-file agents: what is in each, and that they run for anybody with Python 3.10 to 3.13."""
 
 import hashlib
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from distribution.project import version
 from distribution.targets import PYTHONS, TARGETS, Target
 from packaging.tags import Tag, parse_tag
 from packaging.utils import parse_wheel_filename
+from support.foreign import Aarch64
 from support.interpreters import interpreter
 from support.pages import Page, wait_until
 from support.processes import Launcher
@@ -152,7 +154,8 @@ OLD = 9
 
 def test_older_python_is_told_which_ones_will_do(agents: Path) -> None:
     python = str(PYTHON / "bin" / interpreter(OLD).name)
-    done = run(room(agents, OLD).command(python, str(FILE), "--version"))
+    path = str(PYTHON / "bin")  # without the Python of the system
+    done = run(room(agents, OLD).command(python, str(FILE), "--version", PATH=path))
     assert done.returncode == 1
     assert f"this file needs Python 3.10 to 3.13; {python} is 3.{OLD}." in done.stderr
 
@@ -160,5 +163,22 @@ def test_older_python_is_told_which_ones_will_do(agents: Path) -> None:
 def test_older_python_finds_a_newer_one_on_path(agents: Path) -> None:
     python = str(PYTHON / "bin" / interpreter(OLD).name)
     both = room(agents, OLD, other=interpreter(PYTHONS[0]).parents[1])
-    path = f"/usr/bin:/bin:{OTHER / 'bin'}"
+    path = str(OTHER / "bin")
     assert tells_its_version(both.command(python, str(FILE), "--version", PATH=path))
+
+
+def test_file_for_aarch64_sends_reports(agents: Path, start: Launcher, tmp_path: Path) -> None:
+    exporter = start.exporter()
+    debian = Aarch64(tmp_path)
+    target = next(each for each in TARGETS if (each.machine, each.libc) == ("aarch64", "glibc"))
+    shutil.copy(agents / file_name(target), debian.root / "root/agent")
+    flags = [f"--server={exporter.target}", "--name=pi"]
+    agent = start.program(*debian.command("/root/agent", *flags))
+
+    def reported(page: Page) -> bool:
+        return page.value("pombo_host_up", instance="pi") == 1
+
+    # QEMU takes ten times as long to unpack the file as a machine of the kind.
+    page = wait_until(exporter.page, reported, f"a report; {agent.log}", within=300)
+    [labels] = map(dict, page.rows("pombo_agent_build_info", instance="pi"))
+    assert labels["arch"] == "aarch64"

@@ -36,10 +36,14 @@ class Room:
     other: Path | None = None
 
     def command(self, *arguments: str, **variables: str) -> list[str]:
-        """Return the command that runs a program as nobody, with only these variables and PATH."""
+        """Return the command that runs a program as nobody, with these variables and PATH."""
         as_root = [] if os.geteuid() == 0 else [found("sudo"), "--non-interactive"]
         unshare = [found("unshare"), "--mount", "--propagation=private", "/bin/sh", "-c"]
-        environment = {"PATH": f"{PYTHON}/bin:/usr/bin:/bin", **variables}
+        environment = {
+            "PATH": f"{PYTHON}/bin:/usr/bin:/bin",
+            "LD_LIBRARY_PATH": f"{PYTHON}/lib:{OTHER}/lib",  # since both Pythons have moved
+            **variables,
+        }
         given = [f"{name}={value}" for name, value in environment.items()]
         return [*as_root, *unshare, self._script(), str(NOBODY), *given, *arguments]
 
