@@ -90,7 +90,7 @@ OTHER_FLAGS = {
     "--detach",  # docker compose
     *("--system", "--no-create-home", "--shell", "--now"),  # useradd, systemctl
     *("--require-hashes", "--no-deps", "--no-build-isolation"),  # pip
-    *("--no-index", "--find-links", "--pip-args", "--with", "--apparent-size"),  # pip, pipx, uv, du
+    *("--no-index", "--find-links", "--pip-args", "--apparent-size"),  # pip, pipx, uv, du
     *("--network", "--pid", "--uts", "--read-only", "--cap-drop", "--security-opt", "--memory"),
     *("--pids-limit", "--volume", "--restart", "--force"),  # docker
     *("--dmesg", "--grep", "--human-readable", "--max-depth", "--one-file-system"),

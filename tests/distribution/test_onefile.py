@@ -128,6 +128,8 @@ def test_file_sends_reports_with_each_python(agents: Path, start: Launcher, mino
 
 
 def test_user_without_a_home_can_start_it(agents: Path) -> None:
+    # A read-only root is no problem either.
+    assert tells_its_version(room(agents, read_only=True).command(str(FILE), "--version"))
     assert tells_its_version(room(agents).command(str(FILE), "--version"))
     absent = room(agents).command(str(FILE), "--version", HOME="/nonexistent")
     assert tells_its_version(absent)
@@ -149,6 +151,16 @@ def test_user_without_any_folder_is_told_what_to_give(agents: Path) -> None:
     assert tells_its_version(none.command(str(FILE), "--version", PEX_ROOT=given))
 
 
+@pytest.mark.parametrize("other", [each for each in TARGETS if each != HERE])
+def test_file_of_another_platform_says_so(agents: Path, other: Target) -> None:
+    here = Room(interpreter(PYTHONS[-1]).parents[1], agents / file_name(other))
+    done = run(here.command(str(FILE), "--version"))
+    assert done.returncode == 1
+    assert f"this file is for {other.machine} with {other.libc}, and" in done.stderr
+    assert f"is for {HERE.machine} with {HERE.libc}" in done.stderr
+
+
+#: The minor version of a Python that is too old.
 OLD = 9
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import socket
 import urllib.parse
 from collections.abc import Iterator
@@ -100,6 +102,20 @@ def test_image_has_its_command_and_nothing_to_install_more_with(
     assert not {"pytest", "mypy", "ruff"} & programs
 
 
+def test_image_of_the_exporter_has_the_one_file_agents_that_were_built(images: Containers) -> None:
+    folder = "/usr/share/pombo-exporter/agents"
+    listed = images.run_once(SERVICES["exporter"]["image"], "/bin/ls", folder)
+    assert listed.returncode == 0
+    built = ROOT / "dist/agents"
+    expected = {path.name for path in built.iterdir()} if built.exists() else set()
+    assert {*listed.stdout.split()} == expected
+
+
+def test_image_of_the_exporter_has_no_tests_of_its_packages(images: Containers) -> None:
+    find = ("/usr/bin/find", "/pombo", "-type", "d", "-name", "tests")
+    assert images.run_once(SERVICES["exporter"]["image"], *find).stdout == ""
+
+
 @pytest.mark.parametrize("service", BUILT)
 def test_image_runs_as_nobody(images: Containers, service: str) -> None:
     assert images.inspect(SERVICES[service]["image"], "Config.User") == "65534:65534"
@@ -190,6 +206,16 @@ def test_prometheus_reads_the_exporter_and_knows_every_rule(stack: Stack) -> Non
     groups = stack.ask("rules")["groups"]
     files = {Path(group["file"]).name for group in groups}
     assert files == {path.name for path in (ROOT / "prometheus" / "rules").glob("*.yml")}
+
+
+@pytest.mark.slow
+def test_documented_line_runs_the_agent_of_another_host(stack: Stack) -> None:
+    text = (ROOT / "docs/install.md").read_text()
+    [line] = re.findall(r"```sh\n(docker run .*?)```", text, re.DOTALL)
+    line = line.replace("\\\n", " ").replace("EXPORTER", "127.0.0.1:5005")
+    stack.containers.podman(*shlex.split(line)[1:], "--name=second")
+    query = 'pombo_host_up{instance="second"} == 1'
+    wait_until(lambda: stack.ask("query", query=query)["result"], bool, query, within=60)
 
 
 @pytest.mark.slow

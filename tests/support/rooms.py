@@ -26,13 +26,14 @@ SHARED = ("/tmp", "/var/tmp", "/dev/shm")
 class Room:
     """A copy of ``file``, and the Python whose prefix is given on PATH.
 
-    ``noexec`` are shared folders that are mounted so. ``other`` is the prefix of a Python that is
-    in the folder ``OTHER``, and not on PATH.
+    ``noexec`` are shared folders that are mounted so; ``read_only`` mounts the root so. ``other``
+    is the prefix of a Python that is in the folder ``OTHER``, and not on PATH.
     """
 
     prefix: Path
     file: Path
     noexec: Sequence[str] = ()
+    read_only: bool = False
     other: Path | None = None
 
     def command(self, *arguments: str, **variables: str) -> list[str]:
@@ -57,6 +58,7 @@ class Room:
             f"install -m 0755 {shlex.quote(str(self.file))} {FILE}",
             f"chown {NOBODY}:{NOBODY} {HOME}",
             *(f"mount -t tmpfs -o {self._options(folder)} tmpfs {folder}" for folder in SHARED),
+            *(["mount -o remount,bind,ro /"] if self.read_only else []),
             "cd /",
             'exec setpriv --reuid="$0" --regid="$0" --clear-groups env -i "$@"',
         ]
