@@ -183,9 +183,9 @@ def test_file_for_aarch64_sends_reports(agents: Path, start: Launcher, tmp_path:
     exporter = start.exporter()
     debian = Aarch64(tmp_path)
     target = next(each for each in TARGETS if (each.machine, each.libc) == ("aarch64", "glibc"))
-    shutil.copy(agents / file_name(target), debian.root / "root/agent")
+    shutil.copy(agents / file_name(target), debian.root / "tmp/agent")
     flags = [f"--server={exporter.target}", "--name=pi"]
-    agent = start.program(*debian.command("/root/agent", *flags))
+    agent = start.program(*debian.command("/tmp/agent", *flags))
 
     def reported(page: Page) -> bool:
         return page.value("pombo_host_up", instance="pi") == 1

@@ -39,7 +39,7 @@ BUILT = [name for name, service in SERVICES.items() if "build" in service]
 _LOCKS = ("build", "agent", "exporter")
 
 #: What a build needs of its base image: a shell, Python and pip, and a library of numpy.
-_PACKAGES = "base-passwd,coreutils,dash,libstdc++6,python-is-python3,python3,python3-pip"
+_PACKAGES = "base-passwd,coreutils,dash,findutils,libstdc++6,python-is-python3,python3,python3-pip"
 
 _SETTINGS = {
     "containers.conf": """
