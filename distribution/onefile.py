@@ -59,7 +59,7 @@ def _build(target: Target, dist: Path, file: Path, folder: Path) -> None:
         *("-m", "pex", f"pombo-agent[dbus]=={version()}", *flags),
         *(f"--pre-resolved-dists={wheels}", f"--pex-root={folder / 'pex'}"),
         *("--venv", "--console-script=pombo-agent", f"--preamble-file={preamble}"),
-        *("--python-shebang=/usr/bin/env python3", "--check=error", "--no-emit-warnings"),
+        *("--python-shebang=/usr/bin/env python3", "--check=error"),
         f"--output-file={file}",
     )
 

@@ -175,7 +175,7 @@ def test_older_python_is_told_which_ones_will_do(agents: Path) -> None:
 def test_older_python_finds_a_newer_one_on_path(agents: Path) -> None:
     python = str(PYTHON / "bin" / interpreter(OLD).name)
     both = room(agents, OLD, other=interpreter(PYTHONS[0]).parents[1])
-    path = str(OTHER / "bin")
+    path = f"{OTHER / 'bin'}:/usr/bin"  # with the programs of a system
     assert tells_its_version(both.command(python, str(FILE), "--version", PATH=path))
 
 
