@@ -1,33 +1,35 @@
-"""How many requests an address may send."""
+"""How often something may happen, by who does it: token buckets."""
 
-from collections.abc import Callable
+from collections import OrderedDict
 from typing import Final
 
-from pombo_exporter.web.networks import network_of
-
-#: The most addresses that are kept; those that were seen last stay.
+#: The most keys that are kept; those that were seen last stay.
 _MOST_KEPT: Final = 4096
 
 
-class RequestRates:
-    """Bounds the requests of each IPv4 address and of each IPv6 network of 64 bits.
+class TokenBuckets:
+    """A bucket of tokens for each key: ``burst`` at most, and a new one every ``interval`` seconds.
 
-    The requests of a second may come at once, after a rest.
+    Times are monotonic, in seconds. A take that is refused delays no later one.
     """
 
-    def __init__(self, per_second: int, clock: Callable[[], float]) -> None:
-        """Take how many requests are allowed in a second, and a monotonic clock in seconds."""
-        self._per_second, self._clock = per_second, clock
-        #: Of each address: how many requests were too early, and when that was so.
-        self._early: dict[str, tuple[float, float]] = {}
+    def __init__(self, burst: float, interval: float) -> None:
+        self._burst, self._interval = burst, interval
+        #: Of each key: how many tokens were missing at a time, the one that was seen last at last.
+        self._missing: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def seconds_until_allowed(self, address: str) -> float:
-        """Count a request and return 0; or return how long this one should have waited."""
-        network, now = network_of(address), self._clock()
-        early, at = self._early.pop(network, (0.0, now))
-        early = max(0.0, early - (now - at) * self._per_second)
-        excess = early + 1 - self._per_second
-        if len(self._early) >= _MOST_KEPT:
-            del self._early[next(iter(self._early))]
-        self._early[network] = (early if excess > 0 else early + 1), now
-        return max(0.0, excess / self._per_second)
+    def take(self, key: str, now: float) -> float:
+        """Take a token and return 0; or return in how many seconds there is one."""
+        missing, at = self._missing.pop(key, (0.0, now))
+        missing = max(0.0, missing - (now - at) / self._interval)
+        excess = missing + 1 - self._burst
+        if len(self._missing) >= _MOST_KEPT:
+            self._missing.popitem(last=False)
+        self._missing[key] = (missing if excess > 0 else missing + 1), now
+        return max(0.0, excess * self._interval)
+
+    def give_back(self, key: str) -> None:
+        """Return the token that was taken last."""
+        if key in self._missing:
+            missing, at = self._missing[key]
+            self._missing[key] = max(0.0, missing - 1), at

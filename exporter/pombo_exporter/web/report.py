@@ -23,7 +23,8 @@ from pombo_exporter.hosts.host import Address
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import Pacer, StepClock
-from pombo_exporter.web.rates import RequestRates
+from pombo_exporter.web.networks import network_of
+from pombo_exporter.web.rates import TokenBuckets
 from pombo_exporter.web.responses import HEADERS
 from pombo_exporter.web.toolkit.authenticated import require_password
 
@@ -74,7 +75,7 @@ class ReportEndpoint:
         ``clock`` is monotonic, in seconds.
         """
         self._intake, self._pacer, self._clock = intake, pacer, clock
-        self._rates = RequestRates(per_second, clock)
+        self._rates = TokenBuckets(per_second, 1 / per_second)
         self._log = LimitedLogger(log, _LOG_INTERVAL, clock)
         self._posts = 0
         self._reading: dict[asyncio.Timeout, float] = {}  # since when each body is read
@@ -106,7 +107,7 @@ class ReportEndpoint:
         if any(name in request.headers for name in _OF_BROWSERS):
             raise web.HTTPForbidden(text="no web page may report: send no Origin\n")
         address = _peer(request)
-        if wait := self._rates.seconds_until_allowed(str(address[0])):
+        if wait := self._rates.take(network_of(str(address[0])), self._clock()):
             text = "more requests than --limit.posts-per-second: send several datagrams in one\n"
             raise web.HTTPTooManyRequests(text=text, headers=_retry_after(wait))
         if request.content_type not in (FRAMED, PLAIN) or "Content-Encoding" in request.headers:

@@ -13,6 +13,7 @@ from pombo_cli.logs import LimitedLogger
 
 from pombo_exporter.stats import HttpCounters, RefusedRequest
 from pombo_exporter.web.base import BASE
+from pombo_exporter.web.rates import TokenBuckets
 from pombo_exporter.web.toolkit.authenticated import set_authenticated, unauthorized
 from pombo_exporter.web.toolkit.config import RateLimit, WebConfig
 from pombo_exporter.web.toolkit.users import BusyError, Passwords
@@ -39,7 +40,8 @@ class Access:
     ) -> None:
         self._config, self._counters, self._clock = config, counters, clock
         self._passwords = Passwords(clock)
-        self._bucket: _Bucket | None = None
+        self._limit: RateLimit | None = None
+        self._bucket = TokenBuckets(0, 1.0)
         self._limited = LimitedLogger(log, _LOG_INTERVAL, clock)
 
     @web.middleware
@@ -64,12 +66,13 @@ class Access:
         response.headers.update(self._config().headers)
 
     def _count(self, limit: RateLimit | None) -> None:
+        if limit != self._limit:
+            self._limit = limit
+            if limit is not None:
+                self._bucket = TokenBuckets(limit.burst, limit.interval)
         if limit is None:
-            self._bucket = None
             return
-        if self._bucket is None or self._bucket.limit != limit:
-            self._bucket = _Bucket(limit, self._clock())
-        wait = self._bucket.take(self._clock())
+        wait = self._bucket.take("", self._clock())  # all clients have one
         if wait:
             self._counters.refused[RefusedRequest.RATE_LIMIT] += 1
             text = f"more than {limit.burst} requests, one every {limit.interval:g} s\n"
@@ -131,23 +134,6 @@ def _is_open(request: web.Request) -> bool:
         return False
     prefix = request.app[BASE].prefix if BASE in request.app else ""
     return (request.method, resource.canonical.removeprefix(prefix)) in OPEN
-
-
-class _Bucket:
-    """Tokens: one for each request, and a new one every ``interval`` seconds, up to ``burst``."""
-
-    def __init__(self, limit: RateLimit, now: float) -> None:
-        self.limit = limit
-        self._tokens, self._at = float(limit.burst), now
-
-    def take(self, now: float) -> float:
-        """Take a token; return 0, or how many seconds there is none."""
-        new = (now - self._at) / self.limit.interval
-        self._tokens, self._at = min(self._tokens + new, self.limit.burst), now
-        if self._tokens < 1:
-            return (1 - self._tokens) * self.limit.interval
-        self._tokens -= 1
-        return 0.0
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

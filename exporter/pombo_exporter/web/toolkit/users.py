@@ -15,6 +15,7 @@ from typing import Final
 import bcrypt
 
 from pombo_exporter.web.networks import network_of
+from pombo_exporter.web.rates import TokenBuckets
 
 _MAX_PASSWORD_BYTES: Final = 72  # bcrypt uses no more; htpasswd and Go ignore the rest
 _MAX_CACHED: Final = 1024  # of right passwords, and as many wrong ones
@@ -24,7 +25,6 @@ _END_TIMEOUT: Final = 0.5  # seconds for a comparison when the process ends
 
 _FAILURES: Final = 10  # wrong passwords of a network at once
 _FAILURE_INTERVAL: Final = 6.0  # seconds until it may send another one
-_MAX_NETWORKS: Final = 4096
 
 #: Salt and hash of nobody's password, behind the cost of a user's.
 _NOBODY: Final = b"." * 53
@@ -53,7 +53,9 @@ class Passwords:
         self._right = _Recent(_MAX_CACHED)
         self._wrong = _Recent(_MAX_CACHED)
         self._pending: dict[bytes, asyncio.Future[bool]] = {}
-        self._budgets = _Budgets(clock)
+        self._clock = clock
+        #: How many wrong passwords each network may send.
+        self._budgets = TokenBuckets(_FAILURES, _FAILURE_INTERVAL)
         self._worker = _Worker()
 
     async def verify(
@@ -84,14 +86,15 @@ class Passwords:
     ) -> None:
         if len(self._pending) >= _MAX_PENDING:
             raise BusyError(1.0, is_client=False)
-        self._budgets.take(network)
+        if wait := self._budgets.take(network, self._clock()):
+            raise BusyError(wait, is_client=True)
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._pending[key] = future
 
         def done(is_right: bool) -> None:  # noqa: FBT001 - called by the thread
             del self._pending[key]
             if is_right := is_right and is_known:
-                self._budgets.give_back(network)
+                self._budgets.give_back(network)  # it was no wrong one
             (self._right if is_right else self._wrong).add(key)
             future.set_result(is_right)
 
@@ -168,33 +171,3 @@ class _Recent:
         self._keys[key] = None
         if len(self._keys) > self._most:
             self._keys.popitem(last=False)
-
-
-class _Budgets:
-    """How many wrong passwords each network may still send."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        #: By network, when all of its wrong passwords are forgiven.
-        self._until: OrderedDict[str, float] = OrderedDict()
-
-    def take(self, network: str) -> None:
-        """Count a password.
-
-        Raises:
-            BusyError: when the network has sent too many wrong ones.
-        """
-        now = self._clock()
-        until = max(now, self._until.get(network, now)) + _FAILURE_INTERVAL
-        excess = until - now - _FAILURES * _FAILURE_INTERVAL
-        if excess > 0:
-            raise BusyError(excess, is_client=True)
-        self._until[network] = until
-        self._until.move_to_end(network)
-        if len(self._until) > _MAX_NETWORKS:
-            self._until.popitem(last=False)
-
-    def give_back(self, network: str) -> None:
-        """Do not count the last password: it was right."""
-        if network in self._until:
-            self._until[network] -= _FAILURE_INTERVAL
