@@ -1,5 +1,6 @@
 """Takes sealed datagrams: opens them, admits what is inside, and answers those that ask."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
@@ -24,7 +25,7 @@ from pombo_exporter.seal.opening import Opener, Seal
 
 _ANSWER_SECONDS: Final = 1.0  # between two answers to one name
 _PROBE_SECONDS: Final = 0.05
-_MOST_KEPT: Final = 65_536  # times of last answers
+_DROPPED_AT_ONCE: Final = 2  # times of answers that no longer matter, for each answer
 
 #: The flags of the answers to refusals. The agent learns the challenge, and of a conflict.
 _ANSWERED: Final = {RefusalReason.CONFLICT: CONFLICT, RefusalReason.UNPROVEN: 0}
@@ -42,7 +43,8 @@ class SealedIntake:
     def __init__(self, roster: Roster, opener: Opener, crypto: Crypto, answer: Answer) -> None:
         self._roster, self._opener, self._crypto = roster, opener, crypto
         self._answer = answer
-        self._answered_at: dict[tuple[str, int], float] = {}
+        #: When names were last answered, the oldest first. Only the last second matters.
+        self._answered_at: OrderedDict[tuple[str, int], float] = OrderedDict()
         self._probed_at = float("-inf")
         self.answers = 0
 
@@ -111,9 +113,13 @@ class SealedIntake:
         key = seal.name, flags & ACCEPTED
         if now - self._answered_at.get(key, float("-inf")) < _ANSWER_SECONDS:
             return False
-        if len(self._answered_at) >= _MOST_KEPT:
-            self._answered_at.clear()
         self._answered_at[key] = now
+        self._answered_at.move_to_end(key)
+        for _ in range(_DROPPED_AT_ONCE):
+            oldest = next(iter(self._answered_at))
+            if now - self._answered_at[oldest] < _ANSWER_SECONDS:
+                break
+            del self._answered_at[oldest]
         return True
 
     def _acknowledgement(self, seal: Seal, address: Address, wall: float, flags: int) -> bytes:
