@@ -1,4 +1,4 @@
-"""Write docs/openapi.json from the API's table of endpoints and its structs.
+"""Write docs/openapi.json from the API's table of endpoints, its structs, and those of reports.
 
 Usage: ``python docs/generate/openapi.py > docs/openapi.json``
 """
@@ -13,11 +13,13 @@ import msgspec
 from pombo_exporter import __version__
 from pombo_exporter.web.api import ENDPOINTS, Endpoint, Error
 from pombo_exporter.web.paths import API
+from pombo_exporter.web.report import ANSWERS, Refused
 from pombo_exporter.web.responses import HEADERS
+from pombo_wire.framing import FRAMED, MAX_BODY_BYTES, PLAIN, REPORT_PATH
 
 JSON = dict[str, Any]
 
-_ABOUT = """What Pombo's exporter knows of its hosts and of itself.
+_ABOUT = """What Pombo's exporter knows of its hosts and of itself, and how hosts report over HTTP.
 
 Names of fields end in their unit: seconds (timestamps are Unix time), bytes, ratio (of 1), or
 one of these per second. A value that is not known is null. Fields are added, but neither renamed
@@ -78,13 +80,44 @@ def operation(endpoint: Endpoint) -> JSON:
     return described
 
 
+def report() -> JSON:
+    """Return the description of how reports are posted."""
+    binary = {"type": "string", "format": "binary", "maxLength": MAX_BODY_BYTES}
+    plain = {
+        "type": "object",
+        "required": ["host"],
+        "properties": {"host": {"type": "string", "minLength": 1, "maxLength": 255}},
+        "description": "A plain datagram: one report, as docs/wire.md specifies it.",
+    }
+    framed = binary | {"description": "Datagrams, each after its length in two bytes."}
+    return {
+        "operationId": "report",
+        "summary": "Report over HTTP, in place of UDP. docs/wire.md specifies datagrams.",
+        "requestBody": {
+            "required": True,
+            "content": {PLAIN: {"schema": plain}, FRAMED: {"schema": framed}},
+        },
+        "responses": {str(status): _answer(status, text) for status, text in ANSWERS.items()},
+    }
+
+
+def _answer(status: int, text: str) -> JSON:
+    content = {200: {FRAMED: {"schema": {"type": "string", "format": "binary"}}}}
+    content[422] = {PLAIN: {"schema": reference(Refused)}}
+    return {
+        "description": text,
+        "content": content.get(status, {"text/plain": {"schema": {"type": "string"}}}),
+    }
+
+
 def document() -> JSON:
     """Return the whole of docs/openapi.json."""
     paths: dict[str, JSON] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(API + endpoint.path, {})[endpoint.method.lower()] = operation(endpoint)
+    paths[REPORT_PATH] = {"post": report()}
     kinds = [endpoint.answer for endpoint in ENDPOINTS if endpoint.answer]
-    _, schemas = msgspec.json.schema_components([*kinds, Error], ref_template=_REFERENCE)
+    _, schemas = msgspec.json.schema_components([*kinds, Error, Refused], ref_template=_REFERENCE)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Pombo", "version": __version__, "description": _ABOUT},

@@ -49,8 +49,19 @@ _OF_BROWSERS: Final = ("Origin", "Sec-Fetch-Site")
 _PACKED: Final = bytes((PACKED,))
 _SEALED: Final = bytes((SEALED,))
 
-#: The statuses of answers, besides those of the web server itself.
-_STATUSES: Final = (200, 400, 401, 403, 408, 413, 415, 422, 429, 503)
+#: The statuses of answers, besides those of the web server itself, and what each says.
+ANSWERS: Final = {
+    200: "All datagrams were handled. The acknowledgements of those that asked for one, framed.",
+    400: "The body does not have the form of its type.",
+    401: "A password is missing or wrong, and not all datagrams are sealed.",
+    403: "It is from a web page: it has Origin or Sec-Fetch-Site.",
+    408: "The body has not arrived in time.",
+    413: "The body is too long.",
+    415: "The body has another type, or a Content-Encoding.",
+    422: "A datagram that is not sealed was refused; the others were handled.",
+    429: "More than --limit.posts-per-second from one address, or another rate limit.",
+    503: "Too many reports are under way.",
+}
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -80,7 +91,7 @@ class ReportEndpoint:
         self._posts = 0
         self._reading: dict[asyncio.Timeout, float] = {}  # since when each body is read
         #: How many requests were answered, by status.
-        self.requests = Counter(dict.fromkeys(_STATUSES, 0))
+        self.requests = Counter(dict.fromkeys(ANSWERS, 0))
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route of the endpoint."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -20,6 +21,11 @@ from support.builders import ADDRESS
 from support.served import Client, Served, get, visit
 
 FLEET = new_fleet_key(CRYPTO)
+DOCUMENT = json.loads((Path(__file__).parents[3] / "docs/openapi.json").read_text())
+
+#: The answers to reports as docs/openapi.json describes them, by status.
+ANSWERS = DOCUMENT["paths"]["/report"]["post"]["responses"]
+
 GAUGE = b'{"host":"pi","gauges":{"x":1}}'
 POST = b"POST /report HTTP/1.1\r\nHost: x\r\n"
 
@@ -56,6 +62,8 @@ async def sent(
     response = await client.post(
         "/report", data=body, headers=given, skip_auto_headers=["Content-Type"]
     )
+    described = ANSWERS[str(response.status)]
+    assert response.content_type in described["content"]
     return response, await response.read()
 
 
