@@ -7,11 +7,23 @@ from typing import Any
 
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.layouts import Section
+from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.slots import cells_of
 from pombo_wire import SECTIONS, Record
 
 from support.builders import Exporter
+
+#: Limits that a few small datagrams reach.
+LOW = Limits(
+    hosts=3,
+    series_per_host=14,
+    forget_after=120.0,
+    bytes=28_000,
+    families=4,
+    layouts=9,
+    items_per_host=130,
+)
 
 
 def sections(host: Host) -> Iterator[Section]:
@@ -26,6 +38,17 @@ def recounted(roster: Roster) -> dict[str, Any]:
         for name in section.families:
             types.setdefault(name, set()).add(section.type)
     return {"users": users, "types": types}
+
+
+def check_limits(roster: Roster) -> None:
+    """Check that nothing exceeds the limits."""
+    limits = roster.limits
+    assert len(roster.hosts) <= limits.hosts
+    assert roster.booked_bytes <= limits.bytes
+    assert roster.layouts.count <= limits.layouts
+    assert len(roster.layouts.types) <= limits.families
+    for host in roster.hosts.values():
+        assert host.series <= limits.series_per_host
 
 
 def check_books(roster: Roster) -> None:

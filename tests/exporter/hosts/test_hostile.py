@@ -8,25 +8,14 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from pombo_exporter.hosts.limits import AdmissionError, Limits
+from pombo_exporter.hosts.limits import AdmissionError
 from pombo_wire import SECTIONS, DecodeError
 from pombo_wire.reading import read
-from support.books import State, check_books, check_refused, check_series
+from support.books import LOW, State, check_books, check_limits, check_refused, check_series
 from support.builders import ADDRESS, Exporter
 from support.crafted import deflated
 
 from bench.fleets.hostile import COSTLY, FAMILIES
-
-#: Limits that a few small datagrams reach.
-LOW = Limits(
-    hosts=3,
-    series_per_host=14,
-    forget_after=120.0,
-    bytes=28_000,
-    families=4,
-    layouts=9,
-    items_per_host=130,
-)
 
 _WALL = 1_800_000_000.0
 
@@ -201,10 +190,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @invariant()
     def limits_hold(self) -> None:
-        roster = self.exporter.roster
-        assert len(roster.hosts) <= LOW.hosts
-        assert roster.booked_bytes <= LOW.bytes
-        assert roster.layouts.count <= LOW.layouts
+        check_limits(self.exporter.roster)
 
     def teardown(self) -> None:
         self.exporter.wait(3 * 30 + LOW.forget_after + 31)

@@ -26,7 +26,7 @@ from random import Random
 from typing import Any
 
 from pombo_exporter.hosts.host import Address, Host
-from pombo_exporter.hosts.limits import AdmissionError, Limits
+from pombo_exporter.hosts.limits import AdmissionError
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.sealed import SealedIntake
@@ -39,7 +39,7 @@ from pombo_exporter.seal.opening import Opener
 from pombo_exporter.state.lines import encoded, read_records
 from pombo_wire.forms import deflated
 from pombo_wire.sealing import CHALLENGE_BYTES, SALT_BYTES
-from support.books import State, check_books, check_refused, check_series
+from support.books import LOW, State, check_books, check_limits, check_refused, check_series
 from support.builders import SESSION, TABLE, Exporter, text_samples
 
 from fuzz.answers import check_answers
@@ -50,17 +50,6 @@ from fuzz.logs import checked_log
 from fuzz.one_datagram import check_detail
 from fuzz.pages import Pages
 from fuzz.seals import FLEET, Parts
-
-#: Limits that a few small datagrams reach.
-_LOW = Limits(
-    hosts=3,
-    series_per_host=30,
-    forget_after=120.0,
-    bytes=20_000,
-    families=6,
-    layouts=8,
-    items_per_host=130,
-)
 
 _MOST_STEPS = 48
 _MOST_SCRAPES = 2
@@ -79,7 +68,7 @@ class _Run:
 
     def __init__(self) -> None:
         self._draws = 0  # of random bytes: the same input makes the same run
-        self.exporter = Exporter(_LOW, random=self._random)
+        self.exporter = Exporter(LOW, random=self._random)
         self.keys = Keys({FLEET.kid: FLEET}, set(), {})
         self.challenges: dict[str, bytes] = {}  # of the last answer to each name
         self.scrapes = 0
@@ -205,7 +194,7 @@ class _Run:
     def restart(self, _: list[bytes]) -> None:
         self.close()
         before = self.exporter
-        self.exporter = Exporter(_LOW, before.now, before.wall, random=self._random)
+        self.exporter = Exporter(LOW, before.now, before.wall, random=self._random)
         self._begin()
         for record in before.roster.remembered():
             assert [*read_records(BytesIO(encoded(record)), 2)] == [record]
@@ -223,12 +212,8 @@ class _Run:
         roster = self.exporter.roster
         check_books(roster)
         check_series(roster)
-        assert len(roster.hosts) <= _LOW.hosts
-        assert roster.booked_bytes <= _LOW.bytes
-        assert roster.layouts.count <= _LOW.layouts
-        assert len(roster.layouts.types) <= _LOW.families
+        check_limits(roster)
         for host in roster.hosts.values():
-            assert host.series <= _LOW.series_per_host
             assert host.state_at(self.exporter.now) in {"live", "late", "down"}
         self._check_counters()
 
