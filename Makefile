@@ -78,6 +78,7 @@ corpus: develop
 programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
+	tools/need Alertmanager prometheus-alertmanager prometheus-alertmanager --version
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
 	tools/need chromium chromium chromium --version
 	tools/need nc netcat-openbsd sh -c 'command -v nc'

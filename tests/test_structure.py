@@ -87,7 +87,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "options",
         ["top", "decode"],
         "web",
-        "live",
+        ["live", "notify"],
         "views",
         "metrics",
         "stats",
@@ -106,6 +106,8 @@ PURE = (
     "pombo_exporter.hosts",
     "pombo_exporter.metrics",
     "pombo_exporter.views",
+    *(f"pombo_exporter.notify.{name}" for name in ("alerts", "tracker", "events", "disks")),
+    *(f"pombo_exporter.notify.{name}" for name in ("words", "grouping", "queue")),
     "pombo_exporter.top.table",
     "pombo_exporter.decode.contents",
     "pombo_exporter.decode.payloads",
@@ -218,7 +220,12 @@ def test_imports_within_a_package_go_one_way(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_only_the_web_and_the_commands_import_aiohttp(name: str) -> None:
-    allowed = ("pombo_exporter.web", "pombo_exporter.__main__", "pombo_exporter.top.screen")
+    allowed = (
+        "pombo_exporter.web",
+        "pombo_exporter.__main__",
+        "pombo_exporter.top.screen",
+        "pombo_exporter.notify.client",
+    )
     assert is_part_of(name, allowed) or "aiohttp" not in top_level_imports(name)
 
 

@@ -23,6 +23,10 @@ from pombo_exporter.ingest.drain import Drain
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.kernel_drops import KernelDrops
 from pombo_exporter.metrics.host_families import family_table
+from pombo_exporter.notify.flags import Targets
+from pombo_exporter.notify.links import links
+from pombo_exporter.notify.notifier import Notifier
+from pombo_exporter.notify.targets import TargetError
 from pombo_exporter.options import Options, command
 from pombo_exporter.runtime import listen, stopping
 from pombo_exporter.runtime.descriptors import connections_within_limit
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pombo_exporter")
 
 _SWEEP_INTERVAL = 1.0  # seconds
+_READ_WITHIN = 10.0  # seconds within which the socket is read by an exporter that lives
 _LOG_INTERVAL = 60.0  # seconds between two lines of one event of one host
 _LEVELS = {
     HostEvent.LATE: logging.DEBUG,
@@ -65,7 +70,11 @@ _LISTEN_FLAGS = {
 
 
 async def serve(
-    options: Options, keys: "Keyring | None", toolkit: "Toolkit | None", stop: Stop
+    options: Options,
+    keys: "Keyring | None",
+    toolkit: "Toolkit | None",
+    targets: Targets,
+    stop: Stop,
 ) -> None:
     """Receive reports and serve HTTP until ``stop`` is requested.
 
@@ -74,21 +83,16 @@ async def serve(
     """
     freezer = HostFreezer()
     table = family_table(options.families)
-    roster = Roster(options.limits, table.catalog(), _notifier(freezer), monotonic(), urandom)
+    events = _Events(freezer)
+    roster = Roster(options.limits, table.catalog(), events.note, monotonic(), urandom)
     udp = listen.udp(options.udp_listen_address, options.udp_receive_buffer, answers=bool(keys))
     sealed = None if keys is None else _sealed_intake(keys, roster, udp)
     intake = Intake(roster, monotonic, sealed, require_sealed=options.require_sealed)
-    state = None
-    if options.state_file is not None:
-        state = _restored(options.state_file, roster, keys)
-        freezer.freeze()
+    state = _restored(options.state_file, roster, keys, freezer)
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
     counters = Counters(roster, intake, drops.read, sizes, *moment())
-    if keys is not None:
-        counters.key_file_valid = lambda: keys.reload_successful
-    if state is not None:
-        counters.state_errors = lambda: StateErrors(state.load_errors, state.write_errors)
+    _count_files(counters, keys, state)
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
         intake.take(datagram, address, *moment())
@@ -104,13 +108,19 @@ async def serve(
     drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
     server = _server(Parts(roster, table, counters, pacer), options, toolkit)
+    notifier = _notifier(options, targets, roster, pacer, drain)
+    if state is not None:
+        notifier.restore(state.written_at)
+    counters.notifications, counters.heartbeats = notifier.deliveries, notifier.heartbeats
+    events.also = notifier.note
+    _on_hangup(keys, roster, notifier)
     try:
         http = listen.tcp(options.web_listen_address)
         counters.http.max_connections = connections_within_limit(options.max_connections)
         await server.start(http)
         log.info("exporter listens", extra={"fields": {"udp": _where(udp), "web": _where(http)}})
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(sweep())]
+            tasks = [group.create_task(each) for each in (sweep(), notifier.run())]
             if state is not None:
                 tasks.append(group.create_task(state.keep(pacer)))
             await stop.requested.wait()
@@ -119,29 +129,68 @@ async def serve(
     finally:
         stop.begin()
         drain.stop()
-        last = [] if state is None else [state.finish(pacer)]
+        last = [notifier.finish(stop.grace_over), *([state.finish(pacer)] if state else [])]
         await asyncio.gather(server.stop(stop.grace_over), *last)
         udp.close()
     log.info("exporter stops")
 
 
-def _notifier(freezer: HostFreezer) -> Callable[[HostEvent, Host], None]:
-    """Return what logs the events of hosts."""
-    # A limit for each kind of event, so that many new names suppress no other event.
-    loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in HostEvent}
+class _Events:
+    """Logs the events of hosts, and passes them to ``also``."""
 
-    def notify(event: HostEvent, host: Host) -> None:
+    def __init__(self, freezer: HostFreezer) -> None:
+        self._freezer = freezer
+        # A limit for each kind of event, so that many new names suppress no other event.
+        self._loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in HostEvent}
+        self.also: Callable[[HostEvent, Host], None] = lambda *_: None
+
+    def note(self, event: HostEvent, host: Host) -> None:
+        """Take an event."""
         if event is HostEvent.NEW:
-            freezer.host_added()
+            self._freezer.host_added()
         fields = {"host": host.name, "address": host.address[0]}
         if event is HostEvent.CONFLICT:
             fields["other_address"] = host.conflict_address[0]
         if event is HostEvent.LOOKALIKE:
             fields["looks_like"] = host.looks_like
         level = _LEVELS.get(event, logging.INFO)
-        loggers[event].log(level, event, key=host.name, **fields)
+        self._loggers[event].log(level, event, key=host.name, **fields)
+        self.also(event, host)
 
-    return notify
+
+def _count_files(counters: Counters, keys: "Keyring | None", state: StateFile | None) -> None:
+    """Let counters say whether the files could be used."""
+    if keys is not None:
+        counters.key_file_valid = lambda: keys.reload_successful
+    if state is not None:
+        counters.state_errors = lambda: StateErrors(state.load_errors, state.write_errors)
+
+
+def _notifier(
+    options: Options, targets: Targets, roster: Roster, pacer: Pacer, drain: Drain
+) -> Notifier:
+    """Return what notifies and sends heartbeats."""
+    loop = asyncio.get_running_loop()
+
+    def lives() -> bool:
+        return loop.time() - drain.read_at < _READ_WITHIN
+
+    external, prefix = options.base.external, options.base.prefix
+    url = external and f"{external.scheme}://{external.authority}{external.path}"
+    tls = options.web_config_file is not None
+    where = links(url, prefix, options.web_listen_address, tls=tls)
+    return Notifier(options.notify, targets, roster, pacer, where=where, lives=lives)
+
+
+def _on_hangup(keys: "Keyring | None", roster: Roster, notifier: Notifier) -> None:
+    """Let SIGHUP read again the files that it is for."""
+
+    def read_again() -> None:
+        if keys is not None:
+            keys.read_again(lambda: roster.revoke(keys.opener.is_revoked, monotonic()))
+        notifier.read_again()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, read_again)
 
 
 def _server(parts: Parts, options: Options, toolkit: "Toolkit | None") -> Server:
@@ -161,10 +210,7 @@ def _server(parts: Parts, options: Options, toolkit: "Toolkit | None") -> Server
 
 
 def _sealed_intake(keys: "Keyring", roster: Roster, udp: socket.socket) -> "SealedIntake":
-    """Return what takes sealed datagrams and answers them on the socket that receives them.
-
-    SIGHUP reads the key file again.
-    """
+    """Return what takes sealed datagrams and answers them on the socket that receives them."""
     from pombo_exporter.ingest.sealed import SealedIntake  # noqa: PLC0415 - only sealing needs it
     from pombo_exporter.seal.crypto import CRYPTO  # noqa: PLC0415
 
@@ -174,20 +220,20 @@ def _sealed_intake(keys: "Keyring", roster: Roster, udp: socket.socket) -> "Seal
         with suppress(OSError):  # nothing depends on an answer
             send(datagram, address)
 
-    def revoke() -> None:
-        roster.revoke(keys.opener.is_revoked, monotonic())
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, keys.read_again, revoke)
     return SealedIntake(roster, keys.opener, CRYPTO, answer)
 
 
-def _restored(path: Path, roster: Roster, keys: "Keyring | None") -> StateFile:
+def _restored(
+    path: Path | None, roster: Roster, keys: "Keyring | None", freezer: HostFreezer
+) -> StateFile | None:
     """Restore the hosts of a state file, but none that the key file revokes."""
+    if path is None:
+        return None
     state = StateFile(path, roster)
     state.load()
     if keys is not None:
         roster.revoke(keys.opener.is_revoked, monotonic())
+    freezer.freeze()
     return state
 
 
@@ -205,7 +251,7 @@ def run(options: Options) -> None:
     try:
         keys = _keyring(options.seal_key_file)
         toolkit = _toolkit(options.web_config_file)
-        stopping.run(partial(serve, options, keys, toolkit))
+        stopping.run(partial(serve, options, keys, toolkit, options.notify.read()))
     except KeyFileError as error:
         fields = {"flag": "--seal.key-file", "error": error}
         log.error("cannot use the key file", extra={"fields": fields})  # noqa: TRY400
@@ -213,6 +259,10 @@ def run(options: Options) -> None:
     except WebConfigError as error:
         fields = {"flag": "--web.config.file", "error": error}
         log.error("cannot use the web config file", extra={"fields": fields})  # noqa: TRY400
+        sys.exit(1)
+    except TargetError as error:
+        fields = {"flag": "--notify.url-file or --heartbeat.url-file", "error": error}
+        log.error("cannot use the file of a URL", extra={"fields": fields})  # noqa: TRY400
         sys.exit(1)
     except listen.ListenError as error:
         fields = {"flag": _LISTEN_FLAGS[error.kind], "value": error.address}

@@ -13,6 +13,8 @@ from pombo_exporter import __version__
 from pombo_exporter.decode.options import DecodeOptions, decode_command
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.metrics.host_families import VOCABULARIES
+from pombo_exporter.notify.flags import NotifyFlags
+from pombo_exporter.notify.targets import Source, target
 from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.seal.commands import enroll, keygen
 from pombo_exporter.top.options import TopOptions, top_command
@@ -40,6 +42,7 @@ class Options:
     require_sealed: bool
     state_file: Path | None
     limits: Limits
+    notify: NotifyFlags
     log_level: str
     log_format: str
 
@@ -72,6 +75,34 @@ class _Parsed(click.ParamType[Any]):
             return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def _url(text: str) -> Source:
+    """Return the source of a target.
+
+    Raises:
+        TargetError: when it is no URL; the error does not have it, since it may hold a secret.
+    """
+    target(text)
+    return Source(text)
+
+
+def _url_flags(name: str, what: str) -> Callable[[Command], Command]:
+    """Return the flags ``--NAME.url`` and ``--NAME.url-file``, which may be repeated."""
+    url = flag(
+        f"{name}.url",
+        type=_Parsed("URL", _url),
+        multiple=True,
+        help=f"URL {what}; may be repeated.",
+    )
+    file = flag(
+        f"{name}.url-file",
+        type=_Parsed("FILE", lambda text: Source(path=Path(text))),
+        multiple=True,
+        help="File that has such a URL, for one with a secret; may be repeated. Read again on "
+        "SIGHUP.",
+    )
+    return lambda command: url(file(command))
 
 
 def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
@@ -138,6 +169,22 @@ def command(
         "state.file",
         type=click.Path(dir_okay=False, path_type=Path),
         help="File that keeps which hosts exist, and who holds their names, over a restart.",
+    )
+    @_url_flags("notify", "to which notifications are posted, in the JSON of Alertmanager")
+    @flag(
+        "notify.for",
+        type=Duration(0, 86400),
+        default="30s",
+        show_default=True,
+        help="How long a problem lasts before it is notified, and is over before that is.",
+    )
+    @_url_flags("heartbeat", "that is called by GET while the exporter lives")
+    @flag(
+        "heartbeat.interval",
+        type=Duration(1, 86400),
+        default="1m",
+        show_default=True,
+        help="Time between heartbeats.",
     )
     @flag(
         "host.forget-after",
@@ -237,12 +284,19 @@ def command(
             layouts=rest.pop("limit_layouts"),
             forget_after=rest.pop("host_forget_after"),
         )
+        notify = NotifyFlags(
+            receivers=rest.pop("notify_url") + rest.pop("notify_url_file"),
+            hold=rest.pop("notify_for"),
+            heartbeats=rest.pop("heartbeat_url") + rest.pop("heartbeat_url_file"),
+            interval=rest.pop("heartbeat_interval"),
+        )
         external, prefix = rest.pop("web_external_url"), rest.pop("web_route_prefix")
         if prefix is None:
             prefix = external.path if external else ""
         run(
             Options(
                 limits=limits,
+                notify=notify,
                 families=web_families,
                 admin_api=web_enable_admin_api,
                 posts_per_second=limit_posts_per_second,

@@ -28,6 +28,22 @@ class StateErrors(NamedTuple):
     write: int
 
 
+class Delivery(NamedTuple):
+    """Requests to one receiver of notifications or heartbeats, by its name.
+
+    ``latest_success`` is a Unix time in seconds, 0 before the first one. ``dropped`` counts alerts
+    that were not delivered; ``queued`` wait for that, of at most ``capacity``.
+    """
+
+    receiver: str
+    requests: int
+    failed: int
+    latest_success: float
+    dropped: int = 0
+    queued: int = 0
+    capacity: int = 0
+
+
 class RefusedRequest(StrEnum):
     """Why a request over HTTP was refused."""
 
@@ -84,8 +100,9 @@ class Stats:
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
     one; so are ``state_errors`` without a state file, and ``web_config_valid`` without a web
     configuration file. ``report_requests`` are those that brought reports over HTTP, by the status
-    of the answer. ``recent_refusals`` are newest first, and ``longest_step`` is that of long work
-    since the start, in seconds.
+    of the answer. ``notifications`` and ``heartbeats`` have an item for each URL.
+    ``recent_refusals`` are newest first, and ``longest_step`` is that of long work since the start,
+    in seconds.
     """
 
     now: float
@@ -109,6 +126,8 @@ class Stats:
     key_file_valid: bool | None
     state_errors: StateErrors | None
     web_config_valid: bool | None
+    notifications: Sequence[Delivery]
+    heartbeats: Sequence[Delivery]
     kernel_drops: int
     receive_buffer: ReceiveBuffer
     subscribers: int
@@ -132,6 +151,8 @@ class Counters:
     key_file_valid: Callable[[], bool | None] = lambda: None
     state_errors: Callable[[], StateErrors | None] = lambda: None
     web_config_valid: Callable[[], bool | None] = lambda: None
+    notifications: Callable[[], Sequence[Delivery]] = tuple
+    heartbeats: Callable[[], Sequence[Delivery]] = tuple
     http: HttpCounters = field(default_factory=HttpCounters)
 
     def read(self, now: float, wall: float) -> Stats:
@@ -158,6 +179,8 @@ class Counters:
             key_file_valid=self.key_file_valid(),
             state_errors=self.state_errors(),
             web_config_valid=self.web_config_valid(),
+            notifications=self.notifications(),
+            heartbeats=self.heartbeats(),
             kernel_drops=self.kernel_drops(),
             receive_buffer=self.receive_buffer,
             subscribers=self.subscribers(),

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 from pombo_cli.flags import Address
 from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.notify.flags import NotifyFlags
+from pombo_exporter.notify.targets import Source
 from pombo_exporter.options import Options, command
 from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.top.options import TopOptions
@@ -15,6 +17,8 @@ from pombo_exporter.top.table import SortKey
 from pombo_exporter.web.base import Base, ExternalUrl
 
 EXTERNAL = ExternalUrl("https", "example.org", "example.org", "/pombo")
+
+URL = "https://user:secret@example.org/secret?a=b"
 
 DEFAULTS = Options(
     udp_listen_address=Address("::", 5005),
@@ -38,6 +42,7 @@ DEFAULTS = Options(
         families=10_000,
         layouts=1_000_000,
     ),
+    notify=NotifyFlags(),
     log_level="info",
     log_format="logfmt",
 )
@@ -65,6 +70,16 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("web.route-prefix", "pombo", {"base": Base("/pombo")}),
     ("web.max-requests", "0", {"max_requests": 0}),
     ("web.max-connections", "7", {"max_connections": 7}),
+    ("notify.url", URL, {"notify": NotifyFlags(receivers=(Source(URL),))}),
+    ("notify.url-file", "hook", {"notify": NotifyFlags(receivers=(Source(path=Path("hook")),))}),
+    ("notify.for", "0s", {"notify": NotifyFlags(hold=0.0)}),
+    ("heartbeat.url", URL, {"notify": NotifyFlags(heartbeats=(Source(URL),))}),
+    (
+        "heartbeat.url-file",
+        "ping",
+        {"notify": NotifyFlags(heartbeats=(Source(path=Path("ping")),))},
+    ),
+    ("heartbeat.interval", "5m", {"notify": NotifyFlags(interval=300.0)}),
     ("log.level", "debug", {"log_level": "debug"}),
     ("log.format", "json", {"log_format": "json"}),
 ]
@@ -98,6 +113,8 @@ INVALID = [
     ("web.route-prefix", "/a/../b"),
     ("web.max-requests", "-1"),
     ("web.max-connections", "0"),
+    ("notify.for", "30"),
+    ("heartbeat.interval", "0s"),
     ("log.level", "loud"),
     ("log.format", "xml"),
 ]
@@ -165,6 +182,24 @@ def test_invalid_value_is_named_and_ends_with_2(flag: str, value: str) -> None:
         assert (ran, result.exit_code) == ([], 2)
         assert value in result.stderr
         assert flag in result.stderr or variable(flag) in result.stderr
+
+
+@pytest.mark.parametrize("flag", ["notify.url", "heartbeat.url"])
+def test_invalid_url_of_a_receiver_is_not_shown_since_it_may_hold_a_secret(flag: str) -> None:
+    value = "htps://example.org/secret"
+    for ran, result in (call(f"--{flag}={value}"), call(**{variable(flag): value})):
+        assert (ran, result.exit_code) == ([], 2)
+        assert flag in result.stderr
+        assert "it is no URL of http or https" in " ".join(result.stderr.split())
+        assert "secret" not in result.stderr
+
+
+def test_urls_of_receivers_may_be_repeated() -> None:
+    receivers = (Source("http://a/"), Source("http://b/"), Source(path=Path("c")))
+    found = replace(DEFAULTS, notify=NotifyFlags(receivers=receivers))
+    flags = ("--notify.url=http://a/", "--notify.url-file=c", "--notify.url=http://b/")
+    assert call(*flags)[0] == [found]
+    assert call(POMBO_NOTIFY_URL="http://a/ http://b/", POMBO_NOTIFY_URL_FILE="c")[0] == [found]
 
 
 def test_unknown_vocabulary_is_named_with_those_that_exist() -> None:

@@ -118,10 +118,17 @@ class Process:
 class Exporter(Process):
     """An exporter; UDP and HTTP have the same port."""
 
-    def __init__(self, log: Path, host: str, port: int, flags: Sequence[str]) -> None:
+    def __init__(
+        self,
+        log: Path,
+        host: str,
+        port: int,
+        flags: Sequence[str],
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         where = f"{host}:{port}"
         addresses = [f"--udp.listen-address={where}", f"--web.listen-address={where}"]
-        super().__init__([str(BIN / "pombo-exporter"), *addresses, *flags], log)
+        super().__init__([str(BIN / "pombo-exporter"), *addresses, *flags], log, env=env)
         self.port = port
         self.target = f"localhost:{port}" if host == "[::]" else where
         self.url = f"http://{self.target}/metrics"
@@ -211,10 +218,15 @@ class Launcher:
         self._processes: list[Process] = []
 
     def exporter(
-        self, *flags: str, host: str = "127.0.0.1", port: int | None = None, ready: bool = True
+        self,
+        *flags: str,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        ready: bool = True,
+        env: Mapping[str, str] | None = None,
     ) -> Exporter:
         """Start an exporter; with ``ready``, wait until it serves."""
-        exporter = self.kept(Exporter(self._new_log(), host, port or free_port(), flags))
+        exporter = self.kept(Exporter(self._new_log(), host, port or free_port(), flags, env))
         if ready:
             wait_until(exporter.page, bool, "the exporter's first page")
         return exporter

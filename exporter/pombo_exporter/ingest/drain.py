@@ -126,6 +126,8 @@ class Drain:
         self._loop, self._sock, self._take, self._clock = loop, sock, take, clock
         self._buffer = buffer
         self._drained = loop.time()  # when the last drain ended
+        #: When the socket was last read without a failure, on the loop's clock in seconds.
+        self.read_at = self._drained
         self._fd = sock.fileno()
         self._timer: Handle | None = None  # of the next drain, while RESTING or BUSY
         self._woken = 0.0  # when the socket last woke the loop, on the loop's clock
@@ -152,24 +154,29 @@ class Drain:
         if self._mode is Mode.BUSY:
             self._change(Mode.RESTING)
         try:
-            drain(self._sock, self._take, self._clock)
+            self._read()
         except Exception:
             log.exception("cannot take a datagram")
         self._drained = self._loop.time()
+
+    def _read(self) -> Drained:
+        found = drain(self._sock, self._take, self._clock)
+        self.read_at = self._loop.time()
+        return found
 
     def _readable(self) -> None:
         before, self._woken = self._woken, self._loop.time()
         if self._woken - before < _MIN_WAKEUP_INTERVAL:
             self._drain()
         else:
-            drain(self._sock, self._take, self._clock)
+            self._read()
             self._drained = self._loop.time()
 
     def _drain(self) -> None:
         # If ``take`` raises, more may wait: drain again after a rest.
         found = Drained(1, emptied=True)
         try:
-            found = drain(self._sock, self._take, self._clock)
+            found = self._read()
         finally:
             since, self._drained = self._drained, self._loop.time()
             if self._mode is Mode.STOPPED:

@@ -72,6 +72,7 @@ class _Captured(Collector):
             name = "pombo_exporter_state_write_errors"
             text = "Failed attempts to write the state file."
             yield CounterMetricFamily(name, text, value=write)
+        yield from _notifications(stats)
         name, text = "pombo_exporter_kernel_drops", "Datagrams dropped: receive buffer full."
         yield CounterMetricFamily(name, text, value=stats.kernel_drops)
         yield _labelled(
@@ -112,6 +113,39 @@ class _Captured(Collector):
         yield from self._process
 
 
+def _notifications(stats: Stats) -> Iterator[Metric]:
+    """Yield the families of what is delivered to URLs, as Alertmanager and Prometheus name them."""
+    notifications, heartbeats = stats.notifications, stats.heartbeats
+    counters = (
+        ("notifications", "Requests with notifications.", "requests", notifications),
+        ("notifications_failed", "Failed requests with notifications.", "failed", notifications),
+        ("notifications_dropped", "Alerts dropped: not delivered.", "dropped", notifications),
+        ("heartbeats", "Heartbeats sent.", "requests", heartbeats),
+        ("heartbeats_failed", "Heartbeats that failed.", "failed", heartbeats),
+    )
+    gauges = (
+        ("notifications_queue_length", "Alerts that wait.", "queued", notifications),
+        ("notifications_queue_capacity", "Most alerts that wait.", "capacity", notifications),
+        (
+            "notifications_latest_success_timestamp_seconds",
+            "When notifications were last accepted, 0 before that.",
+            "latest_success",
+            notifications,
+        ),
+        (
+            "heartbeats_latest_success_timestamp_seconds",
+            "When a heartbeat was last accepted, 0 before that.",
+            "latest_success",
+            heartbeats,
+        ),
+    )
+    for kind, families in ((CounterMetricFamily, counters), (GaugeMetricFamily, gauges)):
+        for name, text, field, deliveries in families:
+            values = {each.receiver: getattr(each, field) for each in deliveries}
+            if values:
+                yield _labelled(f"pombo_exporter_{name}", text, "receiver", values, kind)
+
+
 def _http(http: HttpCounters) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "pombo_exporter_http_connections", "Open connections.", value=http.connections
@@ -137,7 +171,7 @@ def _labelled(
     name: str,
     text: str,
     label: str,
-    values: Mapping[str, int],
+    values: Mapping[str, float],
     kind: type[CounterMetricFamily] | type[GaugeMetricFamily] = GaugeMetricFamily,
 ) -> Metric:
     family = kind(name, text, labels=[label])

@@ -44,6 +44,7 @@ class StateFile:
     """A state file, and how often it could not be read or written.
 
     ``load_errors`` counts a file that could not be used, and each line that could not.
+    ``written_at`` is when the file that was loaded was written, as Unix time in seconds.
     """
 
     def __init__(self, path: Path, roster: Roster) -> None:
@@ -53,6 +54,7 @@ class StateFile:
         self._thread: threading.Thread | None = None
         self.load_errors = 0
         self.write_errors = 0
+        self.written_at = 0.0
 
     def load(self) -> None:
         """Add the hosts of the file to the roster.
@@ -93,8 +95,10 @@ class StateFile:
         # A named pipe would let the exporter wait.
         number = os.open(self._path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
+            status = os.fstat(number)
+            if not stat.S_ISREG(status.st_mode):
                 raise StateFileError("it is no regular file")
+            self.written_at = status.st_mtime
             read_header(file)
             most = _LINES_PER_HOST * self._roster.limits.hosts
             try:
