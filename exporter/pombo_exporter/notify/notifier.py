@@ -14,7 +14,7 @@ from pombo_exporter.hosts.roster import HostEvent, Roster
 from pombo_exporter.notify.alerts import Alert, Kind
 from pombo_exporter.notify.client import Client
 from pombo_exporter.notify.delivery import Courier
-from pombo_exporter.notify.disks import THRESHOLD, scan
+from pombo_exporter.notify.disks import THRESHOLD, Threshold, scan
 from pombo_exporter.notify.events import Problems
 from pombo_exporter.notify.flags import NotifyFlags, Targets
 from pombo_exporter.notify.grouping import MOST_SINGLE, Links
@@ -52,12 +52,15 @@ class Notifier:
         *,
         where: Links,
         lives: Callable[[], bool],
+        full: Threshold = THRESHOLD,
     ) -> None:
         """Take what ``flags`` read as targets.
 
-        ``where`` links to the exporter, ``lives`` is as in ``Heartbeat``.
+        ``where`` links to the exporter, ``lives`` is as in ``Heartbeat``, ``full`` is from when on
+        a filesystem is.
         """
         self._flags, self._roster, self._pacer = flags, roster, pacer
+        self._full = full
         limits = roster.limits
         self._problems = Problems(flags.hold, limits.forget_after, limits.hosts)
         self._client = Client(time)
@@ -163,7 +166,7 @@ class Notifier:
             await asyncio.sleep(max(_SCAN_INTERVAL, rest_after(took)))
             began, wall = moment()
             with self._roster.snapshot(began, wall) as snapshot:
-                work = partial(scan, snapshot, self._problems, THRESHOLD)
+                work = partial(scan, snapshot, self._problems, self._full)
                 await self._pacer.collect(work)
             took = monotonic() - began
 
