@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from pombo_wire import Filesystems, Report, encode
 from support.certificates import Authority
+from support.namespaces import Namespace
 from support.pages import fetch, wait_until
-from support.processes import ROOT, Exporter, Launcher, found, free_port
+from support.processes import BIN, ROOT, Exporter, Launcher, found, free_port
 from support.receivers import Alert, Answer, Receiver
 from support.senders import Sender
 
@@ -379,6 +380,40 @@ def test_script_of_the_document_passes_alerts_on(start: Launcher, tmp_path: Path
         [said] = chat.requests[1].payload.items()
     assert said[0] == "content"
     assert said[1].startswith("firing: pi is down: its last report came at ")
+
+
+#: A name server that never answers, and one request to the exporter beside it.
+SILENT = "import socket, time; s = socket.socket(2, 2); s.bind(('127.0.0.1', 53)); time.sleep(600)"
+FETCH = "import urllib.request as r; r.urlopen('http://127.0.0.1:5005/metrics', timeout=2).read()"
+
+
+def test_name_server_that_never_answers_stops_neither_the_exporter_nor_its_end(
+    start: Launcher, tmp_path: Path
+) -> None:
+    resolver = tmp_path / "resolv.conf"
+    resolver.write_text("nameserver 127.0.0.1\noptions timeout:30 attempts:1\n")
+    namespace = Namespace()
+    try:
+        namespace.run("ip", "link", "set", "lo", "up")
+        namespace.run("mount", "--bind", str(resolver), "/etc/resolv.conf")
+        start.program(*namespace.entered(), sys.executable, "-c", SILENT)
+        flags = ("--heartbeat.url=http://somewhere.example/", "--heartbeat.interval=1s")
+        exporter = start.program(*namespace.entered(), str(BIN / "pombo-exporter"), *flags)
+        wait_until(lambda: exporter.log, lambda log: "exporter listens" in log, "its start")
+
+        def said() -> str:
+            namespace.run(sys.executable, "-c", FETCH)
+            return exporter.log
+
+        log = wait_until(
+            said, lambda log: "no answer within 10 s" in log, "a failed one", within=30
+        )
+        assert "cannot be resolved" not in log
+        exporter.send_signal(signal.SIGTERM)
+        assert exporter.ended(within=3.0) == 0
+    finally:
+        start.close()
+        namespace.close()
 
 
 def test_file_of_a_url_that_cannot_be_used_ends_with_1(start: Launcher, tmp_path: Path) -> None:
