@@ -31,14 +31,14 @@ class StateErrors(NamedTuple):
 class Delivery(NamedTuple):
     """Requests to one receiver of notifications or heartbeats, by its name.
 
-    ``latest_success`` is a Unix time in seconds, 0 before the first one. ``dropped`` counts alerts
+    ``last_success`` is a Unix time in seconds, 0 before the first one. ``dropped`` counts alerts
     that were not delivered; ``queued`` wait for that, of at most ``capacity``.
     """
 
     receiver: str
     requests: int
     failed: int
-    latest_success: float
+    last_success: float
     dropped: int = 0
     queued: int = 0
     capacity: int = 0

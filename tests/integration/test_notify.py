@@ -82,8 +82,8 @@ def test_host_whose_agent_is_killed_is_notified_and_so_is_its_return(
     )
     assert value(exporter, "notifications_failed_total", receiver.url) == 0
     assert value(exporter, "notifications_queue_length", receiver.url) == 0
-    latest = value(exporter, "notifications_latest_success_timestamp_seconds", receiver.url)
-    assert time.time() - 120 < latest <= time.time()
+    last = value(exporter, "notifications_last_success_timestamp_seconds", receiver.url)
+    assert time.time() - 120 < last <= time.time()
 
 
 def test_agent_that_is_stopped_is_not_notified(start: Launcher, receiver: Receiver) -> None:

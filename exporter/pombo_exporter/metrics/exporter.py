@@ -127,15 +127,15 @@ def _notifications(stats: Stats) -> Iterator[Metric]:
         ("notifications_queue_length", "Alerts that wait.", "queued", notifications),
         ("notifications_queue_capacity", "Most alerts that wait.", "capacity", notifications),
         (
-            "notifications_latest_success_timestamp_seconds",
+            "notifications_last_success_timestamp_seconds",
             "When notifications were last accepted, 0 before that.",
-            "latest_success",
+            "last_success",
             notifications,
         ),
         (
-            "heartbeats_latest_success_timestamp_seconds",
+            "heartbeats_last_success_timestamp_seconds",
             "When a heartbeat was last accepted, 0 before that.",
-            "latest_success",
+            "last_success",
             heartbeats,
         ),
     )

@@ -38,7 +38,7 @@ class Courier:
         self._log = LimitedLogger(log, _LOG_INTERVAL)
         self._woken = asyncio.Event()
         self._requests = self._failed = 0
-        self._latest_success = 0.0
+        self._last_success = 0.0
 
     def put(self, alert: Alert, now: float) -> None:
         """Add an alert; ``now`` is monotonic, in seconds."""
@@ -57,7 +57,7 @@ class Courier:
             self.target.name,
             self._requests,
             self._failed,
-            self._latest_success,
+            self._last_success,
             queue.dropped,
             len(queue),
             queue.capacity,
@@ -89,7 +89,7 @@ class Courier:
         self._requests += 1
         if not outcome.error:
             self._queue.delivered(batch.alerts)
-            self._latest_success = time()
+            self._last_success = time()
             return True
         self._failed += 1
         if outcome.may_retry:

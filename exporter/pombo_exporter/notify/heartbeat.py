@@ -29,11 +29,11 @@ class Heartbeat:
         self._interval, self._lives = interval, lives
         self._log = LimitedLogger(log, _LOG_INTERVAL)
         self._requests = self._failed = 0
-        self._latest_success = 0.0
+        self._last_success = 0.0
 
     def stats(self) -> Delivery:
         """Return how many requests were sent so far."""
-        return Delivery(self.target.name, self._requests, self._failed, self._latest_success)
+        return Delivery(self.target.name, self._requests, self._failed, self._last_success)
 
     async def run(self) -> None:
         """Call the target until cancelled, the first time at once."""
@@ -52,7 +52,7 @@ class Heartbeat:
             outcome = await self._client.send("GET", self.target)
             self._requests += 1
             if not outcome.error:
-                self._latest_success = time()
+                self._last_success = time()
                 return
             self._failed += 1
             fields = {"receiver": self.target.name, "error": outcome.error}

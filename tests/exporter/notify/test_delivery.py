@@ -47,7 +47,7 @@ def test_alert_that_a_receiver_did_not_take_is_sent_again() -> None:
         task.cancel()
         stats = found.stats()
         assert (stats.requests, stats.failed, stats.dropped) == (3, 2, 0)
-        assert stats.latest_success > 0
+        assert stats.last_success > 0
 
     with Receiver() as receiver:
         with_client(use)
@@ -106,7 +106,7 @@ def test_heartbeats_stop_while_the_exporter_does_not_live() -> None:
         await until(lambda: len(receiver.requests) > asked)
         task.cancel()
         assert heartbeat.stats().failed == 0
-        assert heartbeat.stats().latest_success > 0
+        assert heartbeat.stats().last_success > 0
 
     with Receiver() as receiver:
         with_client(use)
@@ -118,7 +118,7 @@ def test_heartbeat_that_fails_is_sent_again_before_the_next_one() -> None:
         receiver.answer = lambda number: Answer(500 if number == 0 else 200)
         heartbeat = Heartbeat(target(receiver.url), client, 3600.0, lambda: True)
         task = asyncio.create_task(heartbeat.run())
-        await until(lambda: heartbeat.stats().latest_success > 0)
+        await until(lambda: heartbeat.stats().last_success > 0)
         task.cancel()
         assert (heartbeat.stats().requests, heartbeat.stats().failed) == (2, 1)
 
