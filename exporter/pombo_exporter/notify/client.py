@@ -27,6 +27,7 @@ TIMEOUT: Final = 10.0  # seconds for all of a request: lookup, connect, TLS, and
 
 _KEEPALIVE: Final = 15.0  # seconds for which a connection is kept for the next request
 _RETRIED: Final = frozenset({408, 425, 429})  # and all from 500 on
+_TOO_LONG: Final = frozenset({400, 413, 422})  # or otherwise wrong
 _BUFFER: Final = 4096  # bytes of the answer's body, which is not read
 
 
@@ -34,12 +35,13 @@ class Outcome(NamedTuple):
     """What came of a request.
 
     ``error`` is empty after success. ``may_retry`` is whether another try makes sense, after
-    ``retry_after`` seconds at least.
+    ``retry_after`` seconds at least. ``may_be_long`` is whether a shorter body may be accepted.
     """
 
     error: str = ""
     may_retry: bool = False
     retry_after: float = 0.0
+    may_be_long: bool = False
 
 
 class Client:
@@ -97,7 +99,7 @@ class Client:
             return Outcome(f"status {status}: it redirects, which is not followed")
         may_retry = status in _RETRIED or status >= 500
         after = self._seconds(response.headers.get("Retry-After", "")) if may_retry else 0.0
-        return Outcome(f"status {status}", may_retry=may_retry, retry_after=after)
+        return Outcome(f"status {status}", may_retry, after, may_be_long=status in _TOO_LONG)
 
     def _seconds(self, retry_after: str) -> float:
         """Return the seconds of a ``Retry-After``, which is a number or a date; 0 without one."""

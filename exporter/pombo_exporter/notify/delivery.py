@@ -95,13 +95,14 @@ class Courier:
         if outcome.may_retry:
             self._queue.failed(monotonic(), outcome.retry_after)
         else:
-            self._queue.refused(batch.alerts)
+            self._queue.refused(batch.alerts, may_be_long=outcome.may_be_long)
         self._log.warning(
-            "cannot deliver notifications" if outcome.may_retry else "notifications dropped",
+            "cannot deliver notifications",
             key="failed",
             receiver=self.target.name,
             error=outcome.error,
             alerts=len(batch.alerts),
             queued=len(self._queue),
+            dropped=self._queue.dropped,
         )
         return False

@@ -82,8 +82,10 @@ def group_of(alert: Alert) -> Group:
     return Group(alert.key.kind, None if alert.in_burst else alert.key)
 
 
-def batch(waiting: Collection[Alert], links: Links, *, still_firing: bool) -> Batch:
-    """Return the next request: as many alerts as it may have.
+def batch(
+    waiting: Collection[Alert], links: Links, *, still_firing: bool, most: int = MOST_ALERTS
+) -> Batch:
+    """Return the next request: as many alerts as it may have, ``most`` at most.
 
     ``waiting`` has at least one alert, all of one group. ``still_firing`` is whether any other
     alert of the group lasts.
@@ -92,7 +94,7 @@ def batch(waiting: Collection[Alert], links: Links, *, still_firing: bool) -> Ba
     encoded: list[_Alert] = []
     bodies: list[bytes] = []
     size = 0
-    for alert in islice(waiting, MOST_ALERTS):
+    for alert in islice(waiting, most):
         found, body = _encoded(alert, links)
         size += len(body)
         if taken and size > MOST_BYTES:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from pombo_exporter.notify.alerts import Alert, Key, Kind
-from pombo_exporter.notify.grouping import Batch, Group, Links, batch, group_of
+from pombo_exporter.notify.grouping import MOST_ALERTS, Batch, Group, Links, batch, group_of
 
 #: Seconds after the first failed request; after each further one twice as many.
 _FIRST_PAUSE: Final = 1.0
@@ -23,12 +23,21 @@ MOST_RETRY_AFTER: Final = 300.0
 MOST_AGE: Final = 3600.0
 
 
+#: A receiver that takes fewer alerts in a request makes a message of each request, for people: of a
+#: burst it gets one, which says how many alerts are left out.
+_FEW: Final = 10
+
+
 class _Entry(Struct, gc=False):
-    """An alert, since when it waits, and whether the receiver may have it already."""
+    """An alert, since when it waits, and whether the receiver may have it already.
+
+    ``is_left_out`` is whether the last request has counted it as left out for good.
+    """
 
     alert: Alert
     since: float
     was_sent: bool = False
+    is_left_out: bool = False
 
 
 class Queue:
@@ -44,6 +53,7 @@ class Queue:
         self._group_of: dict[Key, Group] = {}
         self._pause = 0.0
         self._due_at = float("-inf")
+        self._most = MOST_ALERTS  # alerts in a request
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -86,18 +96,39 @@ class Queue:
             return None
         group, entries = next(iter(self._groups.items()))
         lasts = group.key is None and still_firing(group.kind)
-        found = batch([each.alert for each in entries.values()], links, still_firing=lasts)
+        waiting = [each.alert for each in entries.values()]
+        found = batch(waiting, links, still_firing=lasts, most=self._most)
         for alert in found.alerts:
             entries[alert.key].was_sent = True
+        if self._most < _FEW:
+            for alert in waiting[len(found.alerts) :]:
+                entries[alert.key].is_left_out = True
         return found
 
     def delivered(self, alerts: Sequence[Alert]) -> None:
         """Note that the receiver has accepted a request with these alerts."""
         self._done(alerts)
+        entries = self._groups.get(group_of(alerts[0]), {})
+        for key in [key for key, each in entries.items() if each.is_left_out]:
+            self._pop(key)
+            self.dropped += 1
 
-    def refused(self, alerts: Sequence[Alert]) -> None:
-        """Note that the receiver will never accept a request with these alerts."""
+    def refused(self, alerts: Sequence[Alert], *, may_be_long: bool = False) -> None:
+        """Note that the receiver will never accept a request with these alerts.
+
+        If ``may_be_long``, it may accept one with half of them. If it does not accept a single one
+        either, it gets no more of the group.
+        """
+        group = group_of(alerts[0])
+        if may_be_long and len(alerts) > 1:
+            self._most = len(alerts) // 2
+            return
         self.dropped += self._done(alerts)
+        if may_be_long and group.key is None:
+            self._most = MOST_ALERTS
+            for key in [*self._groups.get(group, ())]:
+                self._pop(key)
+                self.dropped += 1
 
     def failed(self, now: float, retry_after: float = 0.0) -> None:
         """Note that a request failed: the next one is due after a pause.

@@ -161,6 +161,66 @@ def test_refused_alerts_are_dropped_and_counted() -> None:
     assert (len(waiting), waiting.dropped, waiting.due_in(0.0)) == (1, 1, 0)
 
 
+def burst(count: int) -> Queue:
+    waiting = queue()
+    for number in range(count):
+        waiting.put(down(f"host-{number}", in_burst=True), 0.0)
+    return waiting
+
+
+def taken_by(waiting: Queue, most: int) -> list[dict[str, Any]]:
+    """Deliver to a receiver that accepts so many alerts at a time; return what it accepts."""
+    found: list[dict[str, Any]] = []
+    for _ in range(1000):
+        made = waiting.batch(LINKS, lambda _: True)
+        if made is None:
+            return found
+        if len(made.alerts) > most:
+            waiting.refused(made.alerts, may_be_long=True)
+        else:
+            found.append(json.loads(made.body))
+            waiting.delivered(made.alerts)
+    raise AssertionError("it does not end")
+
+
+def test_receiver_that_takes_fewer_alerts_at_a_time_gets_fewer_and_all() -> None:
+    waiting = burst(300)
+    found = taken_by(waiting, 30)
+    assert [len(each["alerts"]) for each in found] == [25] * 12
+    assert waiting.dropped == 0
+
+
+def test_receiver_that_makes_messages_gets_one_of_a_burst_with_the_number_of_all() -> None:
+    waiting = burst(300)
+    [found] = taken_by(waiting, 7)
+    assert (len(found["alerts"]), found["truncatedAlerts"]) == (6, 294)
+    assert (len(waiting), waiting.dropped) == (0, 294)
+    waiting.put(down("alone"), 0.0)
+    [found] = taken_by(waiting, 7)
+    assert said(found) == [("alone", "firing")]
+
+
+def test_what_comes_while_a_message_about_a_burst_is_sent_is_not_left_out() -> None:
+    waiting = burst(100)
+    taken_by(waiting, 7)
+    for number in range(20):
+        waiting.put(down(f"later-{number}", in_burst=True), 0.0)
+    made = batch(waiting)
+    waiting.put(down("last", in_burst=True), 0.0)
+    waiting.delivered(made.alerts)
+    assert said(json.loads(batch(waiting).body)) == [("last", "firing")]
+
+
+def test_receiver_that_refuses_one_alert_as_well_gets_no_more_of_the_burst() -> None:
+    waiting = burst(1000)
+    requests = 0
+    while len(waiting):
+        waiting.refused(batch(waiting).alerts, may_be_long=True)
+        requests += 1
+    assert requests <= 8
+    assert waiting.dropped == 1000
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.sampled_from("pfdr"))))
 def test_receiver_ends_with_the_last_state_of_each_problem(
     steps: list[tuple[str, bool, str]],
