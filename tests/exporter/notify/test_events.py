@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.remembered import Remembered, remembered
@@ -366,3 +368,64 @@ def test_disks_of_many_hosts_are_each_their_own() -> None:
         watched.scan()
     found = [(each.key.host, each.key.mountpoint) for each in watched.announced]
     assert found == [(f"host-{number}", f"/data{number}") for number in range(0, 30, 3)]
+
+
+# --- any history ---
+
+STEPS = st.tuples(
+    st.sampled_from("ab"),
+    st.sampled_from(["reports", "is silent", "restarts", "says bye", "is deleted", "has a double"]),
+    st.sampled_from([2.0, 12.0, 40.0, 700.0]),
+    st.sampled_from([0.5, 0.96, 0.99]),
+)
+
+
+@settings(max_examples=20)
+@given(st.lists(STEPS, max_size=25))
+def test_each_problem_begins_and_ends_in_turn_whatever_happens(
+    steps: list[tuple[str, str, float, float]],
+) -> None:
+    watched = Watched()
+    agents = {name: Agent(watched, name) for name in "ab"}
+    for name, what, seconds, used in steps:
+        step(watched, agents, name, (what, seconds, used))
+    watched.wait(GONE_AFTER + 800)
+    lasting: dict[str, Alert] = {}
+    for each in watched.announced:
+        key = each.key.fingerprint
+        if each.is_firing:
+            assert key not in lasting, "it was announced twice"
+            lasting[key] = each
+        else:
+            began = lasting.pop(key)
+            assert began.starts_at == each.starts_at
+            assert each.ends_at is not None
+            assert each.ends_at >= each.starts_at
+    assert lasting == {}, "it never ends"
+
+
+def step(
+    watched: Watched, agents: dict[str, Agent], name: str, does: tuple[str, float, float]
+) -> None:
+    what, seconds, used = does
+    agent = agents[name]
+    if what == "is silent":
+        watched.wait(seconds)
+    elif what == "says bye":
+        watched.refuses(agent.report(bye=True))
+    elif what == "is deleted":
+        watched.roster.forget(name, watched.now)
+    elif what == "has a double":
+        double = Agent(watched, name, session=agent.session + 1)
+        for _ in range(int(seconds / 5)):
+            watched.wait(5)
+            watched.refuses(double.report(), OTHER_ADDRESS)
+            watched.refuses(agent.report())
+    else:
+        if what == "restarts":
+            agent = agents[name] = restarted(agent)
+        for _ in range(int(seconds / 5)):
+            watched.wait(5)
+            watched.refuses(agent.report(filesystems=filesystems(("/", used))))
+            watched.scan()
+    watched.announce()
