@@ -89,6 +89,8 @@ OTHER_FLAGS = {
     "--data-binary",  # curl
     "--detach",  # docker compose
     *("--system", "--no-create-home", "--shell", "--now"),  # useradd, systemctl
+    *("--permanent", "--add-port", "--reload"),  # firewall-cmd
+    "--unit",  # journalctl
     *("--require-hashes", "--no-deps", "--no-build-isolation"),  # pip
     *("--no-index", "--find-links", "--pip-args", "--apparent-size"),  # pip, pipx, uv, du
     *("--network", "--pid", "--uts", "--read-only", "--cap-drop", "--security-opt", "--memory"),
@@ -102,6 +104,7 @@ def flags() -> set[str]:
     """Every flag in the help of our commands."""
     commands = (
         ("pombo-agent",),
+        ("pombo-agent", "check"),
         ("pombo-exporter",),
         ("pombo-exporter", "top"),
         ("pombo-exporter", "decode"),

@@ -74,7 +74,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "__main__",
         ["start", "check"],
         ["loop", "options"],
-        "server_flags",
+        ["announcement", "server_flags"],
         ["report", "text_report", "transport", "schedule", "settings", "suspension", "reexecute"],
         ["own_process", "servers"],
         "discovery",

@@ -13,9 +13,9 @@ def main() -> None:
     options = parsed_options()
     # Each image of the process imports only what it needs.
     if sys.argv[1:2] == ["check"]:
-        from pombo_agent.check import check  # noqa: PLC0415
+        from pombo_agent.check import command as check  # noqa: PLC0415
 
-        check(sys.argv[2:], prog_name="pombo-agent check")
+        check.main(sys.argv[2:])
     elif options is None:
         from pombo_agent.start import command  # noqa: PLC0415
 

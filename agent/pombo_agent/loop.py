@@ -14,6 +14,7 @@ from pombo_wire.sealing import overhead
 from pombo_wire.splitting import Form, Splitter
 
 from pombo_agent import __version__
+from pombo_agent.announcement import Announcement
 from pombo_agent.collecting.collection import (
     Collection,
     Run,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pombo_agent.transport.failover import Server, Transport
 
 _BYE_INTERVAL_SECONDS = 0.005
-_WARNING_INTERVAL_SECONDS = 600.0  # between two warnings of one key
+_WARNING_INTERVAL_SECONDS = 3600.0  # between two warnings of one key
 _FAULT_INTERVAL_SECONDS = 3600.0  # the same, about what is read
 
 _log = logging.getLogger("pombo_agent")
@@ -134,7 +135,9 @@ def _dialogues(options: Options) -> "Callable[[bool], Dialogue | None]":
     from pombo_agent.transport.key import read_key  # noqa: PLC0415
 
     key, asks = read_key(options.key_file), not options.one_way
-    return lambda probes: Dialogue(CRYPTO, key, options.interval, asks=asks, probes=probes)
+    return lambda probes: Dialogue(
+        CRYPTO, key, options.interval, asks=asks, probes=probes, wall=time.time
+    )
 
 
 def limited_logger(options: Options) -> LimitedLogger:
@@ -159,6 +162,7 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
     fields |= {"mode": options.server_mode, "answers": _answers(options)}
     _log.info("agent started", extra={"fields": fields})
 
+    announcement = Announcement(options, senders, _log)
     suspension = Suspension(boot)
     for _ in ticks(options.interval, time.monotonic, waiter.wait):
         if seconds := suspension.new_seconds():
@@ -178,6 +182,7 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
             break
         for sender in senders:
             sender.send(datagrams)
+        announcement.note(datagrams)
 
     _send_byes(reports, senders)
     for sender in senders:

@@ -161,7 +161,8 @@ def _flags_by_kind(name: str, own: Flag) -> Iterator[Callable[..., Any]]:
         yield flag(name, type=kind, default=own.default, show_default=True, help=own.help)
 
 
-_FLAGS = [
+#: What declares the flags, as decorators of a command.
+FLAGS = [
     flag(
         "server",
         type=ServerType(),
@@ -255,21 +256,26 @@ def command(run: Callable[[Options], None]) -> click.Command:
     """Return the command that parses the flags and calls ``run`` with them."""
 
     def main(**given: Any) -> None:
-        run(_options(given))
+        run(options_of(given))
 
     built = click.command(
         "pombo-agent",
         cls=_Command,
         help="Send metrics of this host to Pombo exporters, over UDP or HTTP.",
-        epilog="`pombo-agent check` says whether exporters hear a host that seals its reports.",
+        epilog="`pombo-agent check` says whether reports arrive, and what to do if they do not.",
         context_settings={"max_content_width": 100},
     )(main)
-    for decorate in _FLAGS:
+    for decorate in FLAGS:
         decorate(built)
     return built
 
 
-def _options(given: Mapping[str, Any]) -> Options:
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Return the options of the values of all flags. Call it while a command runs.
+
+    Raises:
+        click.UsageError: when two values exclude each other, or a file cannot be used.
+    """
     if not given["server"] and not given["once"]:
         raise click.UsageError("give --server, or --once to print one report")
     _check_mode(given)
@@ -278,7 +284,7 @@ def _options(given: Mapping[str, Any]) -> Options:
         for name, known in COLLECTORS.items()
         if _is_enabled(known, given)
     }
-    name, follows = given["name"], _is_default("name")
+    name, follows = given["name"], is_default("name")
     if given["key_file"]:
         name, follows = _sealed_name(given["key_file"], None if follows else name), False
     return Options(
@@ -330,11 +336,12 @@ def _sealed_name(path: str, given: str | None) -> str:
     except ValueError as error:
         raise click.UsageError(f"--key-file: {error}") from None
     if given is not None and given != key.name:
-        raise click.UsageError(f"--name={given} is not the name of the key, {key.name}: omit it")
+        remedy = f"omit it, or make the key of this name with `pombo-exporter enroll {given}`"
+        raise click.UsageError(f"--name={given} is not the name of the key, {key.name}: {remedy}")
     return key.name
 
 
-def _is_default(parameter: str) -> bool:
+def is_default(parameter: str) -> bool:
     """Return whether neither a flag nor a variable nor the file gave the parameter."""
     source = click.get_current_context().get_parameter_source(parameter)
     return source is click.core.ParameterSource.DEFAULT

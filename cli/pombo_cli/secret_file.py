@@ -20,6 +20,10 @@ def read_secret_file(path: str | os.PathLike[str]) -> str:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS:
                 raise ValueError(f"{path}: others may read or write it: run chmod o= {path}")
             data = file.read(_MAX_BYTES + 1)
+    except PermissionError as error:
+        remedy = "let the user of this process read it"
+        user = f" (id {os.geteuid()})" if os.name == "posix" else ""
+        raise ValueError(f"{path}: {error.strerror}: {remedy}{user}") from None
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from None
     if len(data) > _MAX_BYTES:

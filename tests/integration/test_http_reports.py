@@ -204,20 +204,37 @@ def test_check_asks_over_http_and_changes_nothing(
     exporter = start.exporter(keys.of_exporter)
     heard = checked(url_of(exporter), keys.of_agent)
     assert heard.returncode == 0, heard.stderr
-    assert f"http://{exporter.target}/report: hears '{NAME}' as 127.0.0.1:" in heard.stdout
+    assert f"http://{exporter.target}/report\n" in heard.stdout
+    assert f"hears '{NAME}' as 127.0.0.1:" in heard.stdout
     assert exporter.page().value("pombo_host_up", instance=NAME) is None
     (tmp_path / "other").mkdir()
     unknown = checked(url_of(exporter), Keys(tmp_path / "other").of_agent)
     assert unknown.returncode == 1
-    assert "no acknowledgement for 'pi': check that the exporter has the key" in unknown.stdout
+    assert "no acknowledgement for 'pi': check that the exporter has the key" in one_line(unknown)
     refusing = checked(front(exporter, answers(404)).url, keys.of_agent)
     assert refusing.returncode == 1
-    assert "404 Not Found: check the path" in refusing.stdout
+    assert "404 Not Found: check the path" in one_line(refusing)
     nobody = checked("http://127.0.0.1:1", keys.of_agent)
-    assert (nobody.returncode, nobody.stdout) == (
-        1,
-        "http://127.0.0.1:1/report: Connection refused\n",
-    )
+    assert nobody.returncode == 1
+    assert re.search(r"✗ answer +Connection refused\n", nobody.stdout)
+    assert "curl --verbose --output /dev/null http://127.0.0.1:1/" in nobody.stdout
+
+
+def one_line(done: "subprocess.CompletedProcess[str]") -> str:
+    """Return what a check has printed, without the ends of lines."""
+    return " ".join(done.stdout.split())
+
+
+def test_check_of_plain_reports_over_http_asks_the_api(start: Launcher) -> None:
+    exporter = start.exporter()
+    agent(start, url_of(exporter))
+    wait_until(exporter.page, is_up, "the host")
+    live = checked(url_of(exporter), f"--name={NAME}")
+    assert live.returncode == 0, live.stdout
+    assert f"shows {NAME} as live, last report" in one_line(live)
+    nobody = checked("http://127.0.0.1:1", f"--name={NAME}")
+    assert nobody.returncode == 1
+    assert "the exporter cannot be asked: Connection refused" in one_line(nobody)
 
 
 def test_example_with_curl_reports_a_gauge(start: Launcher) -> None:

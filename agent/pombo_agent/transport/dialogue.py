@@ -36,7 +36,8 @@ class Dialogue:
 
     ``interval`` is in seconds, as is the clock, which is monotonic. Without ``asks`` no datagram
     asks for an answer. With ``probes`` each is a probe, which changes nothing at the server.
-    ``last_seq`` is the largest number under one salt.
+    ``last_seq`` is the largest number under one salt. ``wall`` is the clock of this host in Unix
+    seconds, which is compared with the exporter's if it is given. Nothing depends on that.
 
     An acknowledgement instructs nothing. It proves that the server hears, and has the challenge
     with which this agent proves that it is there now.
@@ -52,10 +53,13 @@ class Dialogue:
         asks: bool = True,
         probes: bool = False,
         last_seq: int = MAX_SEALED_SEQ,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self._crypto, self._key, self._clock, self._asks = crypto, key, clock, asks
         self._interval, self._last_seq = interval, last_seq
-        self._flags = PROBE if probes else 0
+        self._flags, self._wall = PROBE if probes else 0, wall
+        #: By how many seconds the exporter's clock was ahead at the last answer, if that is known.
+        self.clock_ahead: float | None = None
         self._timeout = max(2 * interval, LEAST_TIMEOUT_SECONDS) - _EARLY * interval
         self._challenge = NO_CHALLENGE
         self._asked_since: float | None = None  # None where no answer is awaited
@@ -85,6 +89,9 @@ class Dialogue:
         answer = self._sealer.acknowledgement(datagram)
         if answer is None or not self._is_due(answer):
             return None
+        if self._wall is not None:  # an answer is read only before the next report
+            sent_at = self._wall() - (self._clock() - self._sent[answer.seq])
+            self.clock_ahead = answer.time_ms / 1000 - sent_at
         # Those before it are never acknowledged any more.
         self._sent = {seq: at for seq, at in self._sent.items() if seq > answer.seq}
         self._challenge = answer.challenge

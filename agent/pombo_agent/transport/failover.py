@@ -21,6 +21,9 @@ _MOST_CHANGES = 10  # that are logged while the log repeats no line
 class Transport(Protocol):
     """What sends reports: to one server, by whichever protocol, or to several."""
 
+    def where(self) -> dict[str, object]:
+        """Return, for the log, where reports go; nothing where that is not known yet."""
+
     def send(self, datagrams: Iterable[bytes]) -> None:
         """Send the datagrams of a report, which ask for an answer."""
 
@@ -102,6 +105,10 @@ class Failover:
         for candidate in self._candidates:
             candidate.reports.close()
             candidate.probes.close()
+
+    def where(self) -> dict[str, object]:
+        """Return, for the log, where reports go now; nothing where that is not known yet."""
+        return self._used.where()
 
     @property
     def _used(self) -> Server:

@@ -87,6 +87,10 @@ class HttpSender:
         self._pause = _Pause(float("-inf"), "")
         self._bye_at: float | None = None  # since the last report
 
+    def where(self) -> dict[str, object]:
+        """Return, for the log, the URL that reports go to. The thread looks its name up."""
+        return {"server": self._server}
+
     @property
     def is_heard(self) -> bool | None:
         """Whether the server hears this agent; None where that is not known."""
@@ -257,9 +261,13 @@ class HttpSender:
         for datagram in datagrams:
             heard = self._dialogue.read(datagram) or heard
         if heard is not None:
-            self._heard.answered(shown_address(heard), accepted=bool(heard.flags & ACCEPTED))
+            self._heard.answered(
+                shown_address(heard),
+                accepted=bool(heard.flags & ACCEPTED),
+                clock_ahead=self._dialogue.clock_ahead,
+            )
             if self._dialogue.has_rival(heard):
-                self._warn("another agent reports under this name")
+                self._heard.conflicts()
         elif self._dialogue.is_unheard:
             cause = "no acknowledgement: check that it has the key of this fleet"
             self._note_unheard(MISSED, cause)

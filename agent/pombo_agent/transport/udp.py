@@ -4,6 +4,8 @@ An agent that seals also reads the acknowledgements of the exporter.
 """
 
 import errno
+import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -15,7 +17,7 @@ from pombo_wire.sealing import ACCEPTED, IPV4_MAPPED, Acknowledgement
 
 from pombo_agent.collecting.deadlines import start_thread
 from pombo_agent.transport.dialogue import Dialogue
-from pombo_agent.transport.heard import Heard
+from pombo_agent.transport.heard import MOST_CHANGES, Heard
 from pombo_agent.wakeup import Waiter
 
 #: An address family and what ``socket.connect`` takes for it.
@@ -29,6 +31,10 @@ RESOLVE_INTERVAL_SECONDS = 60.0
 
 #: Seconds between two lookups while sending fails.
 RETRY_INTERVAL_SECONDS = 5.0
+
+#: Seconds without an error after which sending works again. Systems tell of a refused datagram once
+#: a second at most.
+_CALM_SECONDS = 4.0
 
 #: The most answers that are read before a report, and the bytes that are read of one.
 _MOST_ANSWERS = 16
@@ -69,7 +75,8 @@ class Sender:
 
     With a ``dialogue``, datagrams are sealed, and answers are read before the next report. Where
     none comes in time, the socket and the address are replaced; sending never stops. Changes of
-    that are logged unless the sender is ``quiet``.
+    that are logged unless the sender is ``quiet``. Without one, the log says when sending fails and
+    when it does not fail any more; more is not known.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of which it consists
@@ -94,6 +101,15 @@ class Sender:
         self._resolving = False
         self._resolved_at = float("-inf")
         self._failed = False
+        self._faulty_since: float | None = None  # when sending in plain has failed last
+        self._changes = 0  # of that
+
+    def where(self) -> dict[str, object]:
+        """Return, for the log, the server and the address that is sent to, if it is known."""
+        if not self._destinations:
+            return {}
+        _, (host, port, *_) = self._destinations[0]
+        return {"server": self._server, "address": Address(host, port)}
 
     @property
     def is_heard(self) -> bool | None:
@@ -103,6 +119,7 @@ class Sender:
     def poll(self) -> None:
         """Read what the server has answered so far, and try another way if it has not."""
         if self._dialogue is None:
+            self._poll_plain()
             return
         heard: Acknowledgement | None = None
         for _ in range(_MOST_ANSWERS):
@@ -112,15 +129,32 @@ class Sender:
             heard = self._dialogue.read(answer) or heard
         if heard is not None:
             self._unheard = None
-            self._heard.answered(shown_address(heard), accepted=bool(heard.flags & ACCEPTED))
+            self._heard.answered(
+                shown_address(heard),
+                accepted=bool(heard.flags & ACCEPTED),
+                clock_ahead=self._dialogue.clock_ahead,
+            )
             if self._dialogue.has_rival(heard):
-                self._warn("another agent reports under this name")
+                self._heard.conflicts()
         elif self._dialogue.is_unheard:
             self._heard.missed("a new socket and lookup")
             self._dialogue.ask_anew()
             if self._socket is not None:  # else it was left already, because of an error
                 self._unheard = self._destinations[0]
                 self._leave_destination()
+
+    def _poll_plain(self) -> None:
+        """Note whether the network has refused what was sent, which a new socket would not show."""
+        if self._socket is None:
+            return
+        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            self._note_error(OSError(number, os.strerror(number)))
+        elif self._faulty_since is not None and self._clock() - self._faulty_since >= _CALM_SECONDS:
+            key = f"{self._server} again {self._changes % MOST_CHANGES}"
+            self._log.log(logging.INFO, "sending works again", key=key, **self.where())
+            self._faulty_since = None
+            self._changes += 1
 
     def send(self, datagrams: Iterable[bytes]) -> None:
         """Send the datagrams; what cannot be sent is lost, and the cause is logged."""
@@ -167,16 +201,32 @@ class Sender:
         try:
             if self._socket is None:
                 self._socket = _connect(self._destinations[0])
-            self._socket.send(datagram)
+            self._send_whole(self._socket, datagram)
         except BlockingIOError:
             self._warn("datagram lost: send buffer is full")
         except OSError as error:
-            self._warn("send failed", error)
+            self._warn_failed(error)
             if error.errno != errno.EMSGSIZE:
                 self._failed = True
                 self.close()
                 return False
         return True
+
+    def _send_whole(self, opened: socket.socket, datagram: bytes) -> None:
+        """Send a datagram, again where the system has just learned that the path is narrow.
+
+        From then on it sends fragments.
+
+        Raises:
+            OSError: when it cannot be sent.
+        """
+        try:
+            opened.send(datagram)
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            opened.send(datagram)
+            self._warn_fragments()
 
     def _receive(self) -> bytes | None:
         """Return a datagram that waits; None where none does."""
@@ -185,9 +235,16 @@ class Sender:
         except BlockingIOError:
             return None
         except OSError as error:  # of a datagram that was sent, such as a refused one
-            self._warn("send failed", error)
-            self._leave_destination()
+            self._note_error(error)
             return None
+
+    def _note_error(self, error: OSError) -> None:
+        """Note what the network has said about a datagram that was sent."""
+        if error.errno == errno.EMSGSIZE:
+            self._warn_fragments()
+        else:
+            self._warn_failed(error)
+            self._leave_destination()
 
     def _leave_destination(self) -> None:
         """Use another socket and address, after a lookup."""
@@ -252,9 +309,32 @@ class Sender:
         if current != self._destinations[0]:
             self.close()
 
+    def _warn_failed(self, error: OSError) -> None:
+        """Log that sending failed, and that it works again once it does."""
+        if error.errno != errno.EMSGSIZE:
+            if self._dialogue is None:
+                self._faulty_since = self._clock()
+            self._heard.failed()
+        self._warn("send failed", error)
+
+    def _warn_fragments(self) -> None:
+        from pombo_agent.transport.remedies import FRAGMENTS  # noqa: PLC0415 - only then
+
+        message = "datagrams are sent in fragments: the path is narrow"
+        key = f"{self._server} fragments"
+        self._log.warning(message, key=key, server=self._server, remedy=FRAGMENTS)
+
     def _warn(self, message: str, error: Exception | None = None) -> None:
-        fields = {"server": self._server} | ({"error": error} if error else {})
-        self._log.warning(message, key=f"{self._server} {message}", **fields)
+        fields: dict[str, object] = {"server": self._server}
+        kind = ""
+        if error is not None:
+            from pombo_agent.transport.remedies import remedy_of  # noqa: PLC0415 - only then
+
+            kind = f"{getattr(error, 'errno', None)} {self._changes % MOST_CHANGES}"
+            fields |= {**self.where(), "error": error}
+            if remedy := remedy_of(error):
+                fields["remedy"] = remedy
+        self._log.warning(message, key=f"{self._server} {message} {kind}", **fields)
 
 
 def _connect(destination: Destination) -> socket.socket:

@@ -21,10 +21,11 @@ from pombo_exporter.hosts.holder import Claim
 from pombo_exporter.hosts.host import Address
 from pombo_exporter.hosts.limits import AdmissionError, RefusalReason
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.ingest.probe_rate import ProbeRate
+from pombo_exporter.ingest.rivals import Rivals
 from pombo_exporter.seal.opening import Opener, Seal
 
 _ANSWER_SECONDS: Final = 1.0  # between two answers to one name
-_PROBE_SECONDS: Final = 0.05
 _DROPPED_AT_ONCE: Final = 2  # times of answers that no longer matter, for each answer
 
 #: The flags of the answers to refusals. The agent learns the challenge, and of a conflict.
@@ -45,7 +46,7 @@ class SealedIntake:
         self._answer = answer
         #: When names were last answered, the oldest first. Only the last second matters.
         self._answered_at: OrderedDict[tuple[str, int], float] = OrderedDict()
-        self._probed_at = float("-inf")
+        self._probe_rate, self._rivals = ProbeRate(), Rivals()
         self.answers = 0
 
     def check_plain(self, name: str) -> None:
@@ -77,24 +78,40 @@ class SealedIntake:
         send = answer or self._answer
         if seal.is_probe:
             self._read(seal)
-            if seal.wants_answer and now - self._probed_at >= _PROBE_SECONDS:
-                self._probed_at = now
-                send(self._acknowledgement(seal, address, wall, ACCEPTED), address)
+            if seal.wants_answer and self._probe_rate.allows(seal.name, now):
+                has_rivals = self._rivals.report_under(seal.name, now)
+                flags = ACCEPTED | CONFLICT if has_rivals else ACCEPTED
+                send(self._acknowledgement(seal, address, wall, flags), address)
             return
         claim = Claim(0, seal.salt, seal.rnd, seal.challenge, seal.generation)
-        flags: int | None = None
+        answer_flags: int | None = None
         try:
             self._roster.refuse_unread(seal.name, claim, seal.seq, address, now)
             found = self._read(seal)
             claim = claim._replace(session=found.header.session or 0)
             self._roster.admit(found, address, now, wall, claim)
-            flags = ACCEPTED
+            answer_flags = ACCEPTED
+            self._rivals.accepted(seal.name, seal.salt, now)
         except AdmissionError as error:
-            flags = _ANSWERED.get(error.reason)
+            answer_flags = _ANSWERED.get(error.reason)
+            if answer_flags == CONFLICT:
+                self._note_conflict(seal, now)
             raise
         finally:
-            if flags is not None and seal.wants_answer and self._may_answer(seal, flags, now):
-                send(self._acknowledgement(seal, address, wall, flags), address)
+            if (
+                answer_flags is not None
+                and seal.wants_answer
+                and self._may_answer(seal, answer_flags, now)
+            ):
+                send(self._acknowledgement(seal, address, wall, answer_flags), address)
+
+    def _note_conflict(self, seal: Seal, now: float) -> None:
+        """Note that an agent was refused, for the answers to probes."""
+        host = self._roster.hosts.get(seal.name)
+        if host is not None and host.holder.salt == seal.salt:
+            self._rivals.cloned(seal.name, now)
+        else:
+            self._rivals.refused(seal.name, seal.salt)
 
     @staticmethod
     def _read(seal: Seal) -> Datagram:

@@ -238,3 +238,26 @@ def test_numbers_that_may_be_acknowledged_are_bounded(make: Make, key: HostKey) 
     datagrams = sent(dialogue, 3000)
     assert dialogue.read(answer(key, datagrams[0])) is None
     assert dialogue.read(answer(key, datagrams[-1])) is not None
+
+
+@pytest.mark.parametrize("ahead", [-86400.0, 0.0, 7.5])
+def test_clocks_are_compared_at_the_time_of_the_report(
+    key: HostKey, clock: Clock, ahead: float
+) -> None:
+    wall = Clock(1_800_000_000.0)
+    dialogue = Dialogue(CRYPTO, key, T, clock, wall=wall)
+    assert dialogue.clock_ahead is None
+    [datagram] = sent(dialogue)
+    found = envelope(datagram)
+    time_ms = round((wall.now + ahead) * 1000)
+    said = Acknowledgement(found.seq, CHALLENGE, time_ms, bytes(16), 40_000, ACCEPTED)
+    clock.now += T  # the answer is read before the next report
+    wall.now += T
+    assert dialogue.read(acknowledgement(OF_EXPORTER, key.key, found.salt, said)) is not None
+    assert dialogue.clock_ahead == pytest.approx(ahead, abs=0.001)
+
+
+def test_clocks_are_not_compared_without_one(make: Make, key: HostKey) -> None:
+    dialogue = make()
+    assert dialogue.read(answer(key, sent(dialogue)[0])) is not None
+    assert dialogue.clock_ahead is None

@@ -652,6 +652,8 @@ def test_conflict_is_named(serve: Serve, make: Make, lines: Lines) -> None:
     clock.ahead = 3 * SECONDS  # else it may be this agent itself, under a salt before
     deliver(sending, front, lines, report())
     assert lines.cause("another agent reports under this name") == ""
+    [fields] = [each for message, each in lines.found if message.startswith("another agent")]
+    assert "a key of its own" in fields["remedy"]
 
 
 def test_server_that_is_left_is_not_known_to_hear_and_gets_another_connection(

@@ -127,6 +127,29 @@ def test_exporter_that_starts_later_receives_what_is_sent_then(
     assert received(exporter) == [b"a", b"b"]
 
 
+def test_plain_sender_logs_that_sending_fails_and_that_it_works_again(
+    server: Open, sender: Make, warnings: Warnings
+) -> None:
+    exporter = server()
+    address = destination(exporter)
+    exporter.close()
+    clock = Clock()
+    sending = sender(Names(address), clock)
+    for _ in range(3):
+        sending.send([b"lost"])  # one datagram: the error would be lost with the socket
+        clock.now += RETRY_INTERVAL_SECONDS
+    assert {message for message, _ in warnings} == {"send failed"}
+    assert warnings[0][1]["remedy"].startswith("start the exporter, or check the port")
+    assert str(warnings[0][1]["address"]) == f"127.0.0.1:{address[1][1]}"
+    exporter = server(port=address[1][1])
+    del warnings[:]
+    for _ in range(3):
+        sending.send([b"a"])
+        clock.now += RETRY_INTERVAL_SECONDS
+    messages = [message for message, _ in warnings]
+    assert messages == ["send failed", "sending works again"], "the last one that was refused"
+
+
 def test_exporter_that_restarts_receives_again(server: Open, sender: Make) -> None:
     exporter = server()
     address = destination(exporter)
@@ -200,6 +223,7 @@ def test_name_that_becomes_known_is_sent_to(
     sending.send([b"sent"])
     assert received(exporter) == [b"sent"]
     assert [message for message, _ in warnings] == ["lookup failed"]
+    assert warnings[0][1]["remedy"].startswith("check the name in --server")
 
 
 def test_hanging_lookup_is_not_repeated_and_sending_continues(

@@ -246,11 +246,77 @@ def test_probe_is_answered_and_touches_no_host(exporter: Sealed) -> None:
     agent = Agent(exporter)
     answer = agent.send(PROBE | WANTS_ANSWER)
     assert answer is not None
-    assert answer.challenge == NO_CHALLENGE
+    assert (answer.challenge, answer.flags) == (NO_CHALLENGE, ACCEPTED)
     assert exporter.roster.hosts == {}
-    assert agent.send(PROBE | WANTS_ANSWER) is None, "at most 20 a second"
-    exporter.now += 0.06
+
+
+def test_probes_of_one_name_are_answered_20_times_a_second_in_bunches(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    sent, answered = 0, 0
+    for _ in range(100):  # half a second late, and then ten at once
+        for _ in range(10):
+            sent += 1
+            answered += agent.send(PROBE | WANTS_ANSWER) is not None
+        exporter.now += 0.5
+    assert (sent, answered) == (1000, 1000)
+    for _ in range(100):
+        answered += agent.send(PROBE | WANTS_ANSWER) is not None
+    assert answered == 1010
+    exporter.now += 10
     assert agent.send(PROBE | WANTS_ANSWER) is not None
+
+
+def test_probes_of_one_name_take_no_answers_from_another(exporter: Sealed) -> None:
+    agent = Agent(exporter)
+    for _ in range(100):
+        agent.send(PROBE | WANTS_ANSWER)
+    other = derived(CRYPTO, FLEET, 0, "other")
+    exporter.answers.clear()
+    sealer = Sealer(CRYPTO, other.kid, 0, other.key, b"other")
+    exporter.take(sealer.seal(b"{}", flags=PROBE | WANTS_ANSWER))
+    assert len(exporter.answers) == 1
+
+
+def probed(exporter: Sealed) -> int:
+    """Return the flags of the answer to a probe."""
+    answer = Agent(exporter).send(PROBE | WANTS_ANSWER)
+    assert answer is not None
+    return answer.flags
+
+
+def test_answer_to_a_probe_tells_of_two_agents_for_a_minute(exporter: Sealed) -> None:
+    first, second = proven(exporter), Agent(exporter, SESSION + 1, OTHER_ADDRESS)
+    assert probed(exporter) == ACCEPTED
+    second.send()
+    assert probed(exporter) == ACCEPTED, "the holder may be dead"
+    first.send()
+    assert probed(exporter) == ACCEPTED | CONFLICT
+    exporter.wait(59)
+    assert probed(exporter) == ACCEPTED | CONFLICT
+    exporter.wait(2)
+    assert probed(exporter) == ACCEPTED
+
+
+def test_answer_to_a_probe_tells_of_no_agent_that_was_started_again(exporter: Sealed) -> None:
+    first, again = proven(exporter), Agent(exporter, SESSION + 1)
+    first.send()
+    again.send()
+    assert exporter.refused() == {"conflict": 1}
+    exporter.wait(8)
+    again.send()
+    again.send()
+    assert exporter.host().session == SESSION + 1
+    assert probed(exporter) == ACCEPTED
+
+
+def test_answer_to_a_probe_tells_of_a_clone(exporter: Sealed) -> None:
+    agent = proven(exporter)
+    clone = Agent(exporter, address=OTHER_ADDRESS)
+    clone.sealer, clone.challenge = copy(agent.sealer), agent.challenge
+    agent.send()
+    clone.send()
+    assert exporter.refused() == {"conflict": 1}
+    assert probed(exporter) == ACCEPTED | CONFLICT
 
 
 def test_clone_under_the_same_salt_is_a_conflict(exporter: Sealed) -> None:

@@ -1,0 +1,172 @@
+"""Asks an exporter's HTTP API what it knows of this host.
+
+What it answers is shown, and not trusted.
+"""
+
+import json
+import ssl
+from collections.abc import Mapping, Sequence
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+from ipaddress import ip_address
+from time import monotonic
+from typing import Any, NamedTuple
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+
+from pombo_cli.addresses import Address
+from pombo_cli.human import printable
+
+from pombo_agent.servers import HttpOptions, Url
+from pombo_agent.transport.connection import authorization, tls_context
+
+_MOST_BYTES = 2**20
+_EXCERPT_BYTES = 120  # of a refused datagram, which the exporter shows
+_RECENT_SECONDS = 60.0
+_NO_HTTP = "it does not speak HTTP"
+
+
+class Refusal(NamedTuple):
+    """Why an exporter has refused a datagram, and from which address it came."""
+
+    reason: str
+    detail: str
+    address: str
+    seconds_ago: float
+    start: str
+
+
+class Knowledge(NamedTuple):
+    """What an exporter's API says.
+
+    ``fault`` is why it could not be asked, in words; then all else is empty. ``host`` is None where
+    it shows no host of the name.
+    """
+
+    url: str
+    fault: str = ""
+    host: Mapping[str, Any] | None = None
+    refusals: Sequence[Refusal] = ()
+
+    @property
+    def conflict(self) -> Refusal | None:
+        """The other agent that has reported under the name within the last minute."""
+        return next((each for each in self.refusals if each.reason == "conflict"), None)
+
+    def refusal_of(self, datagrams: Sequence[bytes]) -> Refusal | None:
+        """Return why one of these datagrams was refused; None where none is known to be."""
+        starts = {repr(each[:_EXCERPT_BYTES])[2:-1] for each in datagrams}
+        return next((each for each in self.refusals if each.start in starts), None)
+
+
+def base_of(server: Address | Url) -> str:
+    """Return where the API of a server is: HTTP has the number of its UDP port."""
+    if isinstance(server, Address):
+        return f"http://{server}"
+    return str(server).removesuffix("/report")
+
+
+class Api:
+    """Asks one exporter.
+
+    A password is sent only where ``options`` are for this URL: to a server over HTTP, or to the URL
+    of a flag.
+    """
+
+    def __init__(self, server: Address | Url, options: HttpOptions, given: str = "") -> None:
+        """Take the server, and the URL of its API if that is given."""
+        self.url = given.rstrip("/") or base_of(server)
+        self._may_try_https = isinstance(server, Address) and not given
+        self._sends_password = bool(given) or isinstance(server, Url)
+        self._options = options
+        self._proxy = server.proxy if isinstance(server, Url) and not given else None
+
+    def ask(self, name: str, end: float) -> Knowledge:
+        """Return what the exporter knows of a host.
+
+        ``end`` is until when to ask, in seconds of the monotonic clock.
+        """
+        status, fault = self._json("/api/v1/status", end)
+        if fault == _NO_HTTP and self._may_try_https:
+            self.url = self.url.replace("http:", "https:", 1)
+            status, fault = self._json("/api/v1/status", end)
+        if fault:
+            return Knowledge(self.url, fault)
+        if not isinstance(status, dict) or not isinstance(status.get("recent_refusals"), list):
+            return Knowledge(self.url, "what answers is no exporter of Pombo")
+        host, fault = self._json(f"/api/v1/hosts/{quote(name, safe='')}", end)
+        if fault and not fault.startswith("404"):
+            return Knowledge(self.url, fault)
+        known = host if isinstance(host, dict) and isinstance(host.get("state"), str) else None
+        return Knowledge(self.url, "", known, [*_refusals(status, name)])
+
+    def _json(self, path: str, end: float) -> tuple[Any, str]:
+        """Return the answer to a request, or why there is none."""
+        left = end - monotonic()
+        if left <= 0:
+            return None, "no time was left to ask"
+        request = Request(self.url + path, headers={"Accept": "application/json"})  # noqa: S310
+        try:
+            if self._sends_password and (password := authorization(self._options)):
+                request.add_header(*password.strip().split(": ", 1))
+            with self._opener().open(request, timeout=left) as response:
+                return json.loads(response.read(_MOST_BYTES)), ""
+        except HTTPError as error:
+            with error:
+                remedies = {401: "it asks for a password", 403: "it asks for a certificate"}
+                return None, f"{error.code} {remedies.get(error.code, error.reason)}"
+        except URLError as error:
+            return None, _words(error.reason)
+        except (OSError, HTTPException, ValueError) as error:
+            return None, _words(error)
+
+    def _opener(self) -> OpenerDirector:
+        proxies = {}
+        if self._proxy is not None:
+            proxies = dict.fromkeys(("http", "https"), f"http://{self._proxy}")
+        handlers: list[Any] = [ProxyHandler(proxies)]
+        if self.url.startswith("https:"):
+            handlers.append(HTTPSHandler(context=tls_context(self._options)))
+        return build_opener(*handlers)
+
+
+def _refusals(status: Mapping[str, Any], name: str) -> list[Refusal]:
+    """Return the refusals of the last minute, of conflicts only those about a host."""
+    found = []
+    for each in status["recent_refusals"]:
+        try:
+            refusal = Refusal(
+                str(each["reason"]),
+                printable(str(each["detail"])),
+                shown_address(each["address"]),
+                float(each["last_age_seconds"]),
+                str(each["datagram_start"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            continue
+        is_other = refusal.reason == "conflict" and not refusal.detail.startswith(repr(name))
+        if refusal.seconds_ago <= _RECENT_SECONDS and not is_other:
+            found.append(refusal)
+    return found
+
+
+def shown_address(address: object) -> str:
+    """Return an address of the API for people: IPv4 as such, where it is mapped into IPv6."""
+    text = str(address)
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return printable(text)
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _words(error: object) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{error.verify_message}: give --http.ca-file"
+    if isinstance(error, TimeoutError) or "timed out" in str(error):
+        return "no answer in time"
+    if isinstance(error, (RemoteDisconnected, BadStatusLine, ConnectionResetError)):
+        return _NO_HTTP
+    if isinstance(error, json.JSONDecodeError):
+        return "what answers is no exporter of Pombo"
+    return printable(str(getattr(error, "strerror", None) or error))

@@ -1,0 +1,215 @@
+"""The command ``pombo-agent check``: its flags, the run, and the exit code."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from threading import Thread
+from time import monotonic
+from typing import Any
+
+import click
+from pombo_cli.addresses import Address
+from pombo_cli.flags import Duration
+from pombo_wire.keys import HostKey
+
+from pombo_agent.check import configuration, this_host
+from pombo_agent.check.configuration import Configuration
+from pombo_agent.check.facts import Findings
+from pombo_agent.check.http_server import check_http
+from pombo_agent.check.output import as_json, as_text
+from pombo_agent.check.plain_server import check_plain, check_without_key
+from pombo_agent.check.sealed_server import check_sealed
+from pombo_agent.check.server import Task
+from pombo_agent.check.this_host import KeyFault
+from pombo_agent.options import FLAGS, is_default, options_of
+from pombo_agent.servers import Url
+from pombo_agent.settings import Options, ServerMode
+
+#: The most seconds that a check takes.
+MOST_SECONDS = 15.0
+
+_WAIT_SECONDS = 0.2  # between two looks at what the threads have done
+
+#: Flags that a check has no use for. They may be in the configuration of an agent.
+_HIDDEN = ("--collector.", "--path.", "--once", "--log.", "--label", "--wire", "--server-mode")
+
+_HELP = """\
+Say whether reports of this host arrive at its exporters, and what to do if they do not.
+
+It reads the flags, variables and configuration of the agent. Without --server and --config.file it
+takes those of the agent that is installed here: ~/.config/pombo/agent.yml, or /etc/pombo/agent.yml
+and /etc/default/pombo-agent.
+
+Nothing changes at an exporter: with a key, it answers probes. Without one, it cannot answer, so its
+HTTP API is asked, and a test datagram is sent that it refuses.
+
+Exit code: 0 if all is well, 1 if something is wrong, 2 for wrong flags.
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command with the arguments behind ``check``, and exit."""
+    found = configuration.find(arguments, os.environ)
+    unreadable = [path for path in found.files if not os.access(path, os.R_OK)]
+    if unreadable:
+        _refuse_unreadable(unreadable[0])
+    for name, value in found.variables.items():
+        os.environ.setdefault(name, value)
+    command(found)([*found.arguments, *arguments], prog_name="pombo-agent check")
+
+
+def _refuse_unreadable(path: str) -> None:
+    """Say who may read a configuration file that this user may not, and exit."""
+    stat = os.stat(path)
+    owner = this_host.owner_of(stat.st_uid)
+    click.echo(
+        f"{path} cannot be read by this user: it belongs to {owner}. Run: sudo pombo-agent check",
+        err=True,
+    )
+    sys.exit(1)
+
+
+def command(found: Configuration) -> click.Command:
+    """Return the command, with the configuration that was found for it."""
+
+    def check(**given: Any) -> None:
+        sys.exit(_run(given, found))
+
+    built = click.command(
+        "pombo-agent check", help=_HELP, context_settings={"max_content_width": 100}
+    )(check)
+    for decorate in FLAGS:
+        decorate(built)
+    for option in built.params:
+        if isinstance(option, click.Option):
+            option.hidden = option.opts[0].startswith(_HIDDEN)
+            if option.name == "format":
+                option.help = "Output format: text for people, or JSON."
+                option.envvar = None
+    built.params += [
+        click.Option(
+            ["--probes"],
+            type=click.IntRange(10, 10_000),
+            default=100,
+            show_default=True,
+            help="Probes that loss and round trips are measured with, 20 in a second.",
+        ),
+        click.Option(
+            ["--timeout"],
+            type=Duration(0.1, 60),
+            default="3s",
+            show_default=True,
+            help="Time to wait for the first answer of an exporter.",
+        ),
+        click.Option(
+            ["--api", "api"],
+            default="",
+            metavar="URL",
+            help="URL of the exporter's HTTP API.  [default: HTTP at the port of --server]",
+        ),
+    ]
+    return built
+
+
+def _run(given: dict[str, Any], found: Configuration) -> int:
+    """Check this host and each server at the same time, print what was found, return the code."""
+    if not given["server"]:
+        looked = ", ".join(configuration.places(os.environ))
+        raise click.UsageError(f"give --server, or --config.file; there is none of {looked}")
+    began = monotonic()
+    host = Findings("This host")
+    options, key, fault = _about_settings(host, given, found)
+    most = MOST_SECONDS + max(0.0, (given["probes"] - 100) / 20) + max(0.0, given["timeout"] - 3)
+    task = Task(options, key, given["probes"], given["timeout"], began + most, given["api"])
+    checks = [_Check(task, server, fault) for server in options.servers]
+    for each in checks:
+        each.start()
+    this_host.about_view(host, options, this_host.container_kind())
+    this_host.about_collectors(host, options)
+    _wait(checks, task)
+    servers = [each.findings for each in checks]
+    if given["format"] == "json":
+        click.echo(as_json(host, servers))
+    else:
+        width = min(shutil.get_terminal_size((100, 0)).columns, 120)
+        is_plain = "utf" not in (sys.stdout.encoding or "").lower()
+        text = as_text([host, *servers], width=width, plain=is_plain)
+        click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+    return int(not all(each.is_ok for each in (host, *servers)))
+
+
+def _about_settings(
+    host: Findings, given: dict[str, Any], found: Configuration
+) -> tuple[Options, HostKey | None, KeyFault | None]:
+    """Add what is known of the settings; return them, and the key or why there is none.
+
+    Raises:
+        click.UsageError: when the agent would not start with them, but for its key or its name.
+    """
+    this_host.about_files(host, found.files)
+    key, fault = _read_key(given["key_file"])
+    name = given["name"]
+    of_flag = None if is_default("name") else name
+    source = "the hostname" if of_flag is None else "--name"
+    if key is not None:
+        name, source = key.name, "the key"
+    this_host.about_name(host, name, source, key, of_flag)
+    this_host.about_key(host, given["key_file"], key, fault)
+    # What is wrong with the key is said above, and need not keep the rest from being checked.
+    without_key = {**given, "key_file": ""}
+    if given["key_file"]:
+        without_key["server_mode"] = ServerMode.ALL.value
+    options = options_of(without_key)._replace(name=name, key_file=given["key_file"])
+    return options, key, fault
+
+
+def _read_key(path: str) -> tuple[HostKey | None, KeyFault | None]:
+    if not path:
+        return None, None
+    from pombo_agent.transport.key import read_key  # noqa: PLC0415 - only sealing needs it
+
+    try:
+        return read_key(path), None
+    except ValueError as error:
+        return None, KeyFault(path, str(error))
+
+
+class _Check(Thread):
+    """Checks one server in a thread of its own."""
+
+    def __init__(self, task: Task, server: Address | Url, fault: KeyFault | None) -> None:
+        super().__init__(daemon=True)
+        self.findings = Findings(str(server))
+        self.sent = 0
+        self.work: Callable[[], None]
+        if isinstance(server, Url):
+            self.work = partial(check_http, task, task.key, server, self.findings)
+        elif task.key is not None:
+            self.work = partial(check_sealed, task, task.key, server, self.findings, self._note)
+        elif fault is not None:
+            self.work = partial(check_without_key, task, server, self.findings)
+        else:
+            self.work = partial(check_plain, task, server, self.findings)
+
+    def run(self) -> None:
+        self.work()
+
+    def _note(self, sent: int) -> None:
+        self.sent = sent
+
+
+def _wait(checks: Sequence[_Check], task: Task) -> None:
+    """Wait until all servers are checked, and show how far that is on a terminal."""
+    is_shown = sys.stderr.isatty()
+    for each in checks:
+        while each.is_alive() and monotonic() < task.end + 1:
+            each.join(_WAIT_SECONDS)
+            if is_shown:
+                sent = sum(one.sent for one in checks)
+                click.echo(f"\rprobing: {sent} probes sent", err=True, nl=False)
+        if each.is_alive():
+            each.findings.wrong("time", "the check took too long and was ended")
+    if is_shown:
+        click.echo("\r\x1b[K", err=True, nl=False)
