@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pombo_wire.sealing import overhead
 
 from pombo_agent.settings import Options
-from pombo_agent.transport.failover import Transport
+
+if TYPE_CHECKING:
+    from pombo_agent.transport.failover import Transport
 
 _SECONDS_PER_HOUR = 3600
 
@@ -18,7 +21,7 @@ class Announcement:
     """
 
     def __init__(
-        self, options: Options, transports: Iterable[Transport], log: logging.Logger
+        self, options: Options, transports: "Iterable[Transport]", log: logging.Logger
     ) -> None:
         self._options, self._log = options, log
         self._waiting = [*transports]

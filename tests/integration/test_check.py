@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.certificates import Authority
 from support.namespaces import ROUTER, SERVERS, Network
 from support.pages import wait_until
 from support.processes import BIN, ROOT, Launcher, Process
@@ -429,6 +430,61 @@ def test_exporter_that_takes_only_sealed_reports_is_named(site: Site) -> None:
     checked = site.check_plain()
     assert "refuses reports as not_sealed" in checked.wrong()["datagrams"]
     assert f"pombo-exporter enroll {NAME}" in checked.remedies()
+
+
+# --- settings ---
+
+
+def of_agent(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a check of this machine, with these variables alone."""
+    env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
+    command = [str(BIN / "pombo-agent"), "check", "--probes=10", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=env)
+
+
+def test_installed_agent_is_checked_without_arguments(start: Launcher, tmp_path: Path) -> None:
+    keys = KeyFiles(tmp_path)
+    exporter = start.exporter(f"--seal.key-file={keys.fleet}")
+    folder = tmp_path / "home/.config/pombo"
+    folder.mkdir(parents=True)
+    keys.of_host(NAME).rename(folder / "agent.key")
+    (folder / "agent.yml").write_text("label: {rack: 7}\n")
+    home = str(tmp_path / "home")
+    empty = of_agent(HOME=home)
+    assert empty.returncode == 2
+    assert f"no server is given in {folder}/agent.yml: write `server: HOST` there" in empty.stderr
+    (folder / "agent.yml").write_text(f"server: {exporter.target}\nlabel: {{rack: 7}}\n")
+    checked = of_agent("--format=json", HOME=home)
+    assert checked.returncode == 0, checked.stdout
+    facts = json.loads(checked.stdout)["host"]["facts"]
+    assert facts["configuration"]["files"] == [f"{folder}/agent.yml"]
+    assert facts["key"]["path"] == f"{folder}/agent.key"
+    assert facts["name"]["name"] == NAME
+
+
+def test_check_without_any_settings_says_where_it_has_looked(tmp_path: Path) -> None:
+    nothing = of_agent(HOME=str(tmp_path))
+    assert nothing.returncode == 2
+    assert f"{tmp_path}/.config/pombo/agent.yml" in nothing.stderr
+
+
+def test_api_with_tls_is_asked_over_https(start: Launcher, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    server = authority.issue("server", ip="127.0.0.1")
+    config = tmp_path / "web.yml"
+    config.write_text(
+        f"tls_server_config: {{cert_file: {server.certificate}, key_file: {server.key}}}\n"
+    )
+    exporter = start.exporter(f"--web.config.file={config}", ready=False)
+    wait_until(lambda: exporter.log, lambda log: "exporter listens" in log, "the exporter")
+    where = (f"--server={exporter.target}", f"--name={NAME}", "--format=json")
+    unverified, verified = of_agent(*where), of_agent(*where, f"--http.ca-file={authority.path}")
+    [found] = json.loads(unverified.stdout)["servers"]
+    assert "give --http.ca-file" in found["facts"]["reports"]["fault"]
+    assert found["facts"]["datagrams"]["mark"] == "unknown"
+    [found] = json.loads(verified.stdout)["servers"]
+    assert found["facts"]["reports"]["url"] == f"https://{exporter.target}"
+    assert found["facts"]["datagrams"]["seen_as"] == "127.0.0.1"
 
 
 # --- the network between ---

@@ -116,8 +116,7 @@ def command(found: Configuration) -> click.Command:
 def _run(given: dict[str, Any], found: Configuration) -> int:
     """Check this host and each server at the same time, print what was found, return the code."""
     if not given["server"]:
-        looked = ", ".join(configuration.places(os.environ))
-        raise click.UsageError(f"give --server, or --config.file; there is none of {looked}")
+        raise click.UsageError(_no_server(found))
     began = monotonic()
     host = Findings("This host")
     options, key, fault = _about_settings(host, given, found)
@@ -138,6 +137,13 @@ def _run(given: dict[str, Any], found: Configuration) -> int:
         text = as_text([host, *servers], width=width, plain=is_plain)
         click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
     return int(not all(each.is_ok for each in (host, *servers)))
+
+
+def _no_server(found: Configuration) -> str:
+    if found.files:
+        return f"no server is given in {', '.join(found.files)}: write `server: HOST` there"
+    looked = ", ".join(configuration.places(os.environ))
+    return f"give --server, or --config.file; there is none of {looked}"
 
 
 def _about_settings(

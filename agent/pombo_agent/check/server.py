@@ -111,6 +111,8 @@ def about_reports(findings: Findings, task: Task, known: Knowledge, *, has_proof
     text += f" from {shown_address(known.host.get('address'))}"
     if state == "down":
         findings.wrong("reports", text, remedies.start_agent(), **values)
+    elif state == "late":
+        findings.note("reports", text, **values)
     else:
         findings.ok("reports", text, **values)
 
