@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from support.certificates import Authority
-from support.namespaces import ROUTER, SERVERS, Network
+from support.namespaces import ROUTER, SERVERS, SILENT, Network
 from support.pages import wait_until
 from support.processes import BIN, ROOT, Launcher, Process
 from support.sealing import KeyFiles
 
 NAME = "web-1"
-EXPORTER = SERVERS[0][0]
+EXPORTER, SILENT_ADDRESS = SERVERS[0][0], SILENT[0]
 SECONDS = 1  # between reports
 WITHIN = 15.0  # seconds in which each fault is named, by the log as by the check
 DAY = 86_400.0
@@ -120,7 +120,7 @@ def line(agent: Process, message: str, within: float = WITHIN) -> str:
     return wait_until(found, bool, f"the line {message!r}", within)[0]
 
 
-SILENT, AGAIN = "exporter does not answer", "exporter answers again"
+UNHEARD = "exporter does not answer"
 
 
 # --- all is well ---
@@ -169,6 +169,33 @@ def test_agent_logs_once_what_it_sends_and_where(site: Site) -> None:
     assert agent.log.count("reports are sent") == 1
 
 
+def checked_at(site: Site, server: str) -> dict[str, Any]:
+    """Return the facts about another address or name of the exporter, with which all is well."""
+    command = [*site.network.agents.entered(), str(BIN / "pombo-agent"), "check", "--format=json"]
+    where = [f"--server={server}", f"--key-file={site.keys.of_host(NAME)}", "--probes=10"]
+    done = subprocess.run(
+        [*command, *where], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [found] = json.loads(done.stdout)["servers"]
+    facts: dict[str, Any] = found["facts"]
+    return facts
+
+
+def test_exporter_is_checked_over_ipv6_and_by_the_second_of_its_addresses(site: Site) -> None:
+    site.exporter()
+    facts = checked_at(site, f"[{SERVERS[0][1]}]")
+    assert facts["answer"]["seen_as"].startswith("[fd00:1::2]:")
+    assert facts["nat"]["mark"] == "ok"
+    assert facts["path_mtu"]["is_whole"]
+    assert facts["reports"]["url"] == "http://[fd00:2::2]:5005"
+    site.network.resolve({"exporter.test": [SILENT_ADDRESS, EXPORTER]})
+    facts = checked_at(site, "exporter.test")
+    assert facts["address"]["addresses"] == [SILENT_ADDRESS, EXPORTER]
+    assert facts["silent_addresses"]["silent"] == [SILENT_ADDRESS]
+    assert facts["answer"]["address"] == EXPORTER
+
+
 def test_check_of_plain_reports_asks_the_api(site: Site) -> None:
     site.exporter(is_sealed=False)
     site.agent(f"--name={NAME}")
@@ -194,7 +221,7 @@ def test_exporter_that_is_off_is_named(site: Site) -> None:
     said = line(agent, "send failed")
     assert f"address={EXPORTER}:5005" in said
     assert 'error="[Errno 111] Connection refused" remedy="start the exporter' in said
-    line(agent, SILENT)
+    line(agent, UNHEARD)
     site.exporter()
     line(agent, "exporter answers")
 
@@ -221,7 +248,7 @@ def test_datagrams_that_a_firewall_drops_are_named(site: Site) -> None:
     assert "sudo ufw allow 5005/udp" in checked.remedies()
     assert "firewall-cmd" in checked.remedies()
     assert "nft insert rule" in checked.remedies()
-    said = line(agent, SILENT)
+    said = line(agent, UNHEARD)
     assert 'trying="a new socket and lookup" remedy="open its UDP port in the firewalls' in said
     site.network.filter("-F", "FORWARD")
     line(agent, "exporter answers")
@@ -264,7 +291,7 @@ def test_wrong_key_is_named(site: Site, *, is_api_open: bool) -> None:
     expected = "as unknown_key: key " if is_api_open else "do not answer a wrong key"
     assert expected in checked.wrong()["answer"]
     assert f"pombo-exporter enroll {NAME} --seal.key-file=FILE" in checked.remedies()
-    assert "has this fleet's key" in line(agent, SILENT)
+    assert "has this fleet's key" in line(agent, UNHEARD)
 
 
 def test_key_of_another_generation_is_named(site: Site) -> None:
@@ -286,7 +313,7 @@ def test_revoked_name_is_named(site: Site) -> None:
     checked = site.check(f"--key-file={key}")
     assert "as revoked" in checked.wrong()["answer"]
     assert f"remove the line `deny {NAME}`" in checked.remedies()
-    assert "does not deny this name" in line(agent, SILENT)
+    assert "does not deny this name" in line(agent, UNHEARD)
     plain = site.check_plain()
     assert "datagrams" in plain.wrong() or plain.fact("datagrams")["mark"] == "ok"
 

@@ -200,7 +200,11 @@ class _Check(Thread):
             self.work = partial(check_plain, task, server, self.findings)
 
     def run(self) -> None:
-        self.work()
+        try:
+            self.work()
+        except Exception as error:  # noqa: BLE001 - a check that ends early must not look well
+            text = f"the check itself has failed: {type(error).__name__}: {error}"
+            self.findings.wrong("check", text)
 
     def _note(self, sent: int) -> None:
         self.sent = sent
@@ -214,8 +218,9 @@ def _wait(checks: Sequence[_Check], task: Task) -> None:
             each.join(_WAIT_SECONDS)
             if is_shown:
                 sent = sum(one.sent for one in checks)
-                click.echo(f"\rprobing: {sent} probes sent", err=True, nl=False)
+                what = f"{sent} probes sent" if sent else "..."
+                click.echo(f"\rchecking: {what}", err=True, nl=False)
         if each.is_alive():
-            each.findings.wrong("time", "the check took too long and was ended")
+            each.findings.wrong("check", "it took too long and was ended")
     if is_shown:
         click.echo("\r\x1b[K", err=True, nl=False)

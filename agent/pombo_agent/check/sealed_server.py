@@ -127,7 +127,7 @@ def _measure(
 
 def _about_nat(findings: Findings, prober: Prober, seen: str) -> None:
     host, port, *_ = prober.socket.getsockname()
-    own = str(Address(host, port))
+    own = str(Address(host.partition("%")[0], port))
     if own == seen:
         findings.ok("nat", "none: the exporter sees the address that this host has", local=own)
     else:
