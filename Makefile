@@ -74,7 +74,7 @@ corpus: develop
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
 # the smallest agent. Valgrind counts the instructions that the budget bounds. Podman builds the
 # images and runs the services of docker-compose.yml; mmdebstrap makes the base image. Systemd runs
-# the units.
+# the units. BusyBox, wget and curl run the installer, each in turn.
 programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
@@ -82,6 +82,9 @@ programs:
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
 	tools/need chromium chromium chromium --version
 	tools/need nc netcat-openbsd sh -c 'command -v nc'
+	tools/need busybox busybox busybox true
+	tools/need wget wget wget --version
+	tools/need curl curl curl --version
 	tools/need valgrind valgrind valgrind --version
 	tools/need ip iproute2 ip -V
 	tools/need iptables iptables iptables --version
@@ -140,6 +143,7 @@ faults: develop
 	$(BIN)/python -m faults
 
 docs: develop
+	cp agent/pombo-agent.service exporter/pombo_exporter/installer/
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
 	$(BIN)/python docs/generate/columns.py > wire/pombo_wire/columns.py
 	$(BIN)/python docs/generate/families.py > wire/pombo_wire/families.py

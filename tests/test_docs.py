@@ -95,6 +95,7 @@ OTHER_FLAGS = {
     *("--no-index", "--find-links", "--pip-args", "--apparent-size"),  # pip, pipx, uv, du
     *("--network", "--pid", "--uts", "--read-only", "--cap-drop", "--security-opt", "--memory"),
     *("--pids-limit", "--volume", "--restart", "--force"),  # docker
+    *("--from", "--dry-run", "--uninstall", "--user"),  # install.sh, systemctl
     *("--dmesg", "--grep", "--human-readable", "--max-depth", "--one-file-system"),
 }
 
@@ -108,6 +109,7 @@ def flags() -> set[str]:
         ("pombo-exporter",),
         ("pombo-exporter", "top"),
         ("pombo-exporter", "decode"),
+        ("pombo-exporter", "enroll"),
     )
     programs = Path(sys.executable).parent
     helps = [

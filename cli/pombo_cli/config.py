@@ -31,10 +31,18 @@ def config_flag(path: str) -> Callable[[Command], Command]:
 
 def _read(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
     """Let the values in the file be the defaults of their flags."""
-    if path is None:
-        return
+    if path is not None:
+        ctx.default_map = values_in_file(ctx, path)
+
+
+def values_in_file(ctx: click.Context, path: str) -> dict[str, Any]:
+    """Return the values in a configuration file by the parameters of the flags of a command.
+
+    Raises:
+        click.UsageError: when the file cannot be read, or something in it is wrong.
+    """
     try:
-        ctx.default_map = _values(ctx, path)
+        return _values(ctx, path)
     except YamlError as error:
         raise click.UsageError(error.in_file(path), ctx) from None
 

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from os import urandom
 from pathlib import Path
@@ -41,6 +42,7 @@ from pombo_exporter.stats import Counters, ReceiveBuffer, StateErrors
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.acceptor import plain
 from pombo_exporter.web.app import Parts, application
+from pombo_exporter.web.join import JoinOptions
 from pombo_exporter.web.server import Server
 from pombo_exporter.web.toolkit.errors import WebConfigError
 
@@ -107,7 +109,8 @@ async def serve(
 
     drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
-    server = _server(Parts(roster, table, counters, pacer), options, toolkit)
+    joining = options.joining and replace(options.joining, udp_port=_where(udp).port)
+    server = _server(Parts(roster, table, counters, pacer), options, toolkit, joining)
     notifier = _notifier(options, targets, roster, pacer, drain)
     if state is not None:
         notifier.restore(state.written_at)
@@ -193,7 +196,9 @@ def _on_hangup(keys: "Keyring | None", roster: Roster, notifier: Notifier) -> No
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, read_again)
 
 
-def _server(parts: Parts, options: Options, toolkit: "Toolkit | None") -> Server:
+def _server(
+    parts: Parts, options: Options, toolkit: "Toolkit | None", joining: JoinOptions | None
+) -> Server:
     counters, access, handshakes = parts.counters.http, None, None
     counters.max_requests = options.max_requests
     if toolkit is not None:
@@ -205,6 +210,7 @@ def _server(parts: Parts, options: Options, toolkit: "Toolkit | None") -> Server
         admin=options.admin_api,
         access=access,
         posts_per_second=options.posts_per_second,
+        joining=joining,
     )
     return Server(app, counters, before=handshakes.accept if handshakes else plain)
 

@@ -7,18 +7,21 @@ from typing import Any
 
 import click
 from pombo_cli.config import config_flag
-from pombo_cli.flags import Address, AddressType, Command, Duration, Size, flag, log_flags
+from pombo_cli.flags import Address, AddressType, Command, Duration, Size, flag, log_flags, switch
 
 from pombo_exporter import __version__
 from pombo_exporter.decode.options import DecodeOptions, decode_command
+from pombo_exporter.enroll import enroll
 from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.installer.agents import FOLDER
 from pombo_exporter.metrics.host_families import VOCABULARIES
 from pombo_exporter.notify.flags import NotifyFlags
 from pombo_exporter.notify.targets import Source, target
 from pombo_exporter.runtime.memory import default_limit
-from pombo_exporter.seal.commands import enroll, keygen
+from pombo_exporter.seal.commands import keygen
 from pombo_exporter.top.options import TopOptions, top_command
 from pombo_exporter.web.base import Base, external_url, path_prefix
+from pombo_exporter.web.join import JoinOptions
 from pombo_exporter.web.report import POSTS_PER_SECOND
 
 _MOST = 2**31 - 1
@@ -36,6 +39,7 @@ class Options:
     admin_api: bool
     posts_per_second: int  # of reports, from one address
     base: Base
+    joining: JoinOptions | None
     max_requests: int
     max_connections: int
     seal_key_file: Path | None
@@ -114,6 +118,14 @@ def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
         show_default=True,
         help=text,
     )
+
+
+def _joining(given: dict[str, Any]) -> JoinOptions | None:
+    """Return what the flags of ``/join`` say, and remove them."""
+    is_on, public = given.pop("web_join"), given.pop("web_join_public")
+    sealed = given["seal_key_file"] is not None
+    options = JoinOptions(given.pop("web_join_files"), public=public, sealed=sealed)
+    return options if is_on else None
 
 
 def command(
@@ -242,6 +254,24 @@ def command(
         type=_Parsed("path", path_prefix),
         help="Prefix of all paths. Defaults to the path of --web.external-url.",
     )
+    @switch(
+        "web.join",
+        default=True,
+        show_default=True,
+        help="Serve /join, which new hosts install the agent from.",
+    )
+    @flag(
+        "web.join-files",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=lambda: FOLDER if FOLDER.is_dir() else None,
+        show_default=f"{FOLDER}, if it exists",
+        help="Folder with the one-file agents that /join serves.",
+    )
+    @flag(
+        "web.join-public",
+        is_flag=True,
+        help="Serve /join to those without a password, too. It shows nothing of the hosts.",
+    )
     @flag(
         "web.max-requests",
         type=click.IntRange(0, _MOST),
@@ -301,6 +331,7 @@ def command(
                 admin_api=web_enable_admin_api,
                 posts_per_second=limit_posts_per_second,
                 base=Base(prefix, external),
+                joining=_joining(rest),
                 max_requests=rest.pop("web_max_requests"),
                 max_connections=rest.pop("web_max_connections"),
                 **rest,

@@ -15,6 +15,7 @@ from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import SortKey
 from pombo_exporter.web.base import Base, ExternalUrl
+from pombo_exporter.web.join import JoinOptions
 
 EXTERNAL = ExternalUrl("https", "example.org", "example.org", "/pombo")
 
@@ -28,6 +29,7 @@ DEFAULTS = Options(
     admin_api=False,
     posts_per_second=1000,
     base=Base(),
+    joining=JoinOptions(),
     max_requests=40,
     max_connections=512,
     web_config_file=None,
@@ -54,7 +56,12 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("udp.receive-buffer", "8MiB", {"udp_receive_buffer": 8 * 2**20}),
     ("web.listen-address", "[::1]:80", {"web_listen_address": Address("::1", 80)}),
     ("web.config.file", "web.yml", {"web_config_file": Path("web.yml")}),
-    ("seal.key-file", "keys", {"seal_key_file": Path("keys")}),
+    (
+        "seal.key-file",
+        "keys",
+        {"seal_key_file": Path("keys"), "joining": JoinOptions(sealed=True)},
+    ),
+    ("web.join-files", "agents", {"joining": JoinOptions(Path("agents"))}),
     ("state.file", "hosts", {"state_file": Path("hosts")}),
     ("host.forget-after", "1h30m", {"limits": replace(DEFAULTS.limits, forget_after=5400.0)}),
     ("limit.hosts", "7", {"limits": replace(DEFAULTS.limits, hosts=7)}),
@@ -149,6 +156,14 @@ def test_hosts_can_be_forgotten_over_the_web_only_if_that_is_enabled() -> None:
     assert call(POMBO_WEB_ENABLE_ADMIN_API="true")[0] == [allowed]
 
 
+def test_joining_can_be_off_or_open_to_all() -> None:
+    assert call("--no-web.join")[0] == [replace(DEFAULTS, joining=None)]
+    assert call(POMBO_WEB_JOIN="false")[0] == [replace(DEFAULTS, joining=None)]
+    public = replace(DEFAULTS, joining=JoinOptions(public=True))
+    assert call("--web.join-public")[0] == [public]
+    assert call(POMBO_WEB_JOIN_PUBLIC="true")[0] == [public]
+
+
 def test_prefix_is_that_of_the_external_url_unless_it_is_given() -> None:
     url = "--web.external-url=https://example.org/pombo"
     assert call(url)[0][0].base == Base("/pombo", EXTERNAL)
@@ -163,6 +178,7 @@ def test_flag_overrides_its_variable() -> None:
 
 def test_every_flag_is_tested_here() -> None:
     switches = {"web.enable-admin-api", "config.file", "require-sealed"}
+    switches |= {"web.join", "web.join-public"}
     tested = {flag for flag, *_ in FLAGS} | switches
     flags = [opt for parameter in command(print).params for opt in parameter.opts]
     assert {flag.removeprefix("--") for flag in flags} == tested | {"version"}

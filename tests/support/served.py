@@ -18,6 +18,7 @@ from pombo_exporter.seal.opening import Opener
 from pombo_exporter.stats import Counters, ReceiveBuffer
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.base import Base
+from pombo_exporter.web.join import JoinOptions
 from pombo_exporter.web.live import MAX_SUBSCRIBERS
 from pombo_exporter.web.report import POSTS_PER_SECOND
 from pombo_exporter.web.toolkit.access import Access
@@ -43,6 +44,7 @@ class Served:
         fleet: FleetKey | None = None,
         require_sealed: bool = False,
         access: Access | None = None,
+        joining: JoinOptions | None = None,
     ) -> None:
         """Take the options of the application; with ``fleet``, sealed datagrams are opened."""
         self.exporter = Exporter(limits or Limits(), now=monotonic())
@@ -67,6 +69,7 @@ class Served:
             max_subscribers=max_subscribers,
             access=access,
             posts_per_second=posts_per_second,
+            joining=joining,
         )
         self.server = TestServer(app, host="127.0.0.1")
 

@@ -7,7 +7,8 @@ const HIDDEN_CLOSE_AFTER = 60000; // ms; browsers allow few connections per serv
 
 /**
  * Opens `url` and calls `handlers[event](data)` for each event. Calls
- * `onConnection(connected)` when the connection is lost or established.
+ * `onConnection(connected)` when the connection is lost or established. Returns a function that
+ * ends it.
  */
 export function listen(url, handlers, onConnection) {
   let source = null;
@@ -47,17 +48,24 @@ export function listen(url, handlers, onConnection) {
     }
   }
 
-  setInterval(() => {
+  const checks = setInterval(() => {
     if (source && performance.now() - lastEventAt > SILENT_AFTER) open();
   }, CHECK_INTERVAL);
 
-  document.addEventListener("visibilitychange", () => {
+  function onVisibility() {
     clearTimeout(hiddenTimer);
     if (document.hidden) hiddenTimer = setTimeout(close, HIDDEN_CLOSE_AFTER);
     else if (!source) open();
-  });
+  }
+  document.addEventListener("visibilitychange", onVisibility);
 
   open();
+  return () => {
+    clearInterval(checks);
+    clearTimeout(hiddenTimer);
+    document.removeEventListener("visibilitychange", onVisibility);
+    close();
+  };
 }
 
 /** The exporter's clock, estimated from the timestamps of its events. */

@@ -13,7 +13,7 @@ from pombo_exporter.metrics.exporter import ExporterMetrics
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters
-from pombo_exporter.web import api, assets, discovery
+from pombo_exporter.web import api, assets, discovery, join
 from pombo_exporter.web.base import BASE, Base
 from pombo_exporter.web.limits import Handler, RequestLimit
 from pombo_exporter.web.live import MAX_SUBSCRIBERS, Live
@@ -43,11 +43,13 @@ def application(  # noqa: PLR0913 - the options of its parts
     max_subscribers: int = MAX_SUBSCRIBERS,
     access: "Access | None" = None,
     posts_per_second: int = POSTS_PER_SECOND,
+    joining: join.JoinOptions | None = None,
 ) -> web.Application:
     """Return the exporter's web application.
 
     ``admin`` lets the API forget hosts. ``access`` is what requests have to pass.
-    ``posts_per_second`` are those of reports from one address.
+    ``posts_per_second`` are those of reports from one address. ``joining`` is what new hosts can
+    download; None is nothing.
     """
     base = base or Base()
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
@@ -60,6 +62,8 @@ def application(  # noqa: PLR0913 - the options of its parts
     live = Live(feed, HistorySampler(roster, histories, pacer), max_subscribers)
     app = web.Application(middlewares=[api.errors_as_json, methods])
     if access is not None:
+        if joining and joining.public:
+            access.open |= join.OPEN | assets.OPEN
         app.middlewares.append(access.check)
         app.on_response_prepare.append(access.add_headers)
     app[PACER], app[BASE] = pacer, base
@@ -72,7 +76,8 @@ def application(  # noqa: PLR0913 - the options of its parts
                 web.get("/-/ready", _ready),
                 web.get("/live", live.events),
                 *report.routes(),
-                *assets.routes(),
+                *assets.routes(join=joining is not None),
+                *(join.Join(joining).routes() if joining else ()),
                 *limit.routes(
                     [
                         *ScrapeEndpoints(roster, table, counters, ExporterMetrics()).routes(),

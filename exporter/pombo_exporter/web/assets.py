@@ -25,16 +25,24 @@ _HEADERS: Final = {
 }
 
 #: Paths that are not below ``/page``, and the file that each shows.
-_SHOWN: Final = {"/": "index.html", "/host": "host.html"}
+_SHOWN: Final = {"/": "index.html", "/host": "host.html", "/join": "join.html"}
+
+_NAMES: Final = tuple(file.name for file in files("pombo_exporter").joinpath("page").iterdir())
+
+#: The paths of the files that pages load. They are the same at every exporter.
+OPEN: Final = frozenset(f"/page/{name}" for name in _NAMES)
 
 
-def routes() -> list[web.RouteDef]:
-    """Return a route for each file."""
+def routes(*, join: bool = True) -> list[web.RouteDef]:
+    """Return a route for each file; without ``join``, for all but the page that adds a host."""
     found = []
     paths = {file: path for path, file in _SHOWN.items()}
-    for file in files("pombo_exporter").joinpath("page").iterdir():
-        suffix = "." + file.name.rpartition(".")[2]
-        path = paths.get(file.name, f"/page/{file.name}")
+    for name in _NAMES:
+        if name == _SHOWN["/join"] and not join:
+            continue
+        file = files("pombo_exporter").joinpath("page", name)
+        suffix = "." + name.rpartition(".")[2]
+        path = paths.get(name, f"/page/{name}")
         found.append(web.get(path, _answer(file.read_bytes(), _TYPES[suffix])))
     return found
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from pombo_exporter.web.join import JoinOptions
 from support.served import Served, get
 
 ROOT = Path(__file__).parents[3]
@@ -19,21 +20,22 @@ CONTENT_TYPES = {
     "css": "text/css",
     "svg": "image/svg+xml",
 }
-PATHS = {name: f"/page/{name}" for name in FILES} | {"index.html": "/", "host.html": "/host"}
+SHOWN = {"index.html": "/", "host.html": "/host", "join.html": "/join"}
+PATHS = {name: f"/page/{name}" for name in FILES} | SHOWN
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_is_served_with_its_content_type(name: str) -> None:
-    response, body = get(Served(), PATHS[name])
+    response, body = get(Served(joining=JoinOptions()), PATHS[name])
     assert response.status == 200
     assert body == FILES[name]
     assert response.content_type == CONTENT_TYPES[name.rpartition(".")[2]]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/", "/host?name=x"])
+@pytest.mark.parametrize("path", ["/", "/host?name=x", "/join"])
 def test_policy_of_the_page_allows_only_its_own_server(path: str) -> None:
-    policy = get(Served(), path)[0].headers["Content-Security-Policy"]
+    policy = get(Served(joining=JoinOptions()), path)[0].headers["Content-Security-Policy"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules.pop("default-src") == "'none'"
     assert set(rules.values()) == {"'self'", "'none'"}

@@ -22,9 +22,11 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-#: Methods and paths that need no password. Of reports, those that are not sealed need one: their
-#: handler asks ``authenticated``.
-OPEN: Final = frozenset({("GET", "/-/healthy"), ("HEAD", "/-/healthy"), ("POST", "/report")})
+#: Paths that may be read without a password.
+OPEN: Final = frozenset({"/-/healthy"})
+
+#: Of reports, those that are not sealed need a password: their handler asks ``authenticated``.
+_REPORT: Final = ("POST", "/report")
 
 _LOG_INTERVAL: Final = 60.0  # seconds between two lines about passwords of one client
 
@@ -43,6 +45,8 @@ class Access:
         self._limit: RateLimit | None = None
         self._bucket = TokenBuckets(0, 1.0)
         self._limited = LimitedLogger(log, _LOG_INTERVAL, clock)
+        #: Paths that may be read without a password.
+        self.open = OPEN
 
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -81,7 +85,7 @@ class Access:
     async def _has_password(self, request: web.Request, config: WebConfig) -> bool:
         """Return whether a request has a right password; without any, whether it needs none."""
         header = request.headers.get("Authorization")
-        if header is None and _is_open(request):
+        if header is None and self._is_open(request):
             return False
         address = request.remote or ""
         try:
@@ -96,6 +100,16 @@ class Access:
         if header is not None:
             self._limited.warning("wrong user or password", key=address, address=address)
         raise unauthorized()
+
+    def _is_open(self, request: web.Request) -> bool:
+        # The route and not the path, which may be written in several ways.
+        resource = request.match_info.route.resource
+        if resource is None:
+            return False
+        prefix = request.app[BASE].prefix if BASE in request.app else ""
+        path = resource.canonical.removeprefix(prefix)
+        reads = request.method in ("GET", "HEAD") and path in self.open
+        return reads or (request.method, path) == _REPORT
 
     def _busy(self, error: BusyError, address: str) -> web.HTTPException:
         headers = _retry_after(error.retry_after)
@@ -125,16 +139,5 @@ def credentials(header: str) -> tuple[str, bytes]:
     if not colon:
         raise ValueError("no colon")
     return name.decode(), password
-
-
-def _is_open(request: web.Request) -> bool:
-    # The route and not the path, which may be written in several ways.
-    resource = request.match_info.route.resource
-    if resource is None:
-        return False
-    prefix = request.app[BASE].prefix if BASE in request.app else ""
-    return (request.method, resource.canonical.removeprefix(prefix)) in OPEN
-
-
 def _retry_after(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(math.ceil(seconds))}
