@@ -23,6 +23,7 @@ CLOCK = "adjtimex clock_adjtime"
 
 #: As docs/secure.md has it.
 KEYS = """
+useradd --system --no-create-home --shell /usr/sbin/nologin pombo-agent
 useradd --system --no-create-home --shell /usr/sbin/nologin pombo-exporter
 install -d /etc/pombo
 pombo-exporter keygen /etc/pombo/keys
@@ -51,23 +52,26 @@ class Services:
         port = free_port()
         self._url = f"http://127.0.0.1:{port}/metrics"
         machine.run("sh", "-euc", KEYS)
-        self.write_variables(
-            "exporter",
-            "POMBO_SEAL_KEY_FILE=/etc/pombo/keys",
-            "POMBO_REQUIRE_SEALED=true",
-            f"POMBO_UDP_LISTEN_ADDRESS=127.0.0.1:{port}",
-            f"POMBO_WEB_LISTEN_ADDRESS=127.0.0.1:{port}",
-        )
         machine.write(
-            "/etc/pombo/agent.yml",
-            f"server: 127.0.0.1:{port}\ninterval: 500ms\n"
-            + "".join(f"collector.{name}: true\n" for name in COLLECTORS),
+            "/etc/pombo/exporter.yml",
+            "seal.key-file: /etc/pombo/keys\nrequire-sealed: true\n"
+            "state.file: /var/lib/pombo-exporter/hosts\n"
+            f"udp.listen-address: 127.0.0.1:{port}\nweb.listen-address: 127.0.0.1:{port}\n",
         )
-        self.write_variables("agent", "POMBO_CONFIG_FILE=/etc/pombo/agent.yml")
-        machine.write("/etc/pombo/host.key", self.enrolled(NAME), mode="0600")
+        every = "".join(f"collector.{name}: true\n" for name in COLLECTORS)
+        self.settings = f"server: 127.0.0.1:{port}\ninterval: 500ms\n{every}"
+        machine.write("/etc/pombo/every.yml", self.settings)
+        self.write_settings(f"{self.settings}key-file: /etc/pombo/agent.key\n")
+        self.write_key("agent", NAME)
 
-    def write_variables(self, program: str, *lines: str) -> None:
-        self.machine.write(f"/etc/default/pombo-{program}", "\n".join(lines))
+    def write_settings(self, text: str) -> None:
+        """Write the settings of the agent."""
+        self.machine.write("/etc/pombo/agent.yml", text)
+
+    def write_key(self, file: str, name: str) -> None:
+        """Write the key of a host, which agents may read and not change."""
+        command = ["install", "--mode=0640", "--group=pombo-agent", "/dev/stdin"]
+        self.machine.run(*command, f"/etc/pombo/{file}.key", stdin=self.enrolled(name))
 
     def enrolled(self, name: str) -> str:
         flags = ("--seal.key-file=/etc/pombo/keys", "--format=key")
@@ -125,28 +129,27 @@ def test_agent_may_have_a_thread_for_each_call_that_hangs(services: Services) ->
     assert int(services.machine.property("pombo-agent", "TasksMax")) > of_collectors_and_mounts
 
 
-def test_agent_has_a_copy_of_its_key_that_nobody_else_can_read(services: Services) -> None:
-    pid = services.machine.property("pombo-agent", "MainPID")
-    key = "/run/credentials/pombo-agent.service/host.key"
-    shown = services.machine.run("stat", "--format=%a %u", f"/proc/{pid}/root{key}", f"/proc/{pid}")
-    copy, process = (line.split() for line in shown.splitlines())
-    assert copy[0] in {"400", "440"}, "with a list of users, the group's bits are the most of it"
-    assert process[1] != "0"
+def test_agent_runs_as_a_user_of_its_own_that_can_only_read_its_key(services: Services) -> None:
+    machine = services.machine
+    pid = machine.property("pombo-agent", "MainPID")
+    process = f"/proc/{pid}"
+    key = process + "/root" + "/etc/pombo/agent.key"
+    shown = machine.run("stat", "--format=%U %G %a", process, key)
+    assert shown.splitlines() == ["pombo-agent pombo-agent 555", "root pombo-agent 640"]
 
 
 OUTSIDE = """
 [Service]
-User=nobody
+User=pombo-agent
 CapabilityBoundingSet=
-LoadCredential=key:/etc/pombo/outside.key
-ExecStart=pombo-agent --config.file=/etc/pombo/agent.yml --key-file=${CREDENTIALS_DIRECTORY}/key
+ExecStart=pombo-agent --config.file=/etc/pombo/every.yml --key-file=/etc/pombo/outside.key
 """
 
 
 def test_unit_hides_only_the_state_of_the_clock_from_collectors(services: Services) -> None:
     machine = services.machine
     machine.run("mount", "--mkdir", "-t", "tmpfs", "-o", "mode=0700", "tmpfs", HOME)
-    machine.write("/etc/pombo/outside.key", services.enrolled("outside"), mode="0600")
+    services.write_key("outside", "outside")
     machine.write("/run/units/pombo-outside.service", OUTSIDE)
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "start", "pombo-outside")
@@ -181,20 +184,48 @@ def test_hosts_are_known_after_a_restart_of_the_exporter(services: Services) -> 
     machine = services.machine
     assert services.page().value("pombo_exporter_state_load_errors_total") == 1
     machine.run("systemctl", "restart", "pombo-exporter")
-    assert f'"name":"{NAME}"' in machine.run("cat", "/var/lib/pombo/hosts")
+    assert f'"name":"{NAME}"' in machine.run("cat", "/var/lib/pombo-exporter/hosts")
     page = services.wait_for(1)
     assert page.value("pombo_exporter_state_load_errors_total") == 0
     assert page.value("pombo_exporter_state_write_errors_total") == 0
 
 
-def test_agent_without_a_key_needs_only_what_the_unit_says(services: Services) -> None:
-    lines = ("LoadCredential=", "UnsetEnvironment=POMBO_KEY_FILE")
-    assert "".join(f"#   {line}\n" for line in lines) in UNITS["pombo-agent"].read_text()
-    services.machine.run("rm", "/etc/pombo/host.key")
-    services.machine.drop_in("pombo-agent", "plain", *lines)
+def test_agent_without_a_key_reports_in_plain(services: Services) -> None:
+    services.write_settings(services.settings)
     services.machine.run("systemctl", "restart", "pombo-agent")
     wait_until(
         services.page,
         lambda page: page.value("pombo_exporter_datagrams_refused_total", reason="not_sealed"),
         "the exporter to refuse plain reports",
     )
+
+
+def test_agent_without_a_server_is_skipped_and_says_what_to_set(services: Services) -> None:
+    services.write_settings("#server: exporter.example.org\n")
+    services.machine.run("systemctl", "restart", "pombo-agent")
+    said = wait_until(
+        lambda: services.machine.run("cat", "/run/pombo-agent.out"), bool, "what is missing"
+    )
+    assert said == (
+        "no server is set: write server: HOST into /etc/pombo/agent.yml, "
+        "then run systemctl restart pombo-agent\n"
+    )
+    wait_until(
+        lambda: services.machine.property("pombo-agent", "ActiveState"),
+        lambda state: state == "inactive",
+        "the unit to be skipped",
+    )
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_mistake_in_the_settings_is_logged_once(services: Services, name: str) -> None:
+    file = f"/etc/pombo/{name.removeprefix('pombo-')}.yml"
+    services.machine.write(file, "server: 127.0.0.1\nlog.levle: warn\n")
+    services.machine.run("truncate", "--size=0", f"/run/{name}.log")
+    services.machine.run("systemctl", "restart", name)
+    wait_until(
+        lambda: services.machine.property(name, "ActiveState"),
+        lambda state: state == "failed",
+        "the unit to fail",
+    )
+    assert services.machine.run("cat", f"/run/{name}.log").count(f"Error: {file}:") == 1
