@@ -58,6 +58,8 @@ Description=Pombo agent, sends this host's metrics to exporters
 StartLimitIntervalSec=0
 
 [Service]
+# The agent unpacks itself there.
+Environment=PEX_ROOT=%h/.cache/pombo-agent
 ExecStart=%h/.local/bin/pombo-agent --config.file=%h/.config/pombo/agent.yml
 Restart=always
 RestartSec=5
@@ -140,11 +142,23 @@ for key, value in values.items():
         print(key + ": " + quoted(value))
 '
 
-# start USER PIDFILE LOG COMMAND... runs a command in the background, as USER if there is one.
+# Runs a command as a user.
+AS_USER='
+import os, pwd, sys
+entry = pwd.getpwnam(sys.argv[1])
+os.setgroups([])
+os.setgid(entry.pw_gid)
+os.setuid(entry.pw_uid)
+os.environ["HOME"] = "/nonexistent"
+os.chdir("/")
+os.execv(sys.argv[2], sys.argv[2:])
+'
+
+# start PIDFILE LOG COMMAND... runs a command in the background.
 # stop PIDFILE ends it.
 BACKGROUND='
-import os, pwd, signal, sys, time
-def started(user, pid_file, log, *command):
+import os, signal, sys, time
+def started(pid_file, log, *command):
     log_file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     child = os.fork()
     if child:
@@ -156,14 +170,7 @@ def started(user, pid_file, log, *command):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log_file, 1)
     os.dup2(log_file, 2)
-    environment = dict(os.environ)
-    if user:
-        entry = pwd.getpwnam(user)
-        os.setgroups([])
-        os.setgid(entry.pw_gid)
-        os.setuid(entry.pw_uid)
-        environment["HOME"] = "/nonexistent"
-    os.execve(command[0], command, environment)
+    os.execv(command[0], command)
 def stopped(pid_file):
     try:
         with open(pid_file) as file:
@@ -217,7 +224,9 @@ python_remedy() {
 # Sets python, and version, bits and libc of it.
 find_python() {
     python='' seen=''
-    for each in ${python_from:-python3 python3.13 python3.12 python3.11 python3.10}; do
+    set -- python3 python3.13 python3.12 python3.11 python3.10
+    [ -z "$python_from" ] || set -- "$python_from"
+    for each; do
         command -v "$each" >/dev/null || continue
         if ! about=$("$each" -c "$PROBE" 2>/dev/null); then
             seen="$seen; $(command -v "$each") lacks modules of Python's standard library"
@@ -371,26 +380,52 @@ except OSError as error:
     fi
 }
 
+sum_of() {
+    "$python" -c '
+import hashlib, sys
+with open(sys.argv[1], "rb") as file:
+    print(hashlib.sha256(file.read()).hexdigest())
+' "$1"
+}
+
 # Downloads the agent beside its place, and fails unless it is the one that this file names.
 download() {
     url=$from/agents/$file
     fetch "$url" "$lib/new.pex" || fail 4 "cannot download $url to $lib: see the line above"
-    found=$("$python" -c '
-import hashlib, sys
-with open(sys.argv[1], "rb") as file:
-    print(hashlib.sha256(file.read()).hexdigest())
-' "$lib/new.pex")
+    found=$(sum_of "$lib/new.pex")
     [ "$found" = "$sum" ] || fail 4 "$url is not the agent that this installer was made for." \
         "SHA-256 $found, expected $sum, bytes $(wc -c <"$lib/new.pex"), expected $size." \
         'Run pombo-exporter enroll again, and the command that it prints. If that does not help,' \
         'restart the exporter; if that does not help either, something between changes the file'
-    # It unpacks itself into a folder that is removed at the end: where the service unpacks it, the
-    # user pombo-agent can write, and root must not run that.
-    PEX_ROOT=$lib/unpacked
-    export PEX_ROOT
-    said=$("$python" "$lib/new.pex" --version 2>&1) ||
-        fail 1 "the agent does not start, so nothing else was changed: $said"
+}
+
+# Lets the new agent unpack itself, and fails unless it starts. What the old one had unpacked is
+# removed, so the old one is stopped.
+try_agent() {
+    if [ ! -e "$lib/pombo-agent.pex" ]; then
+        rm -rf "$cache"
+    elif [ "$(sum_of "$lib/pombo-agent.pex")" != "$sum" ]; then
+        was_stopped=yes
+        stop_service
+        rm -rf "$cache"
+    fi
+    if [ "$as_root" ]; then
+        make_user
+        mkdir -p "$cache"
+        chown "$user" "$cache"
+        chmod 700 "$cache"
+    fi
+    said=$(run_agent "$lib/new.pex" --version 2>&1) || fail 1 "the agent does not start: $said"
     installed=${said##* }
+}
+
+# Runs the agent as the service does: root must not run what another user can change.
+run_agent() {
+    if [ "$as_root" ]; then
+        PEX_ROOT=$cache "$python" -c "$AS_USER" "$user" "$python" "$@"
+    else
+        PEX_ROOT=$cache "$python" "$@"
+    fi
 }
 
 # --- steps ---
@@ -490,32 +525,33 @@ start_service() {
             systemctl --user restart pombo-agent
             ;;
         *)
-            stop_background
+            stop_service
             start_background
             ;;
     esac || fail 1 'the agent is installed, and its service cannot be started: see the line above'
 }
 
+stop_service() {
+    case $manager in
+        systemd) systemctl stop pombo-agent ;;
+        'systemd --user') systemctl --user stop pombo-agent ;;
+        *) [ ! -e "$pid_file" ] || "$python" -c "$BACKGROUND" stop "$pid_file" ;;
+    esac
+}
+
 start_background() {
-    if [ "$as_root" ]; then
-        mkdir -p "$cache"
-        chown "$user" "$cache"
-    fi
+    as_user=''
+    [ -z "$as_root" ] || as_user="$(quoted "$python") -c $(quoted "$AS_USER") $(quoted "$user")"
     write "$lib/start" 755 <<END
 #!/bin/sh
 # Starts the agent in the background.
 PEX_ROOT=$(quoted "$cache")
 export PEX_ROOT
-exec $(quoted "$python") -c $(quoted "$BACKGROUND") start $(quoted "$user") \\
-    $(quoted "$pid_file") $(quoted "$log") \\
+exec $(quoted "$python") -c $(quoted "$BACKGROUND") start \\
+    $(quoted "$pid_file") $(quoted "$log") $as_user \\
     $(quoted "$python") $(quoted "$lib/pombo-agent.pex") --config.file=$(quoted "$config")
 END
     "$lib/start"
-}
-
-stop_background() {
-    [ ! -e "$pid_file" ] ||
-        "$python" -c "$BACKGROUND" stop "$pid_file"
 }
 
 # Whether the service goes on running.
@@ -534,7 +570,7 @@ is_heard() {
             "${from%/join}/"
     else
         say 'pombo-agent check:'
-        "$python" "$lib/pombo-agent.pex" check --server="$server" --key-file="$key_file"
+        run_agent "$lib/pombo-agent.pex" check --server="$server" --key-file="$key_file"
     fi
 }
 
@@ -574,11 +610,14 @@ install_agent() {
         return
     fi
     [ "$no_key" ] || get_key
+    [ -e "$lib" ] || is_incomplete=yes
     mkdir -p "$lib"
     download
-    [ -z "$as_root" ] || make_user
+    try_agent
     write_files
+    is_incomplete=''
     start_service
+    was_stopped=''
     heard=yes
     is_heard || heard=''
     how_to
@@ -588,45 +627,47 @@ install_agent() {
 
 uninstall_agent() {
     find_places
+    [ -e "$lib" ] || fail 1 "nothing is installed in $lib"
     case $manager in
-        systemd) systemctl disable --now --quiet pombo-agent 2>/dev/null || true ;;
-        'systemd --user') systemctl --user disable --now --quiet pombo-agent 2>/dev/null || true ;;
+        systemd) systemctl disable --now --quiet pombo-agent ;;
+        'systemd --user') systemctl --user disable --now --quiet pombo-agent ;;
         *)
-            if [ -e "$pid_file" ]; then
-                find_python
-                stop_background
-            fi
+            find_python
+            stop_service
             ;;
-    esac
+    esac || true
     if [ "$units" ]; then
         rm -rf "$units/pombo-agent.service" "$units/pombo-agent.service.d"
         if [ "$as_root" ]; then systemctl daemon-reload; else systemctl --user daemon-reload; fi
     fi
+    rm -f "$command" "$config" "$key_file"
+    [ -z "$as_root" ] || rm -f "$log"
+    rmdir "$etc" 2>/dev/null || true
+    remove_agent
+    say 'The Pombo agent is removed.'
+}
+
+remove_agent() {
     if [ -e "$lib/made-user" ]; then
         if command -v userdel >/dev/null; then userdel "$user"; else deluser "$user"; fi
     fi
     rm -rf "$lib" "$cache"
-    rm -f "$command" "$config" "$key_file"
-    if [ "$as_root" ]; then
-        rm -f "$log"
-        rm -rf /var/cache/private/pombo-agent # of systemd
-    fi
-    rmdir "$etc" 2>/dev/null || true
-    say 'The Pombo agent is removed.'
 }
 
 clean_up() {
     [ -z "$terminal" ] || stty "$terminal"
-    if [ "$lib" ]; then
-        rm -rf "$lib/unpacked"
-        rm -f "$lib/new.pex" "$command.new" "$config.new" "$key_file.new"
-        rmdir "$lib" 2>/dev/null || true
+    if [ "$lib" ]; then rm -f "$lib/new.pex" "$command.new" "$config.new" "$key_file.new"; fi
+    if [ "$is_incomplete" ]; then
+        rm -f "$command"
+        remove_agent
+    elif [ "$was_stopped" ]; then
+        start_service
     fi
 }
 
 main() {
     from='' server='' name='' key_from='' no_key='' python_from='' dry_run=''
-    action=install_agent terminal='' lib=''
+    action=install_agent terminal='' lib='' is_incomplete='' was_stopped=''
     for each; do
         value=${each#*=}
         case $each in
