@@ -6,7 +6,7 @@
 # is in main, so that half of this file does nothing.
 #
 # Exit codes: 0 done, 1 something failed, 2 wrong flags, 3 no agent for this host or no Python for
-# the agent, 4 the download is broken, 5 the key is wrong, 6 installed but no exporter hears it.
+# the agent, 4 the download is broken, 5 the key is wrong, 6 installed, and something is wrong.
 set -eu
 
 usage() {
@@ -563,8 +563,8 @@ runs() {
     esac
 }
 
-# Asks the exporter whether it hears this host.
-is_heard() {
+# Whether all is well, as the agent's own check says.
+is_well() {
     if [ "$no_key" ]; then
         say "Reports are not sealed, so no exporter answers them. See whether it shows this host:" \
             "${from%/join}/"
@@ -618,11 +618,11 @@ install_agent() {
     is_incomplete=''
     start_service
     was_stopped=''
-    heard=yes
-    is_heard || heard=''
+    well=yes
+    is_well || well=''
     how_to
     runs || fail 1 'the agent does not go on running: see its log'
-    [ "$heard" ] || fail 6 'the agent goes on trying, but no exporter hears it: see above'
+    [ "$well" ] || fail 6 'the agent goes on trying, and pombo-agent check says above what is wrong'
 }
 
 uninstall_agent() {
