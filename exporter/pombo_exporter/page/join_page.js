@@ -51,20 +51,10 @@ function baseUrl(local) {
   return `${location.protocol}//${local ? "EXPORTER" : location.hostname}${port}${path()}`;
 }
 
-function enrollNote() {
-  const notes = [];
-  if (LOOPBACK.test(location.hostname)) {
-    notes.push("For EXPORTER, write the name or the address under which the host reaches this machine.");
-  }
-  if (files.sealed) {
-    notes.push("It needs the --seal.key-file and --web.join-files of the exporter, unless they are in /etc/pombo/exporter.yml.");
-  }
-  return notes.join(" ");
-}
-
 function showCommand() {
   setText(byId("enroll"), enrollCommand());
-  setText(byId("enroll-note"), enrollNote());
+  byId("address-note").hidden = !LOOPBACK.test(location.hostname);
+  byId("key-flag").hidden = !files.sealed;
 }
 
 async function copy() {
@@ -136,6 +126,7 @@ function showFiles() {
   syncRows(byId("files"), rows, ["", "number", ""]);
   byId("files-section").hidden = !files.agents.length;
   byId("steps").hidden = !files.agents.length;
+  byId("installed").hidden = !files.agents.length;
   byId("key-note").hidden = !files.sealed;
   byId("missing").hidden = files.agents.length > 0;
   if (!files.agents.length) {

@@ -32,9 +32,12 @@ _NAMES: Final = tuple(file.name for file in files("pombo_exporter").joinpath("pa
 #: The paths of the files that pages load. They are the same at every exporter.
 OPEN: Final = frozenset(f"/page/{name}" for name in _NAMES)
 
+#: The link to the page that adds a host, on the page of all hosts.
+_LINK: Final = b'    <a href="join">Add a host</a>\n'
+
 
 def routes(*, join: bool = True) -> list[web.RouteDef]:
-    """Return a route for each file; without ``join``, for all but the page that adds a host."""
+    """Return a route for each file; ``join`` is whether there is the page that adds a host."""
     found = []
     paths = {file: path for path, file in _SHOWN.items()}
     for name in _NAMES:
@@ -43,7 +46,10 @@ def routes(*, join: bool = True) -> list[web.RouteDef]:
         file = files("pombo_exporter").joinpath("page", name)
         suffix = "." + name.rpartition(".")[2]
         path = paths.get(name, f"/page/{name}")
-        found.append(web.get(path, _answer(file.read_bytes(), _TYPES[suffix])))
+        body = file.read_bytes()
+        if not join:
+            body = body.replace(_LINK, b"")
+        found.append(web.get(path, _answer(body, _TYPES[suffix])))
     return found
 
 

@@ -163,6 +163,12 @@ def test_without_joining_nothing_is_served(path: str) -> None:
     assert get(Served(), path)[0].status == 404
 
 
+def test_page_of_all_hosts_leads_to_that_which_adds_one_if_it_is_served(folder: Path) -> None:
+    link = b'<a href="join">Add a host</a>'
+    assert link in get(served(folder), "/")[1]
+    assert link not in get(Served(), "/")[1]
+
+
 def test_paths_have_the_prefix(folder: Path) -> None:
     exporter = Served(joining=JoinOptions(folder), base=Base("/pombo"))
     assert get(exporter, f"/pombo{AGENT}")[1] == CONTENT
