@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.joining import NewHost, Typing, agent_file, command_lines, enrolled
+from support.joining import NewHost, Typing, agent_file, command_lines, enrolled, pasted
 from support.pages import fetch, wait_until
-from support.processes import BIN, ROOT, Exporter, Launcher
+from support.processes import BIN, ROOT, Exporter, Launcher, found
 from support.sealing import KeyFiles
 
 PROMPT = "Paste the key of this host"
@@ -188,6 +188,31 @@ def test_key_may_be_in_a_file(fleet: Fleet, new_host: Make) -> None:
     fleet.is_live("filed")
 
 
+def test_enroll_reads_the_configuration_of_an_installed_exporter(fleet: Fleet) -> None:
+    lines = [each.removeprefix("--").replace("=", ": ") for each in fleet.flags]
+    script = """\
+mount -t tmpfs tmpfs /etc
+mkdir /etc/pombo
+cat > /etc/pombo/exporter.yml
+exec "$@"
+"""
+    unshare = [found("unshare"), "--user", "--map-root-user", "--mount", "sh", "-euc", script, "sh"]
+    enroll = [str(BIN / "pombo-exporter"), "enroll", "web-1"]
+    server = f"--server={fleet.exporter.target}"
+
+    def printed(text: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [*unshare, *enroll, server], input=text, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, text = printed("\n".join([*lines, "limit.hosts: 7\n"]))
+    assert (code, pasted(text)) == (0, fleet.enrolled("web-1"))
+    code, text = printed("limit.hots: 7\n")
+    assert code == 2
+    assert "/etc/pombo/exporter.yml:1: unknown key 'limit.hots'" in " ".join(text.split())
+
+
 # --- what goes wrong ---
 
 
@@ -272,6 +297,31 @@ def test_agent_that_was_changed_on_its_way_is_refused(
     fleet.agent.unlink()
     error = "cannot download http://"
     refused(new_host(), f"sh '{installer}' --from={flags}", f"{key}\n", 4, error)
+
+
+def test_agent_that_does_not_start_changes_nothing(
+    start: Launcher, tmp_path: Path, new_host: Make
+) -> None:
+    fleet = Fleet(start, tmp_path)
+    works = fleet.agent.read_bytes()
+    host = new_host()
+    command, key = fleet.enrolled("web-1")
+    fleet.agent.write_bytes(b"raise SystemExit('no agent')\n")
+    broken, _ = fleet.enrolled("web-1")
+    assert broken != command
+    refused(host, broken, f"{key}\n", 1, "the agent does not start: no agent")
+
+    fleet.agent.write_bytes(works)
+    assert host.run(command, f"{key}\n").returncode == 0
+    first = host.agent_pid()
+    before = {path: host.home.joinpath(path).read_bytes() for path in host.files if "pex" in path}
+    fleet.agent.write_bytes(b"raise SystemExit('no agent')\n")
+    done = host.run(broken, f"{key}\n")
+    assert done.returncode == 1
+    assert "the agent does not start: no agent" in done.stderr
+    assert host.agent_pid() != first  # the old one was started again
+    assert {path: host.home.joinpath(path).read_bytes() for path in before} == before
+    fleet.is_live("web-1")
 
 
 def test_folder_that_cannot_be_written_to_is_named(fleet: Fleet, new_host: Make) -> None:
