@@ -30,14 +30,14 @@ class Agents:
         self.folder = folder
         self._known: dict[tuple[str, int, int, int], Agent] = {}
 
-    def read(self) -> list[Agent]:
+    def read(self) -> tuple[Agent, ...]:
         """Return the agents, by name. This reads some megabytes from a file that has changed."""
         found = {}
         for path, status in self._files():
             key = path.name, status.st_ino, status.st_size, status.st_mtime_ns
             found[key] = self._known.get(key) or _read(path)
         self._known = found
-        return sorted(found.values())
+        return tuple(sorted(found.values()))
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         try:

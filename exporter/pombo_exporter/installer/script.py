@@ -3,7 +3,7 @@
 Who runs it knows its checksum from ``enroll``, so that covers the agents as well.
 """
 
-from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
@@ -15,7 +15,8 @@ NAME: Final = "install.sh"
 _UNIT: Final = "pombo-agent.service"
 
 
-def script(agents: Iterable[Agent]) -> bytes:
+@lru_cache(maxsize=1)
+def script(agents: tuple[Agent, ...]) -> bytes:
     """Return the script that installs one of these agents."""
     lines = (f"{agent.sha256} {agent.bytes} {agent.name}" for agent in agents)
     text = _file(NAME).replace("@AGENTS@", "\n".join(lines))

@@ -86,4 +86,9 @@ def test_wheel_contains_every_file(tmp_path: Path) -> None:
             for name in packed.namelist()
             if name.startswith(prefix)
         }
+        installer = {name for name in packed.namelist() if "/installer/" in name}
     assert found == FILES
+    of_hosts = {
+        f"pombo_exporter/installer/{each}" for each in ("install.sh", "pombo-agent.service")
+    }
+    assert of_hosts <= installer
