@@ -112,10 +112,7 @@ async def serve(
     joining = options.joining and replace(options.joining, udp_port=_where(udp).port)
     server = _server(Parts(roster, table, counters, pacer), options, toolkit, joining)
     notifier = _notifier(options, targets, roster, pacer, drain)
-    if state is not None:
-        notifier.restore(state.written_at)
-    counters.notifications, counters.heartbeats = notifier.deliveries, notifier.heartbeats
-    events.also = notifier.note
+    _connect(notifier, events, counters, state)
     _on_hangup(keys, roster, notifier)
     try:
         http = listen.tcp(options.web_listen_address)
@@ -183,6 +180,16 @@ def _notifier(
     tls = options.web_config_file is not None
     where = links(url, prefix, options.web_listen_address, tls=tls)
     return Notifier(options.notify, targets, roster, pacer, where=where, lives=lives)
+
+
+def _connect(
+    notifier: Notifier, events: _Events, counters: Counters, state: StateFile | None
+) -> None:
+    """Let a notifier know of what happens, and was known before, and count what it sends."""
+    if state is not None:
+        notifier.restore(state.written_at)
+    counters.notifications, counters.heartbeats = notifier.deliveries, notifier.heartbeats
+    events.also = notifier.note
 
 
 def _on_hangup(keys: "Keyring | None", roster: Roster, notifier: Notifier) -> None:

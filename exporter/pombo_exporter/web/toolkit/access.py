@@ -139,5 +139,7 @@ def credentials(header: str) -> tuple[str, bytes]:
     if not colon:
         raise ValueError("no colon")
     return name.decode(), password
+
+
 def _retry_after(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(math.ceil(seconds))}
