@@ -36,21 +36,23 @@ With --server=EXPORTER, `enroll` prints a command that installs the agent, too.
 {key}"""
 
 _INSTALL: Final = """\
-On {name}, paste this. It downloads the installer, verifies it and runs it: as root for a service of
-the system, otherwise for the user who pastes it. With --dry-run at its end it changes nothing.
+1. On {name}, paste this, as root for a service of the system, or as any other user. It downloads
+   the installer, verifies it and runs it. With --dry-run at the end of its last line, nothing is
+   changed.
 
 {command}
 
 """
 
 _SEALED: Final = """\
-{page} shows when {name} reports.
-When the installer asks for the key, paste this line. Nobody else should see it.
+2. When the installer asks for the key, paste the line below. Nobody else should see it. Then
+   {page} shows when {name} reports.
 
 {key}"""
 
 _PLAIN: Final = """\
-{page} shows when {name} reports.
+2. {page} shows when {name} reports.
+
 There is no key, as no --seal.key-file is given: reports are not sealed, so others can read them on
 their way, and can report under this name."""
 
@@ -123,8 +125,8 @@ class _ServerType(click.ParamType[_Server]):
 def enroll(ctx: click.Context, /, name: str, server: _Server | None, form: str, **_: Any) -> None:
     """Print how to set up the agent of the host NAME, and its key. Nothing is stored.
 
-    Flags that are not given are those before the subcommand, those of a variable, or of
-    /etc/pombo/exporter.yml.
+    Flags may also stand before the subcommand, or in the configuration of the exporter: the file of
+    --config.file, or else /etc/pombo/exporter.yml.
     """
     given = _Given(ctx)
     key_file = given.path("seal.key-file")

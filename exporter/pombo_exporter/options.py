@@ -257,7 +257,7 @@ def command(
     @switch(
         "web.join",
         default=True,
-        show_default=True,
+        show_default="on",
         help="Serve /join, which new hosts install the agent from.",
     )
     @flag(
