@@ -22,8 +22,8 @@ _LEVEL_NAMES = {"WARNING": "warn", "CRITICAL": "error"}
 class _Formatter(logging.Formatter):
     """Formats a record as pairs; ``extra={"fields": {…}}`` follows the message."""
 
-    converter = time.gmtime  # type: ignore[assignment]  # typeshed omits its default
-    default_msec_format = "%s.%03dZ"
+    converter: Callable[[float | None], time.struct_time] = time.gmtime
+    default_msec_format: str | None = "%s.%03dZ"
     default_time_format = "%Y-%m-%dT%H:%M:%S"
 
     def pairs(self, record: logging.LogRecord) -> dict[str, str]:

@@ -175,8 +175,8 @@ class Sealer:
     ) -> None:
         """Draw a salt; ``key`` is that of the host, ``name`` its name in UTF-8."""
         self._crypto, self._name = crypto, name
-        self.salt = crypto.random(SALT_BYTES)
-        self.seq = 0  # of the next datagram
+        self.salt: bytes = crypto.random(SALT_BYTES)
+        self.seq: int = 0  # of the next datagram
         self._head = bytes((SEALED,)) + kid + bytes((generation,)) + self.salt
         self._up = derive(crypto, key, "pombo1 up", self.salt)
         self._ack = derive(crypto, key, "pombo1 ack", self.salt)

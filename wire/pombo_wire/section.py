@@ -1,9 +1,9 @@
 """A section as it is sent: its texts, and its numbers column after column."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pombo_wire.columns import ORDER, SECTIONS, columns_of
 from pombo_wire.limits import (
@@ -22,7 +22,7 @@ _MANY_ROWS = 128
 _NUMBERS = frozenset({int, float, type(None)})
 
 #: Returns JSON without white space. Raises ValueError for NaN and infinite numbers.
-compact = json.JSONEncoder(
+compact: Callable[[Any], str] = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 ).encode
 
