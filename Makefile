@@ -23,7 +23,9 @@ PACKAGES := wire cli agent exporter
 RUNNING := build agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench faults distribution
 
-.PHONY: install develop run dist images bench bench-full peers measure-page faults test test-all fuzz corpus programs audit lint format docs pictures lock clean
+.PHONY: install develop run dist images bench bench-full peers measure-page faults test test-all \
+	coverage fuzz corpus programs audit lint types verify-types format hooks docs pictures lock \
+	release clean
 
 # What running needs.
 install: $(VENV)/running
@@ -57,10 +59,19 @@ test: programs lint
 	$(BIN)/pytest $(PARALLEL) -m 'not slow'
 
 # With the tests that are marked slow. Faults at their full size need the machine for themselves.
-test-all: programs lint
+test-all: programs lint verify-types
 	tools/need QEMU qemu-user-static qemu-aarch64-static --version
 	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration/test_faults.py
 	$(BIN)/pytest tests/integration/test_faults.py
+
+# Which lines and branches the tests reach, in the programs that they start too; fails below the floor
+# in pyproject.toml. Not a part of `make test`, since all that runs is traced and takes longer. Tests
+# of what something costs would measure the tracing.
+coverage: programs develop
+	rm -rf .coverage
+	$(BIN)/coverage run -m pytest $(PARALLEL) -m 'not slow and not costs'
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # Looks for faults in what strangers can send, for FUZZ_SECONDS with each fuzzer, or with those in
 # FUZZ alone. `make test` does it for some seconds. docs/fuzzing.md says more.
@@ -105,13 +116,30 @@ audit:
 lint: develop
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
+	$(MAKE) --no-print-directory types
+
+types: develop
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p pombo_wire -p pombo_cli -p pombo_agent
 	$(BIN)/mypy grafana tests docs/generate bench faults distribution
 
+# Whether the types of what others may import are complete, as their type checkers see it. It has an
+# environment of its own, for it brings Node.js.
+verify-types: develop
+	test -x $(VENV)/types/bin/python || $(PYTHON) -m venv $(VENV)/types
+	$(VENV)/types/bin/python -m pip install --quiet basedpyright
+	for package in pombo_wire pombo_cli; do \
+		PATH=$(abspath $(BIN)):$$PATH VIRTUAL_ENV=$(abspath $(VENV)) \
+			$(VENV)/types/bin/basedpyright --verifytypes $$package --ignoreexternal || exit; \
+	done
+
 format: develop
 	$(BIN)/ruff format $(CHECKED)
 	$(BIN)/ruff check --fix $(CHECKED)
+
+# Lets `git commit` check what .pre-commit-config.yaml lists.
+hooks: develop
+	$(BIN)/prek install
 
 # Some minutes, and with bench-full some two hours; nothing else should run meanwhile.
 bench: develop peers
@@ -174,6 +202,10 @@ lock: develop
 	printf '%s\n' editables hatchling | $(PIN) $(SAME) \
 		--python-version 3.11 --output-file locks/build.txt
 
+# Builds and checks what the tag at HEAD says, and prints how to publish it: docs/releasing.md.
+release: develop
+	$(BIN)/python -m distribution.release
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

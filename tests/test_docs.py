@@ -88,6 +88,8 @@ DOCUMENTS = ["README.md", *(f"docs/{p.name}" for p in sorted(ROOT.glob("docs/*.m
 OTHER_FLAGS = {
     "--data-binary",  # curl
     "--detach",  # docker compose
+    *("--sign", "--annotate", "--message"),  # git tag
+    "--verifytypes",  # basedpyright
     *("--system", "--no-create-home", "--shell", "--now"),  # useradd, systemctl
     *("--permanent", "--add-port", "--reload"),  # firewall-cmd
     "--unit",  # journalctl

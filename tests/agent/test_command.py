@@ -611,6 +611,7 @@ def test_session_ends_and_another_begins_when_the_hostname_changes(
 
 
 @pytest.mark.integration
+@pytest.mark.costs
 def test_agent_is_light(start: Start, exporter: Callable[[], socket.socket]) -> None:
     compile_packages()
     listening = exporter()

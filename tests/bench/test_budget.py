@@ -5,6 +5,8 @@ import pytest
 from bench.budget import CEILINGS, PER_REPORT, PER_SAMPLE, spent, stored
 from bench.harness.callgrind import instructions
 
+pytestmark = pytest.mark.costs
+
 
 @pytest.fixture(scope="module")
 def figures() -> dict[str, float]:

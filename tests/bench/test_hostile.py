@@ -12,6 +12,7 @@ CEILING = 11_000_000
 
 
 @pytest.mark.slow
+@pytest.mark.costs
 @pytest.mark.parametrize("name", FAMILIES)
 def test_instructions_of_the_costliest_datagrams_are_bounded(name: str) -> None:
     counts, _ = instructions("-m", "bench.programs.hostile_work", name)

@@ -317,6 +317,17 @@ def test_command_lines_are_sent_only_with_the_flag(host: Host) -> None:
     assert commands == {"init": "/sbin/init --password=a b?", "kthreadd": "", "long": "x" * 255}
 
 
+def test_command_line_that_cannot_be_read_costs_itself_alone(host: Host) -> None:
+    host.process(1, b"init")
+    host.process(2, b"ended", pages=2)
+    (host.proc / "1/cmdline").write_bytes(b"/sbin/init")
+    (host.proc / "2/cmdline").mkdir()
+    host.values["command-lines"] = True
+    commands = {name: row["command"] for name, row in host.report()[1].items()}
+    assert commands == {"init": "/sbin/init", "ended": ""}
+    assert host.skips.count == 1
+
+
 def test_boot_time_is_unknown_where_there_is_none(host: Host) -> None:
     host.process(1)
     (host.proc / "stat").write_text("btime x\n", encoding="utf-8")

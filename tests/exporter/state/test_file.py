@@ -288,6 +288,7 @@ def test_writings_do_not_overtake_each_other(
     assert b'"late"' in path.read_bytes()
 
 
+@pytest.mark.costs
 def test_steps_of_a_large_fleet_are_short(tmp_path: Path) -> None:
     exporter = Exporter(replace(Limits(), hosts=50_000))
     for number in range(50_000):
