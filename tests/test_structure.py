@@ -247,7 +247,7 @@ def test_every_module_has_a_docstring_that_begins_with_a_sentence(name: str) -> 
 def files(folder: Path = ROOT) -> Iterator[Path]:
     """Yield the project's own files: no caches, no installed packages, no Git."""
     for path in sorted(folder.iterdir()):
-        own = path.name == ".ci" or not path.name.startswith((".", "__pycache__"))
+        own = path.name in {".ci", ".github"} or not path.name.startswith((".", "__pycache__"))
         own = own and path != ROOT / "dist"  # what was built
         if own and path.is_dir():
             yield from files(path)
