@@ -94,7 +94,7 @@ OTHER_FLAGS = {
     *("--permanent", "--add-port", "--reload"),  # firewall-cmd
     "--unit",  # journalctl
     *("--require-hashes", "--no-deps", "--no-build-isolation"),  # pip
-    *("--no-index", "--find-links", "--pip-args", "--apparent-size"),  # pip, pipx, uv, du
+    *("--no-index", "--find-links", "--pip-args"),  # pip, pipx, uv
     *("--network", "--pid", "--uts", "--read-only", "--cap-drop", "--security-opt", "--memory"),
     *("--pids-limit", "--volume", "--restart", "--force"),  # docker
     *("--from", "--dry-run", "--uninstall", "--user"),  # install.sh, systemctl
