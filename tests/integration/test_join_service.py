@@ -22,6 +22,9 @@ NAME = "it's web-1"
 _SETUP = """\
 rm -rf /usr/local/bin/pombo-* /run/units/pombo-*
 ln -sf /opt/python/bin/python3 /usr/local/bin/python3
+# Its library may be looked for where only this machine's user can read.
+echo /opt/python/lib > /etc/ld.so.conf.d/0-python.conf
+ldconfig
 mount --bind /run/units /etc/systemd/system
 useradd --create-home --shell /bin/sh web
 install -d -o web -m 700 "/run/user/$(id -u web)"

@@ -565,13 +565,8 @@ runs() {
 
 # Whether all is well, as the agent's own check says.
 is_well() {
-    if [ "$no_key" ]; then
-        say "Reports are not sealed, so no exporter answers them. See whether it shows this host:" \
-            "${from%/join}/"
-    else
-        say 'pombo-agent check:'
-        run_agent "$lib/pombo-agent.pex" check --server="$server" --key-file="$key_file"
-    fi
+    say 'pombo-agent check:'
+    run_agent "$lib/pombo-agent.pex" check --config.file="$config"
 }
 
 how_to() {
