@@ -106,17 +106,22 @@ class NewHost:
         self.has(*_PROGRAMS, shell[0])
         shutil.copy(found("bash" if shell[0] == "bash" else "dash"), self.programs / "sh")
         if python:
-            interpreter = Path(sys.base_prefix) / "bin/python3"
-            if sys.base_prefix == "/usr":  # it is looked for relative to where it runs
-                shutil.copy(interpreter, self.programs)
-            else:
-                self.programs.joinpath("python3").symlink_to(interpreter)
+            self.runs_python(Path(sys.base_prefix) / "bin/python3")
         self._terminals: list[Typing] = []
 
     def has(self, *programs: str) -> None:
         """Let the host have more programs."""
         for name in programs:
             shutil.copy(found(name), self.programs / name)
+
+    def runs_python(self, interpreter: Path) -> None:
+        """Let ``python3`` be this one."""
+        path = self.programs / "python3"
+        path.unlink(missing_ok=True)
+        if interpreter.parent == Path("/usr/bin"):  # its library is found relative to it
+            shutil.copy(interpreter, path)
+        else:
+            path.symlink_to(interpreter)
 
     def has_only_busybox(self) -> None:
         """Let all programs be those of BusyBox, but for Python."""
