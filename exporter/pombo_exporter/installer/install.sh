@@ -647,6 +647,8 @@ remove_agent() {
         if command -v userdel >/dev/null; then userdel "$user"; else deluser "$user"; fi
     fi
     rm -rf "$lib" "$cache"
+    # Where it has unpacked itself for `pombo-agent check` of root.
+    [ -z "$as_root" ] || rm -rf "${HOME:-/root}/.cache/pombo-agent"
 }
 
 clean_up() {
