@@ -495,6 +495,14 @@ def test_check_without_any_settings_says_where_it_has_looked(tmp_path: Path) -> 
     assert f"{tmp_path}/.config/pombo/agent.yml" in nothing.stderr
 
 
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "exporter:5005", "http://u:secret@a", "x"])
+def test_api_is_a_url_over_http_without_a_password(url: str, tmp_path: Path) -> None:
+    refused = of_agent("--server=127.0.0.1:9", f"--api={url}", HOME=str(tmp_path))
+    assert refused.returncode == 2
+    assert "write http://HOST:PORT or https://HOST" in refused.stderr
+    assert "secret" not in refused.stderr
+
+
 def test_api_with_tls_is_asked_over_https(start: Launcher, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     server = authority.issue("server", ip="127.0.0.1")

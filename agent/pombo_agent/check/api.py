@@ -12,7 +12,14 @@ from time import monotonic
 from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from pombo_cli.addresses import Address
 from pombo_cli.human import printable
@@ -66,6 +73,13 @@ def base_of(server: Address | Url) -> str:
     return str(server).removesuffix("/report")
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """Follows no redirect: another server would get the password, and is not the exporter."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Return nothing, so that the answer is an error."""
+
+
 class Api:
     """Asks one exporter.
 
@@ -117,14 +131,14 @@ class Api:
                 return None, f"{error.code} {remedies.get(error.code, error.reason)}"
         except URLError as error:
             return None, _words(error.reason)
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
             return None, _words(error)
 
     def _opener(self) -> OpenerDirector:
         proxies = {}
         if self._proxy is not None:
             proxies = dict.fromkeys(("http", "https"), f"http://{self._proxy}")
-        handlers: list[Any] = [ProxyHandler(proxies)]
+        handlers: list[Any] = [ProxyHandler(proxies), _NoRedirects()]
         if self.url.startswith("https:"):
             handlers.append(HTTPSHandler(context=tls_context(self._options)))
         return build_opener(*handlers)
@@ -167,6 +181,6 @@ def _words(error: object) -> str:
         return "no answer in time"
     if isinstance(error, (RemoteDisconnected, BadStatusLine, ConnectionResetError)):
         return _NO_HTTP
-    if isinstance(error, json.JSONDecodeError):
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
         return "what answers is no exporter of Pombo"
     return printable(str(getattr(error, "strerror", None) or error))

@@ -1,6 +1,7 @@
 """The command ``pombo-agent check``: its flags, the run, and the exit code."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from functools import partial
 from threading import Thread
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from pombo_cli.addresses import Address
@@ -107,10 +109,20 @@ def command(found: Configuration) -> click.Command:
             ["--api", "api"],
             default="",
             metavar="URL",
+            callback=_api,
             help="URL of the exporter's HTTP API.  [default: HTTP at the port of --server]",
         ),
     ]
     return built
+
+
+def _api(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Return the URL of an API, which has no password: other users could see that."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in value):
+        remedy = "write http://HOST:PORT or https://HOST, and a password with --http.username"
+        raise click.BadParameter(f"{re.sub('//.*@', '//', value)!r}: {remedy}", ctx, param)
+    return value
 
 
 def _run(given: dict[str, Any], found: Configuration) -> int:

@@ -21,6 +21,7 @@ class Answering:
     """A server that answers with what it is given: a status, a text, or an object as JSON."""
 
     def __init__(self, status: Any, host: Any) -> None:
+        self.location = ""  # of a redirect
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         outer = self
@@ -32,6 +33,8 @@ class Answering:
                 found = status if self.path.endswith("/status") else host
                 text = found if isinstance(found, str) else json.dumps(found)
                 self.send_response(found if isinstance(found, int) else 200)
+                if outer.location:
+                    self.send_header("Location", outer.location)
                 self.end_headers()
                 self.wfile.write(text.encode())
 
@@ -116,6 +119,7 @@ def test_host_that_is_not_shown_is_none(serve: Serve) -> None:
         (401, "401 it asks for a password"),
         (503, "503 Service Unavailable"),
         ("no JSON", "what answers is no exporter of Pombo"),
+        ("[" * 100_000, "what answers is no exporter of Pombo"),
         ({}, "what answers is no exporter of Pombo"),
         ([], "what answers is no exporter of Pombo"),
         ({"recent_refusals": 1}, "what answers is no exporter of Pombo"),
@@ -150,6 +154,14 @@ def test_password_is_for_servers_over_http_alone(serve: Serve, tmp_path: Path) -
     url = Url("http", "127.0.0.1", server.port, "/report")
     Api(url, options).ask("pi", time.monotonic() + 10)
     assert server.headers[-1]["Authorization"].startswith("Basic ")
+
+
+def test_redirect_is_not_followed(serve: Serve) -> None:
+    other = serve({"recent_refusals": []}, 404)
+    server = serve(302, 302)
+    server.location = f"http://127.0.0.1:{other.port}/api/v1/status"
+    assert asked(server).fault == "302 Found"
+    assert other.paths == []
 
 
 def test_name_is_encoded_in_the_path(serve: Serve) -> None:
