@@ -474,19 +474,37 @@ def test_installed_agent_is_checked_without_arguments(start: Launcher, tmp_path:
     exporter = start.exporter(f"--seal.key-file={keys.fleet}")
     folder = tmp_path / "home/.config/pombo"
     folder.mkdir(parents=True)
-    keys.of_host(NAME).rename(folder / "agent.key")
+    key = keys.of_host(NAME)
     (folder / "agent.yml").write_text("label: {rack: 7}\n")
     home = str(tmp_path / "home")
     empty = of_agent(HOME=home)
     assert empty.returncode == 2
     assert f"no server is given in {folder}/agent.yml: write `server: HOST` there" in empty.stderr
-    (folder / "agent.yml").write_text(f"server: {exporter.target}\nlabel: {{rack: 7}}\n")
+    (folder / "agent.yml").write_text(f"server: {exporter.target}\nkey-file: {key}\n")
     checked = of_agent("--format=json", HOME=home)
     assert checked.returncode == 0, checked.stdout
     facts = json.loads(checked.stdout)["host"]["facts"]
-    assert facts["configuration"]["files"] == [f"{folder}/agent.yml"]
-    assert facts["key"]["path"] == f"{folder}/agent.key"
+    assert facts["configuration"]["file"] == f"{folder}/agent.yml"
+    assert facts["key"]["path"] == str(key)
     assert facts["name"]["name"] == NAME
+
+
+def test_configuration_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pombo").mkdir()
+    path = tmp_path / "pombo/agent.yml"
+    path.write_text("server: a\n")
+    path.chmod(0o000)
+    done = subprocess.run(
+        ["unshare", "--user", str(BIN / "pombo-agent"), "check"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 1
+    assert f"{path} cannot be read by this user" in done.stderr
+    assert "Run: sudo pombo-agent check" in done.stderr
 
 
 def test_check_without_any_settings_says_where_it_has_looked(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from pombo_cli.flags import Duration
 from pombo_wire.keys import HostKey
 
 from pombo_agent.check import configuration, this_host
-from pombo_agent.check.configuration import Configuration
 from pombo_agent.check.facts import Findings
 from pombo_agent.check.http_server import check_http
 from pombo_agent.check.output import as_json, as_text
@@ -41,8 +40,7 @@ _HELP = """\
 Say whether reports of this host arrive at its exporters, and what to do if they do not.
 
 It reads the flags, variables and configuration of the agent. Without --server and --config.file it
-takes those of the agent that is installed here: ~/.config/pombo/agent.yml, or /etc/pombo/agent.yml
-and /etc/default/pombo-agent.
+takes those of the agent that is installed here: ~/.config/pombo/agent.yml, or /etc/pombo/agent.yml.
 
 Nothing changes at an exporter: with a key, it answers probes. Without one, it cannot answer, so its
 HTTP API is asked, and a test datagram is sent that it refuses.
@@ -54,12 +52,10 @@ Exit code: 0 if all is well, 1 if something is wrong, 2 for wrong flags.
 def main(arguments: Sequence[str]) -> None:
     """Run the command with the arguments behind ``check``, and exit."""
     found = configuration.find(arguments, os.environ)
-    unreadable = [path for path in found.files if not os.access(path, os.R_OK)]
-    if unreadable:
-        _refuse_unreadable(unreadable[0])
-    for name, value in found.variables.items():
-        os.environ.setdefault(name, value)
-    command(found)([*found.arguments, *arguments], prog_name="pombo-agent check")
+    if found and not os.access(found, os.R_OK):
+        _refuse_unreadable(found)
+    of_file = [f"--config.file={found}"] if found else []
+    command(found)([*of_file, *arguments], prog_name="pombo-agent check")
 
 
 def _refuse_unreadable(path: str) -> None:
@@ -73,8 +69,8 @@ def _refuse_unreadable(path: str) -> None:
     sys.exit(1)
 
 
-def command(found: Configuration) -> click.Command:
-    """Return the command, with the configuration that was found for it."""
+def command(found: str) -> click.Command:
+    """Return the command; ``found`` is the configuration file that was looked for, if any."""
 
     def check(**given: Any) -> None:
         sys.exit(_run(given, found))
@@ -125,7 +121,7 @@ def _api(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-def _run(given: dict[str, Any], found: Configuration) -> int:
+def _run(given: dict[str, Any], found: str) -> int:
     """Check this host and each server at the same time, print what was found, return the code."""
     if not given["server"]:
         raise click.UsageError(_no_server(found))
@@ -151,22 +147,23 @@ def _run(given: dict[str, Any], found: Configuration) -> int:
     return int(not all(each.is_ok for each in (host, *servers)))
 
 
-def _no_server(found: Configuration) -> str:
-    if found.files:
-        return f"no server is given in {', '.join(found.files)}: write `server: HOST` there"
-    looked = ", ".join(configuration.places(os.environ))
-    return f"give --server, or --config.file; there is none of {looked}"
+def _no_server(found: str) -> str:
+    if found:
+        return f"no server is given in {found}: write `server: HOST` there"
+    looked = " nor ".join(configuration.places(os.environ))
+    return f"give --server, or --config.file; there is neither {looked}"
 
 
 def _about_settings(
-    host: Findings, given: dict[str, Any], found: Configuration
+    host: Findings, given: dict[str, Any], found: str
 ) -> tuple[Options, HostKey | None, KeyFault | None]:
     """Add what is known of the settings; return them, and the key or why there is none.
 
     Raises:
         click.UsageError: when the agent would not start with them, but for its key or its name.
     """
-    this_host.about_files(host, found.files)
+    if found:
+        host.ok("configuration", found, file=found)
     key, fault = _read_key(given["key_file"])
     name = given["name"]
     of_flag = None if is_default("name") else name

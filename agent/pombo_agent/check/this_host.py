@@ -39,12 +39,6 @@ class KeyFault(NamedTuple):
     text: str
 
 
-def about_files(findings: Findings, files: tuple[str, ...]) -> None:
-    """Say which configuration was found, if one was looked for."""
-    if files:
-        findings.ok("configuration", ", ".join(files), files=[*files])
-
-
 def about_name(
     findings: Findings, name: str, source: str, key: HostKey | None, given: str | None
 ) -> None:
