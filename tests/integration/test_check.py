@@ -265,6 +265,9 @@ def test_what_cannot_be_known_is_said_where_nothing_answers(site: Site) -> None:
     assert plain.code == 0, "nothing is known to be wrong"
     assert plain.fact("datagrams")["mark"] == "unknown"
     assert plain.seconds < WITHIN
+    one_way = site.check_sealed("--one-way")
+    assert one_way.code == 0, "answers may be what the network drops"
+    assert one_way.fact("answer")["mark"] == "unknown"
 
 
 def test_plain_datagrams_that_a_firewall_drops_are_named(site: Site) -> None:
@@ -425,6 +428,18 @@ def test_packet_filter_of_the_host_itself_is_named(site: Site) -> None:
     said = line(agent, "send failed")
     assert "Operation not permitted" in said
     assert 'remedy="let the packet filter of this host pass UDP' in said
+
+
+def test_host_without_a_route_is_named(site: Site) -> None:
+    site.exporter()
+    site.network.agents.run("ip", "route", "del", "default")
+    agent = site.sealed()
+    checked = site.check_sealed()
+    assert "Network is unreachable" in checked.wrong()["answer"]
+    assert "ip address; ip route" in checked.remedies()
+    assert 'remedy="check the network of this host' in line(agent, "send failed")
+    site.network.agents.run("ip", "route", "add", "default", "via", "10.1.0.1")
+    line(agent, "exporter answers")
 
 
 def test_firewall_that_rejects_is_told_from_an_exporter_that_is_off(site: Site) -> None:

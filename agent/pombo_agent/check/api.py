@@ -127,12 +127,18 @@ class Api:
                 return json.loads(response.read(_MOST_BYTES)), ""
         except HTTPError as error:
             with error:
-                remedies = {401: "it asks for a password", 403: "it asks for a certificate"}
-                return None, f"{error.code} {remedies.get(error.code, error.reason)}"
+                return None, f"{error.code} {self._remedy(error.code) or error.reason}"
         except URLError as error:
             return None, _words(error.reason)
         except (OSError, HTTPException, ValueError, RecursionError) as error:
             return None, _words(error)
+
+    def _remedy(self, status: int) -> str:
+        """Return what to do about the status of an answer; empty where nothing is known."""
+        if status != 401:
+            return ""
+        api = "" if self._sends_password else f"--api={self.url} with "
+        return f"it asks for a password: give {api}--http.username and --http.password-file"
 
     def _opener(self) -> OpenerDirector:
         proxies = {}

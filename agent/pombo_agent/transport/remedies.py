@@ -34,6 +34,6 @@ _ERRORS = {
 
 def remedy_of(error: Exception) -> str:
     """Return what to do about an error of a lookup or of sending; empty where nothing is known."""
-    if isinstance(error, (socket.gaierror, UnicodeError)):
+    if isinstance(error, (socket.gaierror, UnicodeError, TimeoutError)):
         return _LOOKUP
     return _ERRORS.get(getattr(error, "errno", None) or 0, "")

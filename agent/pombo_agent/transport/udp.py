@@ -284,7 +284,7 @@ class Sender:
             if self._waiter.wait(left):
                 return
         if self._resolving:
-            self._warn("lookup timed out")
+            self._warn("lookup timed out", TimeoutError("the resolver does not answer"))
 
     def _resolve(self) -> None:
         try:

@@ -116,7 +116,6 @@ def test_host_that_is_not_shown_is_none(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("status", "fault"),
     [
-        (401, "401 it asks for a password"),
         (503, "503 Service Unavailable"),
         ("no JSON", "what answers is no exporter of Pombo"),
         ("[" * 100_000, "what answers is no exporter of Pombo"),
@@ -154,6 +153,17 @@ def test_password_is_for_servers_over_http_alone(serve: Serve, tmp_path: Path) -
     url = Url("http", "127.0.0.1", server.port, "/report")
     Api(url, options).ask("pi", time.monotonic() + 10)
     assert server.headers[-1]["Authorization"].startswith("Basic ")
+
+
+def test_password_that_is_asked_for_is_named_with_its_flags(serve: Serve) -> None:
+    server = serve(401, 401)
+    where = f"http://127.0.0.1:{server.port}"
+    flags = "--http.username and --http.password-file"
+    expected = f"401 it asks for a password: give --api={where} with {flags}"
+    assert asked(server).fault == expected
+    api = Api(Url("http", "127.0.0.1", server.port, "/report"), NO_OPTIONS)
+    fault = api.ask("pi", time.monotonic() + 10).fault
+    assert fault == f"401 it asks for a password: give {flags}"
 
 
 def test_redirect_is_not_followed(serve: Serve) -> None:

@@ -246,6 +246,7 @@ def test_hanging_lookup_is_not_repeated_and_sending_continues(
     assert received(exporter) == [b"0", b"1", b"2", b"3"]
     assert len(calls) == 2
     assert [message for message, _ in warnings] == ["lookup timed out"]
+    assert warnings[0][1]["remedy"].startswith("check the name in --server, and the resolver")
 
 
 def test_address_is_kept_while_no_thread_can_be_started(
