@@ -13,33 +13,32 @@ _TEXT = """\
 
 What Pombo does under faults. Each row is a fault that was done to real processes, and what was
 found afterwards. `{command}` does all of them and writes this file; it ends with an error, and
-writes nothing, when a rule does not hold.
+writes nothing, if one of the rules below is broken.
 
 {day}: {machine}.
 
-The exporter runs as [docs/secure.md](secure.md) sets it up, with a key file, a state file and
-`--require-sealed`, and with `--limit.bytes=8MiB`; only where memory is filled does it take plain
-reports, too. 500 hosts report, unless a row has another number: each second, and each 2 s beside
-floods and clients of HTTP. They are played by the agent's own code for sealing, sending and reading
-answers, and their totals are known. Everything is in a network namespace of its own, and the
-exporter, the hosts and the fault share the machine.
+The exporter runs as in [Secure reports](secure.md), with a key file, a state file and
+`--require-sealed`, and with `--limit.bytes=8MiB`; only in the row about memory does it take plain
+reports, too. 500 hosts report, unless a row has another number: every second, and every 2 s during
+floods and beside HTTP clients. They are simulated with the agent's own code for sealing, sending
+and reading answers, and their true totals are known. All of this runs in one network namespace on
+one machine.
 
 After each fault:
 
-- Each host is **live again** within two intervals of the end of the fault. Where the exporter was
-  killed, that is when it serves again. A real agent that was killed also needs the time to start.
-- Each **total** of each host in the exposition is that of its last report, to the byte.
+- Each host is **live again** within two intervals after the end of the fault. If the exporter was
+  killed, the fault ends when it serves again. A real agent that was killed also needs time to
+  start.
+- Each **total** of each host in the exposition is exactly that of its last report.
 - In no scrape, during or after the fault, was a host shown as **down** that had sent a datagram
   within three intervals, or as **late** within two, counting only datagrams that the network
   delivers. No scrape had a **forged** value: one that the host never had, one that a later report
   had replaced, or a host that does not exist.
-- Nothing else was **refused**. In floods, the datagrams that were sent are those that were
-  accepted, those that were refused, by reason, and those that the kernel dropped, by its own count
-  in `/proc/net/udp`.
-- The exporter's resident **memory** never was above its bound: what it takes without hosts, twice
-  `--limit.bytes`, and 12 MiB for requests ([Sizing](sizing.md#limit)). Where clients never read,
-  40 answers that wait for them come to that, with 52 bytes for each series
-  ([HTTP](sizing.md#http)).
+- Nothing else was **refused**. In floods, every datagram that was sent was accepted, refused with
+  the right reason, or dropped by the kernel, as counted in `/proc/net/udp`.
+- The exporter's resident **memory** was never above its bound: its memory without hosts, plus twice
+  `--limit.bytes`, plus 12 MiB for requests ([Sizing](sizing.md#limit)). If clients never read, 40
+  waiting answers are added, with 52 bytes for each series ([HTTP](sizing.md#http)).
 
 """
 

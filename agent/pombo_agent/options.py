@@ -40,13 +40,13 @@ class _Label(click.ParamType[tuple[str, str]]):
             return value
         name, equals, text = value.partition("=")
         if not equals:
-            self.fail(f"{value!r} is no label: write name=value", param, ctx)
+            self.fail(f"{value!r} is not a label: write name=value", param, ctx)
         try:
             msgspec.convert(name, LabelName)
             msgspec.convert(text, Text)
             text.encode()
         except (msgspec.ValidationError, UnicodeEncodeError) as error:
-            self.fail(f"{value!r} is no label: {error}", param, ctx)
+            self.fail(f"{value!r} is not a label: {error}", param, ctx)
         if name in RESERVED_LABELS:
             self.fail(f"{name!r} is set by Pombo or Prometheus: choose another name", param, ctx)
         return name, text
@@ -74,7 +74,7 @@ class _Pattern(click.ParamType["re.Pattern[str]"]):
         try:
             return re.compile(value)
         except re.error as error:
-            self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
+            self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
 
 
 def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -184,18 +184,18 @@ FLAGS = [
         "name",
         default=socket.gethostname,
         callback=_name,
-        help="Name of this host, its `instance` label.  [default: hostname, followed]",
+        help="Name of this host, its `instance` label.  [default: hostname, even if it changes]",
     ),
     flag(
         "key-file",
         default="",
         metavar="FILE",
-        help="File with the key of this host, from `pombo-exporter enroll`: seals all reports.",
+        help="File with the key of this host, from `pombo-exporter enroll`. Seals all reports.",
     ),
     flag(
         "one-way",
         is_flag=True,
-        help="Do not ask exporters for answers, which a network may not let through.",
+        help="Do not ask exporters for answers. For networks that let no answers in.",
     ),
     flag(
         "interval",
@@ -216,7 +216,7 @@ FLAGS = [
     flag(
         "collector.disable-defaults",
         is_flag=True,
-        help="Disable all collectors that no flag enables.",
+        help="Disable all collectors except those that a flag enables.",
     ),
     *(own for name in sorted(COLLECTORS) for own in _flags_of(COLLECTORS[name])),
     flag("path.procfs", default="/proc", show_default=True, help="procfs mountpoint."),
@@ -225,21 +225,21 @@ FLAGS = [
         "path.rootfs",
         default="/",
         show_default=True,
-        help="rootfs mountpoint; in a container, where the host's root is mounted.",
+        help="rootfs mountpoint. In a container: where the host's root is mounted.",
     ),
     flag(
         "path.udev.data",
         default="",
-        help="Folder of udev's database.  [default: run/udev/data in the rootfs]",
+        help="Folder of the udev database.  [default: run/udev/data in the rootfs]",
     ),
     flag(
         "wire",
         type=click.Choice([form.value for form in Form]),
         default=Form.PACKED.value,
         show_default=True,
-        help="Form of datagrams: packed, or JSON for people and other receivers.",
+        help="Form of datagrams: packed, or JSON, which people can read.",
     ),
-    flag("once", is_flag=True, help="Print one report to standard output and exit."),
+    flag("once", is_flag=True, help="Print one report to standard output and exit. Sends nothing."),
     flag(
         "format",
         type=click.Choice(["text", "json"]),

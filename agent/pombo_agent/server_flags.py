@@ -23,13 +23,13 @@ HTTP_FLAGS = [
         "http.ca-file",
         default="",
         metavar="FILE",
-        help="CA certificates that exporters' ones are verified with.  [default: the system's]",
+        help="CA certificates to verify the exporter's certificate.  [default: the system's]",
     ),
     flag(
         "http.cert-file",
         default="",
         metavar="FILE",
-        help="Client certificate for exporters over HTTPS.",
+        help="Client certificate for exporters that ask for one.",
     ),
     flag(
         "http.key-file",
@@ -37,12 +37,16 @@ HTTP_FLAGS = [
         metavar="FILE",
         help="Key of the client certificate.",
     ),
-    flag("http.username", default="", help="User for basic authentication at exporters over HTTP."),
+    flag(
+        "http.username",
+        default="",
+        help="User name for exporters over HTTP that ask for a password.",
+    ),
     flag(
         "http.password-file",
         default="",
         metavar="FILE",
-        help="File with the password of this user.",
+        help="File with the password of that user.",
     ),
     flag(
         "http.proxy-url",
@@ -50,13 +54,13 @@ HTTP_FLAGS = [
         metavar="URL",
         help=(
             "Proxy for exporters over HTTP.  "
-            "[default: of the variables HTTPS_PROXY, HTTP_PROXY, NO_PROXY]"
+            "[default: from the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY]"
         ),
     ),
     flag(
         "http.insecure-skip-verify",
         is_flag=True,
-        help="Do not verify the certificates of exporters.",
+        help="Do not verify the exporter's certificate.",
     ),
 ]
 
@@ -84,7 +88,7 @@ class ServerType(click.ParamType[Address | Url]):
         address = AddressType().convert(value, param, ctx)
         if not address.host or not address.port:
             remedy = "write host, host:port or https://host"
-            self.fail(f"{value!r} is no destination: {remedy}", param, ctx)
+            self.fail(f"{value!r} is not a destination: {remedy}", param, ctx)
         return address
 
 
@@ -112,7 +116,7 @@ def http_options(given: Mapping[str, Any], servers: Iterable[Address | Url]) -> 
     if bool(options.username) != bool(options.password_file):
         raise click.UsageError("give --http.username and --http.password-file together")
     if ":" in options.username:
-        raise click.UsageError("--http.username: a user has no colon")
+        raise click.UsageError("--http.username: a user name cannot contain a colon")
     schemes = {server.scheme for server in servers if isinstance(server, Url)}
     if schemes:
         from pombo_agent.transport.connection import (  # noqa: PLC0415 - only HTTP needs it
@@ -138,11 +142,11 @@ def _url(text: str) -> Url:
     found, host, port = _split(text, _PORTS)
     if found.username is not None or found.password is not None:
         remedy = "give --http.username and --http.password-file"
-        raise ValueError(f"a user or a password must not stand in a URL: {remedy}")
+        raise ValueError(f"a URL must not contain a user or a password: {remedy}")
     path = found.path if found.path.strip("/") else REPORT_PATH
     if found.query or found.fragment or not _PATH.fullmatch(path):
         remedy = f"write https://host:port, or with a path, which is {REPORT_PATH} otherwise"
-        raise ValueError(f"{text!r} is no address of an exporter: {remedy}")
+        raise ValueError(f"{text!r} is not an address of an exporter: {remedy}")
     return Url(found.scheme, host, port, path)
 
 
@@ -157,7 +161,7 @@ def _split(text: str, ports: Mapping[str, int]) -> tuple[SplitResult, str, int]:
         found = urlsplit(text)
         port = found.port
     except ValueError as error:
-        raise ValueError(f"{shown!r} is no URL: {error}") from None
+        raise ValueError(f"{shown!r} is not a URL: {error}") from None
     if found.scheme not in ports:
         raise ValueError(f"{shown!r}: write {' or '.join(f'{each}://' for each in ports)}")
     host = found.hostname or ""
@@ -189,8 +193,8 @@ def _proxy_of(server: Url, given: str) -> Address | None:
     except ValueError as error:
         raise click.UsageError(f"{source}: {error}") from None
     if found.username is not None or found.password is not None:
-        remedy = "it must let the agent pass without, or leave the server out with NO_PROXY"
-        raise click.UsageError(f"{source}: a proxy with a user or a password: {remedy}")
+        remedy = "use a proxy without a password, or exclude the server with NO_PROXY"
+        raise click.UsageError(f"{source}: the agent cannot use a proxy with a password: {remedy}")
     return Address(host, port)
 
 

@@ -24,8 +24,8 @@ def config_flag(path: str) -> Callable[[Command], Command]:
         is_eager=True,
         expose_value=False,
         callback=_read,
-        help=f"YAML file with flags by their names, such as {path} with `log.level: warn`. Flags "
-        "and variables override it.",
+        help=f"YAML file with flags by their names, such as {path} with the line "
+        "`log.level: warn`. Flags and variables override it.",
     )
 
 

@@ -33,7 +33,9 @@ class Duration(click.ParamType[float]):
         if isinstance(value, float):
             return value
         if not _DURATION.fullmatch(value):
-            self.fail(f"{value!r} is no duration: write it as 500ms, 5s, 1m or 1h30m", param, ctx)
+            self.fail(
+                f"{value!r} is not a duration: write it as 500ms, 5s, 1m or 1h30m", param, ctx
+            )
         seconds = sum(float(count) * _UNITS[unit] for count, unit in _TERM.findall(value))
         if not self._minimum <= seconds <= self._maximum:
             bounds = f"{self._minimum:g}s to {self._maximum:g}s"
@@ -59,7 +61,7 @@ class Size(click.ParamType[int]):
             return value
         match = _SIZE.fullmatch(value)
         if match is None:
-            self.fail(f"{value!r} is no size: write bytes, or 64KiB, 4MiB, 2GiB", param, ctx)
+            self.fail(f"{value!r} is not a size: write bytes, or 64KiB, 4MiB, 2GiB", param, ctx)
         size = int(match[1]) * _SIZE_UNITS[match[2]]
         if not self._minimum <= size <= self._maximum:
             self.fail(f"{value!r} is not from {self._minimum} to {self._maximum} bytes", param, ctx)
@@ -82,7 +84,7 @@ class AddressType(click.ParamType[Address]):
         match = in_brackets or plain
         if match is None or not value:
             remedy = "write host:port, and an IPv6 address in brackets: [::1]:5005"
-            self.fail(f"{value!r} is no address: {remedy}", param, ctx)
+            self.fail(f"{value!r} is not an address: {remedy}", param, ctx)
         host, port = match[1], int(match[2] or DEFAULT_PORT)
         if port > 65535:
             self.fail(f"{value!r}: a port is from 0 to 65535", param, ctx)

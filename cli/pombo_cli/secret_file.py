@@ -31,4 +31,4 @@ def read_secret_file(path: str | os.PathLike[str]) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: no UTF-8") from None
+        raise ValueError(f"{path}: not UTF-8") from None

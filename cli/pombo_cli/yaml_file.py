@@ -54,7 +54,7 @@ class Entry(NamedTuple):
         """
         line = self.node.start_mark.line + 1
         if self.node.id != "scalar":
-            text = f"{self.key}: a {self.kind} is no value of this key: write one text"
+            text = f"{self.key}: a {self.kind} is not a value for this key: write one text"
             raise YamlError(line, text)
         if self.is_empty:
             raise YamlError(line, f"{self.key} has no value: write one, or remove the key")
@@ -70,29 +70,31 @@ class Entry(NamedTuple):
         """
         text = self.scalar()
         if self.node.tag != f"{_TAG}bool":
-            raise self.error(f"{text!r} is no switch: write true or false")
+            raise self.error(f"{text!r} is not a switch: write true or false")
         return text.lower() in {"true", "yes", "on"}
 
     def items(self) -> list["Entry"]:
         """Return the items of a list, which is not empty.
 
         Raises:
-            YamlError: when it is no list, or has no items.
+            YamlError: when it is not a list, or has no items.
         """
         if self.node.id != "sequence" or not self.node.value:
-            raise self.error("this is no list: write each item behind a hyphen, or remove the key")
+            raise self.error(
+                "this is not a list: write each item behind a hyphen, or remove the key"
+            )
         return [Entry(self.key, node.start_mark.line + 1, node) for node in self.node.value]
 
     def entries(self, example: str) -> Iterator["Entry"]:
         """Yield the entries of a mapping, none where nothing is written.
 
         Raises:
-            YamlError: when it is no mapping, with a line as an ``example``.
+            YamlError: when it is not a mapping, with a line as an ``example``.
         """
         if self.is_empty:
             return
         if self.node.id != "mapping":
-            raise self.error(f"this is no mapping: write lines such as `{example}` below it")
+            raise self.error(f"this is not a mapping: write lines such as `{example}` below it")
         yield from _of(self.node)
 
 
@@ -127,7 +129,7 @@ def file_entries(text: str, example: str) -> Iterator[Entry]:
     """Yield the entries of the mapping that a file is; ``example`` is a line of such a file.
 
     Raises:
-        YamlError: when it is no YAML, or no mapping.
+        YamlError: when it is not YAML, or no mapping.
     """
     import yaml  # type: ignore[import-untyped]  # noqa: PLC0415 - only where there is a file
 
@@ -135,17 +137,17 @@ def file_entries(text: str, example: str) -> Iterator[Entry]:
         root = yaml.compose(text, yaml.SafeLoader)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise YamlError(line, f"is no YAML: {error.reason}") from None
+        raise YamlError(line, f"is not YAML: {error.reason}") from None
     except yaml.MarkedYAMLError as error:
         problem = str(error.problem).removeprefix("but ")
-        raise YamlError(error.problem_mark.line + 1, f"is no YAML: {problem}") from None
+        raise YamlError(error.problem_mark.line + 1, f"is not YAML: {problem}") from None
     except RecursionError:
-        raise YamlError(0, "is no configuration: it is nested too deeply") from None
+        raise YamlError(0, "is not a configuration: it is nested too deeply") from None
     if root is None or root.tag == f"{_TAG}null":
         return
     if root.id != "mapping":
         remedy = f"write `name: value` in each line, such as `{example}`"
-        raise YamlError(root.start_mark.line + 1, f"the file is no mapping: {remedy}")
+        raise YamlError(root.start_mark.line + 1, f"the file is not a mapping: {remedy}")
     yield from _of(root)
 
 
@@ -173,5 +175,5 @@ def _of(mapping: Any) -> Iterator[Entry]:
     for key, value in mapping.value:
         line = key.start_mark.line + 1
         if key.id != "scalar":
-            raise YamlError(line, "a key is no text: write a name before the colon")
+            raise YamlError(line, "a key is not text: write a name before the colon")
         yield Entry(str(key.value), line, value)

@@ -25,28 +25,28 @@ from support.collector_families import is_alone, made_by, open_families, places_
 _COSTS = Path(__file__).parents[2] / "bench/report/collectors.json"
 
 _HEAD = """
-The agent's collectors, named as node_exporter's. Their flags work as there: `--collector.drm`
-enables a collector, `--no-collector.arp` disables one. A collector that does not find what it reads
-has no families. A number in parentheses says how many families begin so:
-[open families](#open-families-of-collectors) and the other tables have each of them.
+The agent's collectors have the names and flags of node_exporter's: `--collector.drm`
+enables a collector, `--no-collector.arp` disables one. A collector has no families if the host does
+not have its subject. A number in parentheses is the number of families that begin with that name:
+[open families](#open-families-of-collectors) and the other tables list each of them.
 
-`{command}` has measured the costs: {day}, {machine}. *CPU* is the milliseconds of CPU time of a
-run, the median of hundreds. These follow each other, so a run each 5 s, with cold caches, takes
-more. After a plus sign follows what a run takes that finds nothing, as on this machine. That
-happens once a minute, or where `!` follows, for each report. *Bytes* is what a packed report lacks
-without the collector, if datagrams could be of any length, and *values* how many numbers are in it.
-*Data* is where the collector had any:
+The costs were measured by `{command}`: {day}, {machine}.
 
-- `machine`: the one above
-- `files`: its [fixture](../tests/agent/collectors/fixtures); the bytes come on top of a report of
-  the machine
-- `bus`: a service of the benchmark's own on a D-Bus, with 100 units and 4 sessions
-- `none`: nothing could be measured
+- *CPU* is the CPU time of one run in milliseconds, the median of hundreds of runs without a pause
+  between them. A run every 5 s takes more, because caches are cold. After a plus sign is the time
+  of a run that finds nothing, as on this machine. Such a run happens once a minute, or with each
+  report if there is a `!`.
+- *Bytes* is how much shorter a packed report is without the collector, if datagrams could have any
+  length. *Values* is how many numbers it adds.
+- *Data* is where the collector found any: on the `machine` above; in the `files` of its
+  [fixture](../tests/agent/collectors/fixtures), with the bytes that they add to a report of the
+  machine; on a D-Bus (`bus`) with a test service that has 100 units and 4 sessions; or `none`, so
+  that nothing could be measured.
 
-Of the collectors that are on by default, those with data on this machine take together {cpu:.1f} ms
-and {bytes:,} bytes a report. The others take {always:.1f} ms a report and {look:.1f} ms a minute. A
-whole report takes {report[milliseconds]:.1f} ms and {report[bytes]:,} bytes: threads and packing
-add to the time, and a byte may be counted for several collectors, or for none.
+The collectors that are on by default and have data on this machine take together {cpu:.1f} ms and
+{bytes:,} bytes for each report. The others take {always:.1f} ms for each report and {look:.1f} ms a
+minute. A whole report takes {report[milliseconds]:.1f} ms and {report[bytes]:,} bytes: threads and
+packing add to the time, and some bytes belong to several collectors, or to none.
 """
 
 _COLUMNS = """
@@ -99,8 +99,8 @@ _FEWEST_GROUPED = 4
 _OPEN = """
 ## Open families of collectors
 
-Those that the collectors' fixtures and sources name. Where a device or a driver names families,
-these are examples, and a host has its own; `*` stands for such a name.
+The open families in the sources and fixtures of the collectors. If devices or drivers give families
+their names, the ones here are examples; `*` stands for such a name.
 
 | family | type | labels | collector | meaning |
 |---|---|---|---|---|
@@ -109,7 +109,7 @@ these are examples, and a host has its own; `*` stands for such a name.
 _MISSING = """
 ## Not collected
 
-What node_exporter has on Linux, from version 1.5 to 1.12, and Pombo has not.
+What node_exporter 1.5 to 1.12 has on Linux, and Pombo lacks.
 
 | collectors, families and flags of node_exporter | reason |
 |---|---|

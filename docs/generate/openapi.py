@@ -19,13 +19,14 @@ from pombo_wire.framing import FRAMED, MAX_BODY_BYTES, PLAIN, REPORT_PATH
 
 JSON = dict[str, Any]
 
-_ABOUT = """What Pombo's exporter knows of its hosts and of itself, and how hosts report over HTTP.
+_ABOUT = """What Pombo's exporter knows about its hosts and itself, and how hosts report over HTTP.
 
-Names of fields end in their unit: seconds (timestamps are Unix time), bytes, ratio (of 1), or
-one of these per second. A value that is not known is null. Fields are added, but neither renamed
-nor removed, as long as the path says v1; whoever reads this should ignore those it does not know.
+Names of fields end in their unit: seconds (timestamps are Unix time), bytes, ratio (1 is all), or
+one of these per second. A value that is not known is null. As long as the path says v1, fields are
+added, but not renamed or removed; programs should ignore fields that they do not know.
 
-With --web.config.file, the exporter may need a password (401), and refuse too many requests (429).
+With --web.config.file, the exporter may ask for a password (401), and refuse too many requests
+(429).
 """
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -54,7 +55,7 @@ def answers(endpoint: Endpoint) -> Iterator[tuple[str, JSON]]:
     if endpoint.answer is None:
         yield "204", {"description": "Done."}
     else:
-        yield "200", body(reference(endpoint.answer), "What was asked for.")
+        yield "200", body(reference(endpoint.answer), "The answer.")
     for status, text in endpoint.errors:
         yield str(status), body(reference(Error), text)
 

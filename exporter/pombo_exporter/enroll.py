@@ -88,7 +88,7 @@ class _ServerType(click.ParamType[_Server]):
         address = AddressType().convert(value, param, ctx)
         if not _HOST.fullmatch(address.host) or not address.port:
             remedy = "write it as agents reach this exporter: HOST, HOST:PORT or https://HOST"
-            self.fail(f"{value!r} is no address of an exporter: {remedy}", param, ctx)
+            self.fail(f"{value!r} is not an address of an exporter: {remedy}", param, ctx)
         return _Server(str(address), f"http://{address}", is_address=True)
 
 

@@ -64,7 +64,9 @@ class _Families(click.ParamType[frozenset[str]]):
         found = frozenset(word.strip() for word in value.split(","))
         if unknown := sorted(found - {*VOCABULARIES}):
             remedy = f"write {' or '.join(VOCABULARIES)}, or several with commas between them"
-            self.fail(f"{value!r} has {unknown[0]!r}, which is no vocabulary: {remedy}", param, ctx)
+            self.fail(
+                f"{value!r} has {unknown[0]!r}, which is not a vocabulary: {remedy}", param, ctx
+            )
         return found
 
 
@@ -164,13 +166,13 @@ def command(
     @flag(
         "web.config.file",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="File with TLS, passwords and headers of HTTP, as other exporters have it. Read again "
-        "when it changes.",
+        help="Web configuration file with TLS, passwords and HTTP headers, as in other exporters. "
+        "Read again when it changes.",
     )
     @flag(
         "seal.key-file",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Key file, as of keygen, that opens sealed reports. Read again on SIGHUP.",
+        help="Key file made by keygen, to open sealed reports. Read again on SIGHUP.",
     )
     @flag(
         "require-sealed",
@@ -180,7 +182,7 @@ def command(
     @flag(
         "state.file",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="File that keeps which hosts exist, and who holds their names, over a restart.",
+        help="File in which the exporter remembers its hosts over a restart.",
     )
     @_url_flags("notify", "to which notifications are posted, in the JSON of Alertmanager")
     @flag(
@@ -208,7 +210,7 @@ def command(
     @_limit(
         "hosts",
         10_000,
-        "Maximum number of hosts. Reports of more hosts are refused.",
+        "Maximum number of hosts. Reports from more hosts are refused.",
     )
     @_limit(
         "series-per-host",
@@ -219,18 +221,18 @@ def command(
         "limit.bytes",
         type=Size(2**20),
         default=default_limit,
-        show_default="half of the memory, less 48MiB",
-        help="Maximum bytes of what hosts reported. Reports that would add more are refused.",
+        show_default="half of the memory minus 48MiB",
+        help="Maximum memory for reports. Reports that would need more are refused.",
     )
     @_limit(
         "families",
         10_000,
-        "Maximum number of families that hosts send under names of their own.",
+        "Maximum number of metric families that are not built in, of all hosts together.",
     )
     @_limit(
         "layouts",
         1_000_000,
-        "Maximum number of different section layouts, which hosts of one kind share.",
+        "Maximum number of different section layouts of all hosts. Hosts of one kind share them.",
     )
     @_limit(
         "posts-per-second",
@@ -242,12 +244,12 @@ def command(
         type=_Families(),
         default=",".join(VOCABULARIES),
         show_default=True,
-        help="Which families of hosts to serve: host_*, and those of node_exporter, node_*.",
+        help="Which metric families of hosts to serve: host (host_*), node (node_*), or both.",
     )
     @flag(
         "web.external-url",
         type=_Parsed("URL", external_url),
-        help="URL under which the exporter is reached, for example through a reverse proxy.",
+        help="URL under which others reach the exporter, for example through a reverse proxy.",
     )
     @flag(
         "web.route-prefix",
@@ -277,7 +279,7 @@ def command(
         type=click.IntRange(0, _MOST),
         default=40,
         show_default=True,
-        help="Maximum number of parallel scrape requests and long answers. Use 0 to disable.",
+        help="Maximum number of parallel scrapes and other long answers. Use 0 to disable.",
     )
     @flag(
         "web.max-connections",
@@ -289,7 +291,7 @@ def command(
     @flag(
         "web.enable-admin-api",
         is_flag=True,
-        help="Enable DELETE /api/v1/hosts/HOST, which forgets a host, without authentication.",
+        help="Enable DELETE /api/v1/hosts/HOST, which forgets a host.",
     )
     @config_flag("/etc/pombo/exporter.yml")
     @log_flags

@@ -127,7 +127,7 @@ _OVERVIEW = [
     ),
     labels_of(
         "About",
-        "What the host reports about itself, and the labels that its owner gave it.",
+        "What the host reports about itself, and the labels given by its owner.",
         _INFO,
         {
             "instance": "Host",

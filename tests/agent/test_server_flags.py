@@ -67,12 +67,12 @@ def test_servers_of_both_kinds_stay_in_their_order_and_are_the_same_after_they_w
         ("ftp://exporter", "write http:// or https://"),
         ("https://", "no valid host"),
         ("https://exporter:0", "port 0"),
-        ("https://exporter:99999", "is no URL"),
+        ("https://exporter:99999", "is not a URL"),
         ("https://exp orter", "no valid host"),
-        ("https://exporter/a b", "no address of an exporter"),
-        ("https://exporter/\u00e4", "no address of an exporter"),
-        ("https://exporter/?a=b", "no address of an exporter"),
-        ("https://exporter/report#x", "no address of an exporter"),
+        ("https://exporter/a b", "not an address of an exporter"),
+        ("https://exporter/\u00e4", "not an address of an exporter"),
+        ("https://exporter/?a=b", "not an address of an exporter"),
+        ("https://exporter/report#x", "not an address of an exporter"),
     ],
 )
 def test_invalid_url_is_refused_with_a_remedy(url: str, remedy: str) -> None:
@@ -84,7 +84,7 @@ def test_invalid_url_is_refused_with_a_remedy(url: str, remedy: str) -> None:
     [
         ("https://pi:s3cret@exporter", "--http.username and --http.password-file"),
         ("https://s3cret@exporter", "--http.username and --http.password-file"),
-        ("https://pi:s3cret@exporter:99999", "is no URL"),
+        ("https://pi:s3cret@exporter:99999", "is not a URL"),
         ("https://pi:s3cr@et@:0/", "no valid host"),
         ("ftp://pi:s3cret@exporter", "write http:// or https://"),
     ],
@@ -174,7 +174,7 @@ def test_password_needs_a_file_that_others_may_not_read(tmp_path: Path) -> None:
     assert "chmod o=" in error
     assert "s3cret" not in error
     password.chmod(0o600)
-    assert "no colon" in usage_error(server, "--http.username=a:b", flag)
+    assert "cannot contain a colon" in usage_error(server, "--http.username=a:b", flag)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_folder_is_refused(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_text_are_refused(path: Path) -> None:
     path.write_bytes(b"\xff")
-    with pytest.raises(ValueError, match=f"^{path}: no UTF-8$"):
+    with pytest.raises(ValueError, match=f"^{path}: not UTF-8$"):
         read_secret_file(path)
 
 

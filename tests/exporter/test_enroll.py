@@ -168,14 +168,14 @@ def test_format_key_prints_the_key_alone(folder: Path) -> None:
         (["web-1"], 2, "--seal.key-file"),
         (["web-1", "--format=key", "--server=e"], 2, "--seal.key-file"),
         (["web-1", "--server=a b"], 2, "'a b'"),
-        (["web-1", "--server=;id"], 2, "';id' is no address of an exporter: write it as"),
+        (["web-1", "--server=;id"], 2, "';id' is not an address of an exporter: write it as"),
         (["web-1", "--server=exporter:0"], 2, "exporter:0"),
         (["web-1", "--server=:5005"], 2, ":5005"),
         (["web-1", "--server=ftp://e"], 2, "ftp://e"),
-        (["web-1", "--server=https://me:secret@e"], 2, "is no URL"),
+        (["web-1", "--server=https://me:secret@e"], 2, "is not a URL"),
         (["", "--server=e"], 1, "1 to 253 characters"),
         (["x" * 254, "--server=e"], 1, "1 to 253 characters"),
-        (["web-1", "--server=e", "--web.external-url=x"], 1, "'x' is no URL"),
+        (["web-1", "--server=e", "--web.external-url=x"], 1, "'x' is not a URL"),
     ],
 )
 def test_mistake_is_named(folder: Path, arguments: list[str], code: int, error: str) -> None:

@@ -220,7 +220,7 @@ def test_urls_of_receivers_may_be_repeated() -> None:
 
 def test_unknown_vocabulary_is_named_with_those_that_exist() -> None:
     _, result = call("--web.families=host,nodes")
-    assert "'host,nodes' has 'nodes', which is no vocabulary: write host or node" in " ".join(
+    assert "'host,nodes' has 'nodes', which is not a vocabulary: write host or node" in " ".join(
         result.stderr.split()
     )
 

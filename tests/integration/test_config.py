@@ -107,15 +107,15 @@ def test_agent_that_runs_has_not_imported_yaml(start: Launcher, tmp_path: Path) 
         ),
         (
             "server: ':5'",
-            ":1: server: ':5' is no destination: write host, host:port or https://host",
+            ":1: server: ':5' is not a destination: write host, host:port or https://host",
         ),
         ("label: {instance: x}", ":1: label: 'instance' is set by Pombo"),
         ("label: {a: 1}\nname: ''", ":2: name: write 1 to 253 characters"),
         (
             "collector.netdev.device-exclude: '['",
-            ":1: collector.netdev.device-exclude: '[' is no regular expression",
+            ":1: collector.netdev.device-exclude: '[' is not a regular expression",
         ),
-        ("collector.cpu: maybe", ":1: collector.cpu: 'maybe' is no switch"),
+        ("collector.cpu: maybe", ":1: collector.cpu: 'maybe' is not a switch"),
     ],
 )
 def test_error_in_a_file_of_the_agent_ends_with_2_and_names_the_line(
@@ -130,9 +130,9 @@ def test_error_in_a_file_of_the_agent_ends_with_2_and_names_the_line(
         ("server: a", ":1: unknown key 'server'"),
         ("limit.hosts: many", ":1: limit.hosts: 'many' is not a valid integer range"),
         ("limit.bytes: 1", ":1: limit.bytes: '1' is not from 1048576"),
-        ("web.families: prom", ":1: web.families: 'prom' has 'prom', which is no vocabulary"),
-        ("web.enable-admin-api: x", ":1: web.enable-admin-api: 'x' is no switch"),
-        ("a: b: c", ":1: is no YAML: mapping values are not allowed here"),
+        ("web.families: prom", ":1: web.families: 'prom' has 'prom', which is not a vocabulary"),
+        ("web.enable-admin-api: x", ":1: web.enable-admin-api: 'x' is not a switch"),
+        ("a: b: c", ":1: is not YAML: mapping values are not allowed here"),
     ],
 )
 def test_error_in_a_file_of_the_exporter_ends_with_2_and_names_the_line(

@@ -235,7 +235,7 @@ def test_wrong_key_is_refused(fleet: Fleet, new_host: Make) -> None:
         (key.replace("_", "_x", 1), "the key is cut or mistyped"),
         (f"{key}!", "the key has a character that no key has"),
         (fleet_key, "this is the key of the fleet, which stays at the exporter"),
-        ("secret", "this is no key of a host, which begins with phk1_"),
+        ("secret", "this is not the key of a host, which begins with phk1_"),
         ("", "no key was given"),
     ):
         refused(host, command, f"{given}\n", 5, error)

@@ -830,7 +830,7 @@ def _texts(page: Page, rows: str) -> list[list[str]]:
 def test_an_unknown_host_is_shown_once_it_reports(start: Launcher, opened: Open) -> None:
     exporter = start.exporter()
     page = opened(host_url(exporter, "later")).page
-    expect(page.locator("#missing")).to_contain_text("has no host of this name")
+    expect(page.locator("#missing")).to_contain_text("There is no host with this name")
     start.agent("later", exporter)
     expect(page.locator("#state")).to_have_text("live")
     expect(page.locator("#missing")).to_be_hidden()

@@ -302,7 +302,7 @@ def test_users_are_changed_without_a_restart_and_a_bad_file_changes_nothing(web:
     reload_successful = "pombo_exporter_web_config_reload_successful"
     wait_until(lambda: web.value(reload_successful, *new), lambda found: found == 0, "the bad file")
     assert web.curl("/metrics", *new).status == 200
-    assert f"{web.path}:1: is no YAML" in web.exporter.log
+    assert f"{web.path}:1: is not YAML" in web.exporter.log
     web.write(TLS + user("bob", "secret"))
     bob = ("--user", "bob:secret")
     wait_until(lambda: web.curl("/metrics", *bob).status, lambda found: found == 200, "bob")
@@ -366,7 +366,7 @@ def test_headers_and_rate_limit_are_those_of_the_file(web: Web) -> None:
     [
         ("users: {}", "web.yml:1: unknown key 'users'"),
         (TLS.replace("server.key", "absent"), "No such file or directory"),
-        ("basic_auth_users:\n  alice: secret", "web.yml:2: alice: this is no hash of bcrypt"),
+        ("basic_auth_users:\n  alice: secret", "web.yml:2: alice: this is not a bcrypt hash"),
     ],
 )
 def test_bad_file_at_the_start_ends_the_exporter_with_1(

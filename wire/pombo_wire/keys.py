@@ -68,7 +68,7 @@ def read_fleet_key(crypto: Crypto, text: str) -> FleetKey:
     """
     inside = _decoded(crypto, text, _FLEET, "a fleet key")
     if len(inside) != KEY_BYTES:
-        raise ValueError("no fleet key: its length is wrong")
+        raise ValueError("not a fleet key: its length is wrong")
     return _fleet(crypto, inside)
 
 
@@ -81,11 +81,11 @@ def read_host_key(crypto: Crypto, text: str) -> HostKey:
     inside = _decoded(crypto, text, _HOST, "a host key")
     name = inside[_NAME_AT:]
     if not 1 <= len(name) <= MAX_SEALED_NAME_BYTES:
-        raise ValueError("no host key: its length is wrong")
+        raise ValueError("not a host key: its length is wrong")
     try:
         decoded = name.decode()
     except UnicodeDecodeError:
-        raise ValueError("no host key: the name in it is no UTF-8") from None
+        raise ValueError("not a host key: the name in it is not UTF-8") from None
     return HostKey(inside[:KID_BYTES], inside[KID_BYTES], inside[KID_BYTES + 1 : _NAME_AT], decoded)
 
 

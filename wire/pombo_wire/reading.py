@@ -228,7 +228,7 @@ def read_numbers(line: bytes) -> bytes:
 
 
 def _packed(values: Sequence[float | None]) -> bytes | None:
-    """Return float64, NaN for each None; None when a value is no number."""
+    """Return float64, NaN for each None; None when a value is not a number."""
     packing = _packing(len(values))
     try:
         return packing.pack(*values)

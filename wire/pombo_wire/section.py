@@ -208,7 +208,7 @@ def check(section: Section) -> None:
     if len(section.cells) != columns * rows:
         raise ValueError(f"{section.name}: columns differ in length")
     if not _NUMBERS.issuperset(map(type, section.cells)):
-        raise ValueError(f"{section.name}: a value is no number")
+        raise ValueError(f"{section.name}: a value is not a number")
     if section.type and section.type != "counter":
         return
     signed = known.signed if known else ()

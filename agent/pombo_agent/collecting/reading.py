@@ -151,7 +151,7 @@ def parse_number(text: bytes) -> float:
     """Return a whole number or a decimal fraction; ``0x`` makes it hexadecimal.
 
     Raises:
-        ValueError: when the text is no number, or the number is beyond the bounds of a float64.
+        ValueError: when the text is not a number, or the number is beyond the bounds of a float64.
     """
     try:
         value: float = int(text)

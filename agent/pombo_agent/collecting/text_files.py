@@ -119,7 +119,7 @@ def _parsed(sources: Sources, path: str, found: os.stat_result) -> list[Family]:
 
     Raises:
         OSError: when it cannot be read.
-        ValueError: when it is no regular file, too large, or not in the text format.
+        ValueError: when it is not a regular file, too large, or not in the text format.
     """
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("not a regular file")
@@ -220,7 +220,7 @@ class _Merger:
             self.skips.add("text", f"{name}: over {MAX_TEXT} characters", path)
         if value is None or abs(value) == float("inf"):
             self.skips.add("value", f"{name}: {value}", path)
-        elif value != value:  # noqa: PLR0124 - NaN says that there is no value
+        elif value != value:  # noqa: PLR0124 - NaN says that there is not a value
             pass
         elif value < 0 and rows.kind == "counter":
             self.skips.add("value", f"{name}: a counter is {value}", path)

@@ -225,7 +225,7 @@ def _read_labels(text: bytes, labels: list[tuple[str, str]]) -> int:
         try:
             labels.append((name.decode(), _unescaped(value, b'\\"n').decode()))
         except UnicodeDecodeError:
-            raise FormatError(f"a label value is no UTF-8: {_shown(value)}") from None
+            raise FormatError(f"a label value is not UTF-8: {_shown(value)}") from None
         at = found.end()
         if after == b"}":
             return at

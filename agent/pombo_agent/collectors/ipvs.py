@@ -115,7 +115,7 @@ def _address(word: bytes, side: str) -> Texts:
     """Return the address and the port in ``C0A80016:0CEA`` or ``[2001:0db8:…]:0CEA``.
 
     Raises:
-        ValueError, OSError: when it is no address.
+        ValueError, OSError: when it is not an address.
     """
     address, _, port = word.rpartition(b":")
     if address.startswith(b"["):

@@ -60,7 +60,7 @@ class Answer(NamedTuple):
             ValueError: when it is no exporter's.
         """
         if self.content_type != FRAMED:
-            text = f"the answer is no exporter's: its type is {self.content_type}"
+            text = f"the answer is not from an exporter: its type is {self.content_type}"
             raise ValueError(text[:_MOST_CAUSE])
         return unframed(self.body) if self.body else []
 

@@ -1,6 +1,6 @@
 """What outlives the exporter of a host: who holds its name, and how far its numbers have come.
 
-Source: docs/secure.md, "After a restart". Nothing that a host measures is kept.
+Source: docs/recovery.md, "After a restart of the exporter". Nothing that a host measures is kept.
 """
 
 from collections.abc import Callable

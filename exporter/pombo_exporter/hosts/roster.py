@@ -41,11 +41,11 @@ class HostEvent(StrEnum):
     DOWN = "host is down"
     BYE = "host said bye"
     FORGOTTEN = "host is forgotten"
-    EVICTED = "host gives way to another, since a limit of all hosts is reached"
-    CONFLICT = "two agents report under one name: give each --name of its own"
+    EVICTED = "host removed to make room for another: a limit is reached"
+    CONFLICT = "two agents report under one name: give each its own --name"
     HOLDER = "another agent has taken the name of a silent host"
     ADDRESS = "host reports from another address"
-    LOOKALIKE = "name of a new host looks like that of another"
+    LOOKALIKE = "name of a new host looks like the name of another"
 
 
 #: The most hosts on probation that a sweep removes where there were no bytes for what others sent.
@@ -60,11 +60,11 @@ _REFUSALS = {
     ),
     UNPROVEN: (
         RefusalReason.UNPROVEN,
-        "{0!r} was held by an agent that hears answers: this one has not shown the challenge yet",
+        "{0!r}: this agent has not shown the challenge yet, which the next answer tells it",
     ),
     REPLAYED: (
         RefusalReason.REPLAYED,
-        "{0!r} has sent this before, or its agent has started again since",
+        "{0!r}: this datagram was received before, or its agent has restarted since",
     ),
     PLAIN_OF_SEALED: (
         RefusalReason.PLAIN_OF_SEALED,

@@ -100,7 +100,7 @@ if not text:
 if text.startswith("pfk1_"):
     refuse("this is the key of the fleet, which stays at the exporter: give the key of this host")
 if not text.startswith("phk1_"):
-    refuse("this is no key of a host, which begins with phk1_")
+    refuse("this is not the key of a host, which begins with phk1_")
 encoded = text[len("phk1_"):]
 if set(encoded) - set(string.ascii_letters + string.digits + "-_"):
     refuse("the key has a character that no key has: copy it again")

@@ -39,16 +39,36 @@ class _Captured(Collector):
         text = "Datagrams refused."
         yield _labelled(name, text, "reason", stats.datagrams_refused, CounterMetricFamily)
         for name, text, count in (
-            ("holder_changes", "Agents that took the name of a silent host.", stats.holder_changes),
-            ("address_changes", "Reports from another address.", stats.address_changes),
-            ("evictions", "Hosts that gave way to others: a limit is reached.", stats.evictions),
-            ("lookalikes", "New hosts whose names look like those of others.", stats.lookalikes),
-            ("acknowledgements", "Answers to sealed datagrams.", stats.acknowledgements),
+            (
+                "holder_changes",
+                "Times that another agent took the name of a silent host.",
+                stats.holder_changes,
+            ),
+            (
+                "address_changes",
+                "Times that a host reported from another address than before.",
+                stats.address_changes,
+            ),
+            (
+                "evictions",
+                "Hosts removed to make room for others, because a limit was reached.",
+                stats.evictions,
+            ),
+            (
+                "lookalikes",
+                "New hosts whose name looks like the name of another host.",
+                stats.lookalikes,
+            ),
+            (
+                "acknowledgements",
+                "Acknowledgements sent for sealed datagrams.",
+                stats.acknowledgements,
+            ),
         ):
             yield CounterMetricFamily(f"pombo_exporter_{name}", text, value=count)
         name, text = (
             "pombo_exporter_report_requests",
-            "Requests to /report, by status of the answer.",
+            "Requests to /report, by status code of the answer.",
         )
         requests = CounterMetricFamily(name, text, labels=["code"])
         for code, count in stats.report_requests.items():
@@ -67,7 +87,7 @@ class _Captured(Collector):
         if stats.state_errors is not None:
             load, write = stats.state_errors
             name = "pombo_exporter_state_load_errors"
-            text = "State files, and lines of them, that could not be used at the start."
+            text = "State files, and lines in them, that could not be used at the start."
             yield CounterMetricFamily(name, text, value=load)
             name = "pombo_exporter_state_write_errors"
             text = "Failed attempts to write the state file."
@@ -77,7 +97,7 @@ class _Captured(Collector):
         yield CounterMetricFamily(name, text, value=stats.kernel_drops)
         yield _labelled(
             "pombo_exporter_receive_buffer_bytes",
-            "Receive buffer of the UDP socket: wanted by the flag, and granted by the kernel.",
+            "Size of the receive buffer: wanted by the flag, and granted by the kernel.",
             "kind",
             {
                 "wanted": stats.receive_buffer.wanted_bytes,
@@ -88,7 +108,7 @@ class _Captured(Collector):
         yield _labelled("pombo_exporter_hosts", "Hosts in memory, by state.", "state", states)
         yield _labelled(
             "pombo_exporter_limits",
-            "Limits beyond which datagrams are refused.",
+            "Limits of the exporter. Datagrams that would exceed one are refused.",
             "limit",
             {
                 "hosts": stats.limits.hosts,
@@ -99,9 +119,13 @@ class _Captured(Collector):
             },
         )
         for name, text, value in (
-            ("stored_bytes", "Bytes of memory booked for what hosts reported.", stats.stored_bytes),
-            ("section_layouts", "Different sections of all hosts.", stats.section_layouts),
-            ("open_families", "Different families that hosts named.", stats.open_families),
+            ("stored_bytes", "Memory booked for the reports of all hosts.", stats.stored_bytes),
+            ("section_layouts", "Different section layouts of all hosts.", stats.section_layouts),
+            (
+                "open_families",
+                "Different metric families that are not built in, of all hosts.",
+                stats.open_families,
+            ),
         ):
             yield GaugeMetricFamily(f"pombo_exporter_{name}", text, value=value)
         name, text = "pombo_exporter_open_pages", "Open status pages."
@@ -152,16 +176,16 @@ def _http(http: HttpCounters) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "pombo_exporter_http_requests_in_flight",
-        "Requests with long answers, such as scrapes, that are being answered.",
+        "Scrapes and other requests with long answers that are being handled.",
         value=http.in_flight,
     )
     yield _labelled(
         "pombo_exporter_http_limits",
-        "Most open connections, and most requests in flight; 0 is no limit.",
+        "Maximum open connections and requests in flight; 0 means no limit.",
         "limit",
         {"connections": http.max_connections, "requests": http.max_requests},
     )
-    name, text = "pombo_exporter_http_requests_refused", "Requests refused."
+    name, text = "pombo_exporter_http_requests_refused", "HTTP requests refused."
     yield _labelled(name, text, "reason", http.refused, CounterMetricFamily)
     name, text = "pombo_exporter_http_connections_closed", "Connections closed by the exporter."
     yield _labelled(name, text, "reason", http.closed, CounterMetricFamily)

@@ -76,7 +76,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
     ),
     gauge(
         "pombo_host_info",
-        "Software of the host, and the labels that its owner gave it; always 1.",
+        "Software of the host, and the labels given by its owner; always 1.",
         HostField(lambda *_: 1, info=True),
     ),
     gauge(
@@ -91,7 +91,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
     ),
     gauge(
         "pombo_host_interval_seconds",
-        "Time between two reports, as the agent states it.",
+        "Time between two reports, as stated by the agent.",
         HostField(lambda host, _: host.interval),
     ),
     counter(
@@ -106,7 +106,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
     ),
     counter(
         "pombo_host_datagrams_skipped_total",
-        "Sequence numbers leapt over that the host cannot have sent in the time; not lost.",
+        "Skipped sequence numbers that the host cannot have used; not counted as lost.",
         HostField(lambda host, _: float(host.sequence.skipped)),  # may exceed 64 bits
     ),
     counter(
@@ -131,7 +131,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
     ),
     gauge(
         "pombo_agent_build_info",
-        "Version of the agent, and what it runs on; always 1.",
+        "Version of the agent, and the system it runs on; always 1.",
         PerRow("build", (), derive.one),
     ),
     *PROCESS_FAMILIES,

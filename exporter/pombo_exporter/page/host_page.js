@@ -92,8 +92,8 @@ function onGone() {
   setText(
     missing,
     host
-      ? "The exporter has forgotten this host. The values below are of its last report."
-      : "The exporter has no host of this name. It is shown here once it reports.",
+      ? "The exporter has forgotten this host. The values below are from its last report."
+      : "There is no host with this name. It will appear here when it reports.",
   );
   byId("detail").classList.add("is-gone");
   state.hidden = true;

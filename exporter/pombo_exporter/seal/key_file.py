@@ -88,7 +88,7 @@ def _name(text: str) -> bytes:
         try:
             name = json.loads(name)
         except ValueError:
-            raise ValueError("a name that starts with a quote is no JSON string") from None
+            raise ValueError("a name that starts with a quote is not a JSON string") from None
     elif any(character.isspace() for character in name):
         raise ValueError("write a name with white space as a JSON string")
     if not isinstance(name, str) or not name:

@@ -80,7 +80,7 @@ class Opener:
         try:
             name = found.name.decode()
         except UnicodeDecodeError:
-            raise DecodeError(Reason.MALFORMED, "the name is no UTF-8") from None
+            raise DecodeError(Reason.MALFORMED, "the name is not UTF-8") from None
         return Seal(
             name=name,
             inside=inner,

@@ -66,7 +66,7 @@ class StateFile:
             restored, invalid, left = self._load()
         except FileNotFoundError:
             self.load_errors += 1
-            log.warning("no state file: the exporter knows no host", extra={"fields": fields})
+            log.warning("no state file yet: the exporter knows no hosts", extra={"fields": fields})
             return
         except (OSError, StateFileError) as error:
             self.load_errors += 1
@@ -97,7 +97,7 @@ class StateFile:
         with os.fdopen(number, "rb") as file:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
-                raise StateFileError("it is no regular file")
+                raise StateFileError("it is not a regular file")
             self.written_at = status.st_mtime
             read_header(file)
             most = _LINES_PER_HOST * self._roster.limits.hosts
@@ -130,7 +130,7 @@ class StateFile:
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._write(pacer)
         except TimeoutError:
-            log.warning("exporter stops without a last state file: the disk is slow")
+            log.warning("exporter stops before the state file is written: the disk is slow")
 
     async def _write(self, pacer: Pacer) -> None:
         """Write the file; a failure is counted and logged."""
@@ -200,7 +200,7 @@ def replace_file(path: Path, chunks: Sequence[bytes]) -> None:
         OSError: when that fails; the old file is unchanged, and nothing is left beside it.
     """
     if path.exists() and not path.is_file():  # a device, for instance
-        raise OSError(EINVAL, "it is no regular file")
+        raise OSError(EINVAL, "it is not a regular file")
     beside = Path(f"{path}.new")
     beside.unlink(missing_ok=True)  # of an exporter that was killed while it wrote
     number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""The lines of the state file, as docs/secure.md specifies them, with what one may cost."""
+"""The lines of the state file, as docs/recovery.md specifies them, with what one may cost."""
 
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final

@@ -58,8 +58,8 @@ def top_command(run: Callable[[TopOptions], None]) -> click.Command:
         "http_config_file",
         type=click.Path(dir_okay=False, path_type=Path),
         show_envvar=True,
-        help="File with the password, or the CA and certificate, for the exporter, as promtool has "
-        "it: basic_auth, authorization, tls_config.",
+        help="File with the password, CA and client certificate for the exporter, in the form of "
+        "promtool: basic_auth, authorization, tls_config.",
     )
     def top(*, sort: str, **rest: Any) -> None:
         """Show a live table of all hosts of the exporter at URL.

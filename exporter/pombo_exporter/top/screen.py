@@ -74,7 +74,7 @@ def show(options: TopOptions) -> int:
         elif sys.stdin.isatty() and sys.stdout.isatty():
             asyncio.run(Top(options, config).run())
         else:
-            sys.stderr.write("this is no terminal: use --once\n")
+            sys.stderr.write("this is not a terminal: use --once\n")
             return 2
     except (UnreachableError, WebConfigError) as error:
         sys.stderr.write(f"{error}\n")
@@ -130,7 +130,10 @@ async def fetch(session: aiohttp.ClientSession, url: str, config: HttpConfig) ->
     except aiohttp.ClientConnectorError as error:
         number = error.os_error.errno or 0  # below 0 when the name is not known
         why = os.strerror(number) if number > 0 else error.os_error.strerror or error
-        raise UnreachableError(f"cannot reach {url}: {human.printable(str(why))}") from None
+        remedy = "start an exporter there, or give the URL of another one"
+        raise UnreachableError(
+            f"cannot reach {url}: {human.printable(str(why))}: {remedy}"
+        ) from None
     except (aiohttp.ClientError, OSError) as error:
         raise UnreachableError(f"cannot reach {url}: {human.printable(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -68,7 +68,7 @@ def external_url(text: str) -> ExternalUrl:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or re.search(r"[\s\"'@?#\\]", text):
-        raise ValueError(f"{text!r} is no URL: write it as https://example.org/pombo")
+        raise ValueError(f"{text!r} is not a URL: write it as https://example.org/pombo")
     return ExternalUrl(parts.scheme, parts.netloc.lower(), host, path_prefix(parts.path))
 
 
@@ -83,7 +83,7 @@ def path_prefix(text: str) -> str:
         return ""
     if not _PATH.fullmatch(path) or {".", ".."} & {*path.split("/")}:
         remedy = "use letters, digits, and - . _ ~, as in /pombo"
-        raise ValueError(f"{text!r} is no path for a prefix: {remedy}")
+        raise ValueError(f"{text!r} is not a path for a prefix: {remedy}")
     return path
 
 

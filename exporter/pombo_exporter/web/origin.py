@@ -34,7 +34,7 @@ def refuse_foreign(request: web.Request) -> None:
     if any(site not in _OWN for site in sites) or not all(
         _is_same(origin.lower(), host, base) for origin in origins
     ):
-        text = "a page of another site may change nothing: use a program such as curl\n"
+        text = "a page of another site must not change anything: use a program such as curl\n"
         raise web.HTTPForbidden(text=text)
 
 

@@ -116,7 +116,7 @@ class ReportEndpoint:
 
     async def _report(self, request: web.Request) -> web.Response:
         if any(name in request.headers for name in _OF_BROWSERS):
-            raise web.HTTPForbidden(text="no web page may report: send no Origin\n")
+            raise web.HTTPForbidden(text="web pages must not report: leave out the header Origin\n")
         address = _peer(request)
         if wait := self._rates.take(network_of(str(address[0])), self._clock()):
             text = "more requests than --limit.posts-per-second: send several datagrams in one\n"
@@ -143,7 +143,7 @@ class ReportEndpoint:
             now = self._clock()
             oldest, since = next(iter(self._reading.items()), (None, now))
             if oldest is None or now - since < _LEAST_SECONDS:
-                text = f"{MAX_POSTS} reports are under way\n"
+                text = f"{MAX_POSTS} requests are being handled already: try again\n"
                 raise web.HTTPServiceUnavailable(text=text, headers=_retry_after(1))
             del self._reading[oldest]
             oldest.reschedule(asyncio.get_running_loop().time())
@@ -168,7 +168,7 @@ class ReportEndpoint:
                 finally:
                     self._reading.pop(deadline, None)
         except TimeoutError:
-            await _close(request, late := web.HTTPRequestTimeout(text="the body came too late\n"))
+            await _close(request, late := web.HTTPRequestTimeout(text="the body took too long\n"))
             raise late from None
         if length > MAX_BODY_BYTES:
             text = f"the body is longer than {MAX_BODY_BYTES} bytes: send several requests\n"

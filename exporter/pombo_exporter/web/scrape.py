@@ -108,9 +108,7 @@ class ScrapeEndpoints:
         now, wall = moment()
         if host.state_at(now) is State.DOWN:
             silence, every = now - host.last_seen, host.interval
-            text = (
-                f"{host.name!r} is down: silent for {silence:.1f} s, it reports every {every:g} s"
-            )
+            text = f"{host.name!r} is down: no report for {silence:.1f} s (interval {every:g} s)"
             raise web.HTTPServiceUnavailable(text=f"{text}\n")
         capture = self._capture(table, instance=False)
         snapshot = Snapshot([host], now, wall)

@@ -487,7 +487,11 @@ def test_lost_report_is_named_when_no_thread_can_be_started(
         (404, {}, "404 Not Found: check the path of --server"),
         (500, {}, "500 Internal Server Error: the database is gone"),
         (307, {"Location": "http://127.0.0.1:1/"}, "307 Temporary Redirect: a redirect is not"),
-        (200, {"Content-Type": "text/html"}, "the answer is no exporter's: its type is text/html"),
+        (
+            200,
+            {"Content-Type": "text/html"},
+            "the answer is not from an exporter: its type is text/html",
+        ),
     ],
 )
 def test_what_an_answer_means_is_the_cause(  # noqa: PLR0913, PLR0917 - what is answered

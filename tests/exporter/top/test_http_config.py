@@ -111,7 +111,7 @@ def test_tls_has_the_settings_of_the_file(folder: Path) -> None:
             ":1: key_file: the key is not that of the certificate",
         ),
         ("tls_config: {min_version: TLS14}", ":1: min_version: 'TLS14' is unknown: write TLS12 o"),
-        ("follow_redirects: 1", ":1: follow_redirects: '1' is no switch: write true or false"),
+        ("follow_redirects: 1", ":1: follow_redirects: '1' is not a switch: write true or false"),
     ],
 )
 def test_error_names_the_line_the_key_and_a_remedy_and_no_secret(

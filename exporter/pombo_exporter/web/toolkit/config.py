@@ -135,7 +135,7 @@ def _set_clients(context: ssl.SSLContext, found: Mapping[str, Entry], reader: Re
     if entry:
         kind = entry.scalar()
         if kind in _UNVERIFIED:
-            text = f"{kind} takes certificates of anybody, and Python's ssl cannot do that"
+            text = f"{kind} accepts any certificate, and Python's ssl cannot do that"
             raise entry.error(f"{text}: write RequireAndVerifyClientCert, with a client_ca_file")
         kind = one_of(entry, tls.CLIENT_AUTH)
     authority = reader.read(found, "client_ca")
@@ -174,7 +174,7 @@ def _set_ciphers(context: ssl.SSLContext, entry: Entry) -> None:
         # In Go, too, such a list leaves nothing for TLS 1.2.
         if context.maximum_version < ssl.TLSVersion.TLSv1_3:
             raise entry.error(
-                "these are for TLS 1.3, which max_version forbids: remove one of both"
+                "these are for TLS 1.3, which max_version forbids: remove one of the two"
             )
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         return
@@ -216,10 +216,10 @@ def _users(found: Mapping[str, Entry]) -> dict[str, bytes]:
     for name, entry in found.items():
         remedy = f"write what `htpasswd -nBC 10 {name}` prints after the colon"
         if ":" in name:
-            raise entry.error("the name of a user has no colon: write another one")
+            raise entry.error("a user name cannot contain a colon: write another one")
         found_hash = _HASH.fullmatch(entry.scalar())
         if not found_hash:
-            raise entry.error(f"this is no hash of bcrypt: {remedy}")
+            raise entry.error(f"this is not a bcrypt hash: {remedy}")
         if int(found_hash[1]) not in _COSTS:
             least, most = _COSTS[0], _COSTS[-1]
             raise entry.error(f"the cost of the hash is not from {least} to {most}: {remedy}")
@@ -234,6 +234,6 @@ def _rate_limit(found: Mapping[str, Entry]) -> RateLimit | None:
     if not interval:
         return None
     if not burst:
-        text = "no request is let in: add burst, how many requests may come at once"
+        text = "this refuses every request: add burst, how many requests may come at once"
         raise (entry or found["interval"]).error(text)
     return RateLimit(interval, burst)

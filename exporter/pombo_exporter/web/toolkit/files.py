@@ -19,7 +19,7 @@ def read_file(path: Path) -> bytes:
     try:
         with open(path, "rb", opener=_without_blocking) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(errno.EINVAL, "no regular file")
+                raise OSError(errno.EINVAL, "not a regular file")
             data = file.read(_MAX_BYTES + 1)
     except ValueError as error:  # a null byte in the path
         raise OSError(errno.EINVAL, str(error)) from None

@@ -91,7 +91,9 @@ def duration(entry: Entry) -> float:
     if text == "0":
         return 0.0
     if not _DURATION.fullmatch(text):
-        raise entry.error(f"{text!r} is no duration: write it as 500ms, 1s or 1m30s, or 0 for none")
+        raise entry.error(
+            f"{text!r} is not a duration: write it as 500ms, 1s or 1m30s, or 0 for none"
+        )
     return sum(float(number) * _UNITS[unit] for number, unit in _TERM.findall(text))
 
 
@@ -103,5 +105,5 @@ def count(entry: Entry) -> int:
     """
     text = entry.scalar()
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise entry.error(f"{text!r} is no whole number from 0: write one such as 10")
+        raise entry.error(f"{text!r} is not a whole number from 0: write one such as 10")
     return int(text)

@@ -172,9 +172,12 @@ VERIFY = "client_auth_type: RequireAndVerifyClientCert"
     ("text", "message"),
     [
         # The file as a whole.
-        ("- a", ":1: the file is no mapping: write `name: value` in each line, such as"),
-        ("tls_server_config: [a]", ":1: tls_server_config: this is no mapping: write lines such"),
-        ("a: &x\n  b: *y", ":2: is no YAML: found undefined alias 'y'"),
+        ("- a", ":1: the file is not a mapping: write `name: value` in each line, such as"),
+        (
+            "tls_server_config: [a]",
+            ":1: tls_server_config: this is not a mapping: write lines such",
+        ),
+        ("a: &x\n  b: *y", ":2: is not YAML: found undefined alias 'y'"),
         (b"# caf\xe9", ":1: the file is not UTF-8: save it as UTF-8"),
         ("basic_auth_user: {}", ":1: unknown key 'basic_auth_user': the nearest key is basic_auth"),
         ("web: {}", ":1: unknown key 'web': write tls_server_config, http_server_config, basic_au"),
@@ -187,7 +190,10 @@ VERIFY = "client_auth_type: RequireAndVerifyClientCert"
             TLS.replace("server.crt", "absent"),
             ":2: cert_file: {folder}/absent: No such file or dir",
         ),
-        (TLS.replace("server.crt", "pipe"), ":2: cert_file: {folder}/pipe: no regular file: name"),
+        (
+            TLS.replace("server.crt", "pipe"),
+            ":2: cert_file: {folder}/pipe: not a regular file: name",
+        ),
         (TLS.replace("server.crt", "."), ":2: cert_file: {folder}: Is a directory: name a file th"),
         (TLS.replace("server.crt", "empty.pem"), ":2: cert_file: it has no certificate in PEM"),
         (TLS.replace("server.crt", "broken.crt"), ":2: cert_file: OpenSSL cannot use the certific"),
@@ -195,12 +201,12 @@ VERIFY = "client_auth_type: RequireAndVerifyClientCert"
         (TLS.replace("server.key", "other.key"), ":3: key_file: the key is not that of the certif"),
         (TLS.replace("server.key", "encrypted.key"), ":3: key_file: the key is encrypted: store i"),
         (f"{TLS}  cert: x", ":2: cert_file: cert is in line 4: remove one of them"),
-        (TLS.replace("server.key", "[a]"), ":3: key_file: a list is no value of this key"),
+        (TLS.replace("server.key", "[a]"), ":3: key_file: a list is not a value for this key"),
         # Clients.
         (f"{TLS}  client_auth_type: None", ":4: client_auth_type: 'None' is unknown: write NoClie"),
         (
             f"{TLS}  client_auth_type: RequestClientCert",
-            ":4: client_auth_type: RequestClientCert t",
+            ":4: client_auth_type: RequestClientCert a",
         ),
         (f"{TLS}  client_auth_type: RequireAnyClientCert", ":4: client_auth_type: RequireAnyClien"),
         (f"{TLS}  {VERIFY}", ":4: client_auth_type: RequireAndVerifyClientCert needs the authorit"),
@@ -213,21 +219,24 @@ VERIFY = "client_auth_type: RequireAndVerifyClientCert"
         (f"{TLS}  client_allowed_sans: [a]", ":4: client_allowed_sans: clients need no certificat"),
         (
             f"{TLS}  {VERIFY}\n  client_ca_file: ca.crt\n  client_allowed_sans: []",
-            ":6: client_allowed_sans: this is no list: write each item behind a hyphen",
+            ":6: client_allowed_sans: this is not a list: write each item behind a hyphen",
         ),
         # Versions, ciphers, curves.
         (f"{TLS}  min_version: TLS10", ":4: min_version: TLS10 is broken, and OpenSSL does not of"),
         (f"{TLS}  min_version: 1.2", ":4: min_version: '1.2' is unknown: write TLS12 or TLS13"),
         (f"{TLS}  max_version: TLS12\n  min_version: TLS13", ":4: max_version: it is below min_ve"),
         (f"{TLS}  cipher_suites: [a]", ":4: cipher_suites: 'a' is unknown: write TLS_ECDHE_ECDSA_"),
-        (f"{TLS}  cipher_suites: []", ":4: cipher_suites: this is no list: write each item behind"),
+        (
+            f"{TLS}  cipher_suites: []",
+            ":4: cipher_suites: this is not a list: write each item behind",
+        ),
         (
             f"{TLS}  max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]",
             ":5: cipher_suites: these are for TLS 1.3, which max_version forbids",
         ),
         (
             f"{TLS}  prefer_server_cipher_suites: 1",
-            ":4: prefer_server_cipher_suites: '1' is no swi",
+            ":4: prefer_server_cipher_suites: '1' is not a swi",
         ),
         (
             f"{TLS}  curve_preferences:\n  - X25519\n  - CurveP256",
@@ -235,7 +244,10 @@ VERIFY = "client_auth_type: RequireAndVerifyClientCert"
         ),
         (f"{TLS}  curve_preferences: [P256]", ":4: curve_preferences: 'P256' is unknown: write Cu"),
         # HTTP.
-        ("http_server_config:\n  http2: maybe", ":2: http2: 'maybe' is no switch: write true or f"),
+        (
+            "http_server_config:\n  http2: maybe",
+            ":2: http2: 'maybe' is not a switch: write true or f",
+        ),
         (
             "http_server_config:\n  headers:\n    Server: x",
             ":3: unknown key 'Server': write Content-Security-Policy, X-Frame-Options",
@@ -249,19 +261,34 @@ VERIFY = "client_auth_type: RequireAndVerifyClientCert"
             ":3: X-XSS-Protection: a header has one line of ASCII",
         ),
         # Users.
-        ("basic_auth_users:\n  alice: secret", ":2: alice: this is no hash of bcrypt: write what"),
+        ("basic_auth_users:\n  alice: secret", ":2: alice: this is not a bcrypt hash: write what"),
         ("basic_auth_users:\n  alice:", ":2: alice has no value: write one, or remove the key"),
-        (f"basic_auth_users:\n  'a:b': {HASH}", ":2: a:b: the name of a user has no colon: write"),
+        (
+            f"basic_auth_users:\n  'a:b': {HASH}",
+            ":2: a:b: a user name cannot contain a colon: write",
+        ),
         (
             f"basic_auth_users:\n  alice: {HASH.replace('$04$', '$31$')}",
             ":2: alice: the cost of the hash is not from 4 to 14: write what `htpasswd -nBC 10 ali",
         ),
         (f"basic_auth_users:\n  a: {HASH}\n  a: {HASH}", ":3: a is already in line 2: remove one"),
         # The rate limit.
-        ("rate_limit:\n  interval: 1", ":2: interval: '1' is no duration: write it as 500ms, 1s o"),
-        ("rate_limit:\n  interval: 1s", ":2: interval: no request is let in: add burst, how many"),
-        ("rate_limit:\n  interval: 1s\n  burst: 0", ":3: burst: no request is let in: add burst"),
-        ("rate_limit:\n  burst: -1", ":2: burst: '-1' is no whole number from 0: write one such a"),
+        (
+            "rate_limit:\n  interval: 1",
+            ":2: interval: '1' is not a duration: write it as 500ms, 1s o",
+        ),
+        (
+            "rate_limit:\n  interval: 1s",
+            ":2: interval: this refuses every request: add burst, how many",
+        ),
+        (
+            "rate_limit:\n  interval: 1s\n  burst: 0",
+            ":3: burst: this refuses every request: add burst",
+        ),
+        (
+            "rate_limit:\n  burst: -1",
+            ":2: burst: '-1' is not a whole number from 0: write one such a",
+        ),
     ],
 )
 def test_error_names_the_line_the_key_and_a_remedy(
@@ -289,7 +316,7 @@ def test_no_error_shows_a_secret(folder: Path, text: str) -> None:
 
 
 def test_file_that_cannot_be_read_is_named_with_a_remedy(folder: Path) -> None:
-    for name, reason in (("absent.yml", "No such file"), ("pipe", "no regular file")):
+    for name, reason in (("absent.yml", "No such file"), ("pipe", "not a regular file")):
         with pytest.raises(WebConfigError) as caught:
             read_web_config(folder / name, Files())
         assert f"{folder}/{name}: {reason}" in str(caught.value)
