@@ -170,6 +170,7 @@ faults: develop
 	tools/need ip iproute2 ip -V
 	$(BIN)/python -m faults
 
+# The generated documents, and the site of all of them in site/, which fails where a link does.
 docs: develop
 	cp agent/pombo-agent.service exporter/pombo_exporter/installer/
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
@@ -178,8 +179,10 @@ docs: develop
 	PYTHONPATH=tests $(BIN)/python docs/generate/collectors.py \
 		> exporter/pombo_exporter/metrics/collectors.py
 	PYTHONPATH=.:tests $(BIN)/python docs/generate/metrics.py > docs/metrics.md
+	$(BIN)/python docs/generate/settings.py > docs/settings.md
 	$(BIN)/python docs/generate/vectors.py docs/wire-vectors
 	$(BIN)/python docs/generate/sealed_vectors.py > docs/wire-vectors/sealed.json
+	$(BIN)/mkdocs build --quiet
 
 # The pictures in README.md, of real agents; some minutes.
 pictures: develop

@@ -248,7 +248,7 @@ def files(folder: Path = ROOT) -> Iterator[Path]:
     """Yield the project's own files: no caches, no installed packages, no Git."""
     for path in sorted(folder.iterdir()):
         own = path.name in {".ci", ".github"} or not path.name.startswith((".", "__pycache__"))
-        own = own and path != ROOT / "dist"  # what was built
+        own = own and path not in (ROOT / "dist", ROOT / "site")  # what was built
         if own and path.is_dir():
             yield from files(path)
         elif own:

@@ -181,9 +181,9 @@ def test_filter_of_a_flag_overrides_the_opposite_one_of_the_file(tmp_path: Path)
         assert "exclude each other" in usage_error(*given)
 
 
-def test_example_in_the_readme_is_valid(tmp_path: Path) -> None:
-    readme = Path(__file__).parents[2] / "README.md"
-    [block] = re.findall(r"```yaml\n(server:.*?)```", readme.read_text("utf-8"), re.DOTALL)
+def test_example_in_the_document_is_valid(tmp_path: Path) -> None:
+    settings = Path(__file__).parents[2] / "docs/settings.md"
+    [block] = re.findall(r"```yaml\n(server:.*?)```", settings.read_text("utf-8"), re.DOTALL)
     path = tmp_path / "agent.yml"
     path.write_text(block, "utf-8")
     options = parsed(f"--config.file={path}")
@@ -324,22 +324,22 @@ def test_default_filters_exclude_what_is_no_storage(name: str, kept: str, exclud
     ("arguments", "remedy"),
     [
         ([], "--server"),
-        (["--server=:5005"], "is no destination"),
-        (["--server=a:0"], "is no destination"),
-        (["--server=a:b"], "is no address"),
+        (["--server=:5005"], "is not a destination"),
+        (["--server=a:0"], "is not a destination"),
+        (["--server=a:b"], "is not an address"),
         (["--server=a", "--name="], "1 to 253 characters"),
         (["--server=a", f"--name={'x' * 254}"], "1 to 253 characters"),
         (["--server=a", "--name=\udcff"], "UTF-8"),
         (["--server=a", "--interval=50ms"], "0.1s to 3600s"),
         (["--server=a", "--interval=2h"], "0.1s to 3600s"),
         (["--server=a", "--label=rack"], "write name=value"),
-        (["--server=a", "--label=7rack=1"], "is no label"),
-        (["--server=a", f"--label=rack={'x' * 256}"], "is no label"),
-        (["--server=a", "--label=rack=\udcff"], "is no label"),
+        (["--server=a", "--label=7rack=1"], "is not a label"),
+        (["--server=a", f"--label=rack={'x' * 256}"], "is not a label"),
+        (["--server=a", "--label=rack=\udcff"], "is not a label"),
         (["--server=a", "--label=instance=x"], "choose another name"),
         (["--server=a", "--label=rack=1", "--label=rack=2"], "given twice"),
         (["--server=a", *(f"--label=a{n}=1" for n in range(33))], "at most 32"),
-        (["--server=a", "--collector.netdev.device-exclude=["], "no regular expression"),
+        (["--server=a", "--collector.netdev.device-exclude=["], "not a regular expression"),
         (
             [
                 "--server=a",
