@@ -138,8 +138,21 @@ def test_collector_without_data_is_run_again_after_a_minute(collection: Make) ->
     runs = collection({"dmi": absent}, clock=lambda: now[0])
     for seconds in (0, 5, NO_DATA_SECONDS - 1, NO_DATA_SECONDS, NO_DATA_SECONDS + 5):
         now[0] = seconds
-        assert outcomes(runs.sections())["dmi"]["success"] == 0
+        assert outcomes(runs.sections())["dmi"] == {"seconds": 0, "success": 0}
     assert times == [0, NO_DATA_SECONDS]
+
+
+def test_collector_that_fails_has_taken_time_however_fast_it_was(
+    collection: Make, warnings: Warnings
+) -> None:
+    def fail(_: Sources) -> list[Section]:
+        raise ValueError("wrong")
+
+    found = outcomes(collection({"dmi": fail}).sections())["dmi"]
+    assert found["success"] == 0
+    assert found["seconds"] is not None
+    assert found["seconds"] > 0
+    assert len(warnings) == 1
 
 
 def test_family_belongs_to_one_collector(collection: Make, warnings: Warnings) -> None:

@@ -25,6 +25,7 @@ _SHORTEST_SECONDS = 0.1
 _FEWEST_CALL_SECONDS = 0.05
 _MOST_MOUNT_SECONDS = 0.05
 _SLACK_SECONDS = 0.5  # for a machine that is only slow
+_LEAST_SECONDS = 0.0001  # of a run that failed
 
 
 class Run(NamedTuple):
@@ -113,7 +114,7 @@ class Collection:
                     self._absent_until[name] = now + NO_DATA_SECONDS
                 found += self._own_sections(name, run)
                 success = int(run.sections is not None and not run.error)
-                rows.append({"collector": name, "seconds": run.seconds, "success": success})
+                rows.append({"collector": name, "seconds": _seconds(run), "success": success})
         if any(self._skipped.values()):
             rows = [{**row, "skipped": self._skipped[str(row["collector"])]} for row in rows]
         return found + table("collectors", rows)
@@ -162,6 +163,13 @@ class Collection:
         for kind, (item, path) in run.skips.examples.items():
             fields = {"collector": name, "kind": kind, "item": item, "file": path}
             self._log.warning("collector skipped an item", key=f"collector {name} {kind}", **fields)
+
+
+def _seconds(run: Run) -> float:
+    """Return what a run took: 0 where there is nothing to collect, and more where it failed."""
+    if run.sections is None:
+        return 0
+    return max(run.seconds, _LEAST_SECONDS) if run.error else run.seconds
 
 
 @lru_cache(maxsize=1024)  # they are the same in each report
