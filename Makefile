@@ -174,6 +174,7 @@ faults: develop
 docs: develop
 	cp agent/pombo-agent.service exporter/pombo_exporter/installer/
 	$(BIN)/python docs/generate/openapi.py > docs/openapi.json
+	$(BIN)/python docs/generate/severity.py > docs/severity.md
 	$(BIN)/python docs/generate/columns.py > wire/pombo_wire/columns.py
 	$(BIN)/python docs/generate/families.py > wire/pombo_wire/families.py
 	PYTHONPATH=tests $(BIN)/python docs/generate/collectors.py \

@@ -67,17 +67,8 @@ def operation(endpoint: Endpoint) -> JSON:
         "summary": endpoint.summary,
         "responses": dict(answers(endpoint)),
     }
-    if names := re.findall(r"{(\w+)}", endpoint.path):
-        described["parameters"] = [
-            {
-                "name": name,
-                "in": "path",
-                "required": True,
-                "description": f"The {name}'s name, percent-encoded.",
-                "schema": {"type": "string", "minLength": 1},
-            }
-            for name in names
-        ]
+    if parameters := [*_parameters(endpoint)]:
+        described["parameters"] = parameters
     return described
 
 
@@ -109,6 +100,24 @@ def _answer(status: int, text: str) -> JSON:
         "description": text,
         "content": content.get(status, {"text/plain": {"schema": {"type": "string"}}}),
     }
+
+
+def _parameters(endpoint: Endpoint) -> Iterator[JSON]:
+    for name in re.findall(r"{(\w+)}", endpoint.path):
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": f"The {name}'s name, percent-encoded.",
+            "schema": {"type": "string", "minLength": 1},
+        }
+    for name, values in endpoint.query.items():
+        yield {
+            "name": name,
+            "in": "query",
+            "description": "All of them, unless it is given.",
+            "schema": {"type": "array", "items": {"type": "string", "enum": [*values]}},
+        }
 
 
 def document() -> JSON:

@@ -93,7 +93,8 @@ async def serve(
     state = _restored(options.state_file, roster, keys, freezer)
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
-    counters = Counters(roster, intake, drops.read, sizes, *moment())
+    where = str(_where(udp))
+    counters = Counters(roster, intake, drops.read, sizes, *moment(), udp_address=where)
     _count_files(counters, keys, state)
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
@@ -110,7 +111,8 @@ async def serve(
     drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
     joining = options.joining and replace(options.joining, udp_port=_where(udp).port)
-    server = _server(Parts(roster, table, counters, pacer), options, toolkit, joining)
+    parts = Parts(roster, table, counters, pacer, options.thresholds)
+    server = _server(parts, options, toolkit, joining)
     notifier = _notifier(options, targets, roster, pacer, drain)
     _connect(notifier, events, counters, state)
     _on_hangup(keys, roster, notifier)

@@ -1,7 +1,9 @@
 """The exporter's flags."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from pombo_exporter import __version__
 from pombo_exporter.decode.options import DecodeOptions, decode_command
 from pombo_exporter.enroll import enroll
 from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.hosts.severity import CHECKS, Check, Table, Thresholds, Unit
 from pombo_exporter.installer.agents import FOLDER
 from pombo_exporter.metrics.host_families import VOCABULARIES
 from pombo_exporter.notify.flags import NotifyFlags
@@ -47,6 +50,7 @@ class Options:
     state_file: Path | None
     limits: Limits
     notify: NotifyFlags
+    thresholds: Table
     log_level: str
     log_format: str
 
@@ -109,6 +113,81 @@ def _url_flags(name: str, what: str) -> Callable[[Command], Command]:
         "SIGHUP.",
     )
     return lambda command: url(file(command))
+
+
+class _ThresholdsType(click.ParamType[Thresholds]):
+    """Two thresholds of a check, for a warning and for critical; ``off`` is one never reached."""
+
+    name = "warning,critical"
+
+    def __init__(self, check: Check) -> None:
+        self._unit = check.unit
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Thresholds:
+        if isinstance(value, Thresholds):
+            return value
+        words = [word.strip() for word in value.split(",")]
+        if words == ["off"]:
+            return Thresholds()
+        example = _EXAMPLES[self._unit]
+        try:
+            warning, critical = map(self._number, words)
+        except ValueError:
+            self.fail(f"{value!r} is no pair of thresholds: write {example}, or off", param, ctx)
+        if critical < warning < inf:
+            self.fail(f"{value!r}: the warning is above critical: write {example}", param, ctx)
+        return Thresholds(warning, critical)
+
+    def _number(self, word: str) -> float:
+        """Return a threshold; raise ValueError if it is none."""
+        if word == "off":
+            return inf
+        if self._unit is Unit.SECONDS:
+            try:
+                return Duration(_LEAST_SECONDS).convert(word, None, None)
+            except click.BadParameter as error:
+                raise ValueError(word) from error
+        match = _NUMBER.fullmatch(word)
+        number = float(match[1]) / (100 if match[2] else 1) if match else 0.0
+        if not number or (self._unit is Unit.COUNT and word.endswith("%")):
+            raise ValueError(word)
+        return number
+
+
+_LEAST_SECONDS = 0.001
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%)?")
+_EXAMPLES = {Unit.RATIO: "90%,97%", Unit.SECONDS: "5s,5m", Unit.COUNT: "1,off"}
+
+
+def threshold_text(check: Check) -> str:
+    """Return the default thresholds of a check as its flag takes them."""
+    return ",".join(_threshold_text(check.unit, each) for each in check.default)
+
+
+def _threshold_text(unit: Unit, value: float) -> str:
+    if value == inf:
+        return "off"
+    if unit is Unit.RATIO:
+        return f"{100 * value:g}%"
+    if unit is Unit.SECONDS:
+        return f"{value / 60:g}m" if value >= 60 else f"{value:g}s"
+    return f"{value:g}"
+
+
+def _threshold_flags(command: Command) -> Command:
+    """Add ``--threshold.NAME`` for each check."""
+    for check in reversed(CHECKS):
+        add = flag(
+            f"threshold.{check.id.replace('_', '-')}",
+            type=_ThresholdsType(check),
+            default=threshold_text(check),
+            show_default=True,
+            help=f"From which value a host has a warning and is critical: {check.measures}.",
+        )
+        command = add(command)
+    return command
 
 
 def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
@@ -293,6 +372,7 @@ def command(
         is_flag=True,
         help="Enable DELETE /api/v1/hosts/HOST, which forgets a host.",
     )
+    @_threshold_flags
     @config_flag("/etc/pombo/exporter.yml")
     @log_flags
     @click.version_option(__version__, prog_name="pombo-exporter")
@@ -322,6 +402,7 @@ def command(
             heartbeats=rest.pop("heartbeat_url") + rest.pop("heartbeat_url_file"),
             interval=rest.pop("heartbeat_interval"),
         )
+        thresholds = {check.id: rest.pop(f"threshold_{check.id}") for check in CHECKS}
         external, prefix = rest.pop("web_external_url"), rest.pop("web_route_prefix")
         if prefix is None:
             prefix = external.path if external else ""
@@ -329,6 +410,7 @@ def command(
             Options(
                 limits=limits,
                 notify=notify,
+                thresholds=thresholds,
                 families=web_families,
                 admin_api=web_enable_admin_api,
                 posts_per_second=limit_posts_per_second,

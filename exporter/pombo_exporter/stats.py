@@ -96,7 +96,8 @@ class Stats:
     the different families under names that hosts chose. ``holder_changes`` are agents that took the
     name of a silent host, ``address_changes`` hosts that reported from another address,
     ``evictions`` hosts that gave way to others when a limit was reached, ``lookalikes`` new hosts
-    whose names look like those of others.
+    whose names look like those of others. ``last_datagram_wall`` is when the last datagram arrived,
+    whatever became of it, and 0 before the first one; ``udp_address`` is where they arrive.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
     one; so are ``state_errors`` without a state file, and ``web_config_valid`` without a web
     configuration file. ``report_requests`` are those that brought reports over HTTP, by the status
@@ -114,7 +115,9 @@ class Stats:
     stored_bytes: int
     section_layouts: int
     open_families: int
+    udp_address: str
     datagrams_received: int
+    last_datagram_wall: float
     datagrams_refused: Mapping[str, int]
     recent_refusals: Sequence[Refusal]
     holder_changes: int
@@ -145,6 +148,7 @@ class Counters:
     receive_buffer: ReceiveBuffer
     started: float
     started_wall: float
+    udp_address: str = ""
     subscribers: Callable[[], int] = lambda: 0
     longest_step: Callable[[], float] = lambda: 0.0
     report_requests: Callable[[], Mapping[int, int]] = dict
@@ -167,7 +171,9 @@ class Counters:
             stored_bytes=self.roster.booked_bytes,
             section_layouts=self.roster.layouts.count,
             open_families=len(self.roster.layouts.types),
+            udp_address=self.udp_address,
             datagrams_received=self.intake.received,
+            last_datagram_wall=self.intake.last_wall,
             datagrams_refused=dict(self.intake.refused),
             recent_refusals=self.intake.recent.newest_first(),
             holder_changes=self.roster.holder_changes,

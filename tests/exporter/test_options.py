@@ -1,13 +1,16 @@
 """The exporter's flags: each has an environment variable, and errors name the invalid value."""
 
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from pombo_cli.flags import Address
+from pombo_exporter.hosts import severity
 from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.hosts.severity import Thresholds
 from pombo_exporter.notify.flags import NotifyFlags
 from pombo_exporter.notify.targets import Source
 from pombo_exporter.options import Options, command
@@ -45,9 +48,16 @@ DEFAULTS = Options(
         layouts=1_000_000,
     ),
     notify=NotifyFlags(),
+    thresholds=severity.DEFAULTS,
     log_level="info",
     log_format="logfmt",
 )
+
+
+def threshold(name: str, warning: float, critical: float) -> dict[str, Any]:
+    """Return the options with other thresholds of a check."""
+    return {"thresholds": {**severity.DEFAULTS, name: Thresholds(warning, critical)}}
+
 
 #: Each flag, a value for it, and the options that it changes.
 FLAGS: list[tuple[str, str, dict[str, Any]]] = [
@@ -70,6 +80,18 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("limit.families", "7", {"limits": replace(DEFAULTS.limits, families=7)}),
     ("limit.layouts", "7", {"limits": replace(DEFAULTS.limits, layouts=7)}),
     ("limit.posts-per-second", "7", {"posts_per_second": 7}),
+    ("threshold.disk", "80%,95%", threshold("disk", 0.8, 0.95)),
+    ("threshold.disk", "0.8, 0.95", threshold("disk", 0.8, 0.95)),
+    ("threshold.disk", "92.5%,off", threshold("disk", 0.925, inf)),
+    ("threshold.inodes", "off,99%", threshold("inodes", inf, 0.99)),
+    ("threshold.memory", "off", threshold("memory", inf, inf)),
+    ("threshold.swap", "50%,50%", threshold("swap", 0.5, 0.5)),
+    ("threshold.loss", "10%,off", threshold("loss", 0.1, inf)),
+    ("threshold.clock", "500ms,1m", threshold("clock", 0.5, 60.0)),
+    ("threshold.temperature", "90%,105%", threshold("temperature", 0.9, 1.05)),
+    ("threshold.device-errors", "off,1", threshold("device_errors", inf, 1)),
+    ("threshold.collectors", "2,5", threshold("collectors", 2, 5)),
+    ("threshold.services", "1,3", threshold("services", 1, 3)),
     ("web.families", "host", {"families": frozenset({"host"})}),
     ("web.families", " node", {"families": frozenset({"node"})}),
     ("web.families", "node, host", {}),
@@ -107,6 +129,15 @@ INVALID = [
     ("limit.families", "0"),
     ("limit.layouts", "0"),
     ("limit.posts-per-second", "0"),
+    ("threshold.disk", "90%"),
+    ("threshold.disk", "97%,90%"),
+    ("threshold.disk", "0,1"),
+    ("threshold.disk", "-1,1"),
+    ("threshold.disk", "a,b"),
+    ("threshold.disk", "80%,90%,95%"),
+    ("threshold.clock", "5,10"),
+    ("threshold.clock", "0s,1s"),
+    ("threshold.services", "50%,90%"),
     ("web.families", "hosts"),
     ("web.families", "host,"),
     ("web.families", "host node"),
@@ -223,6 +254,22 @@ def test_unknown_vocabulary_is_named_with_those_that_exist() -> None:
     assert "'host,nodes' has 'nodes', which is not a vocabulary: write host or node" in " ".join(
         result.stderr.split()
     )
+
+
+def test_thresholds_that_are_no_pair_are_named_with_an_example() -> None:
+    for value, text in (
+        ("90%", "'90%' is no pair of thresholds: write 90%,97%, or off"),
+        ("97%,90%", "'97%,90%': the warning is above critical: write 90%,97%"),
+    ):
+        assert text in " ".join(call(f"--threshold.disk={value}")[1].stderr.split())
+
+
+def test_thresholds_may_be_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "exporter.yml"
+    path.write_text('threshold.disk: 80%,95%\nthreshold.swap: "off"\n', "utf-8")
+    [ran] = call(f"--config.file={path}")[0]
+    assert ran.thresholds["disk"] == (0.8, 0.95)
+    assert ran.thresholds["swap"] == (inf, inf)
 
 
 def test_file_has_flags_by_their_names(tmp_path: Path) -> None:

@@ -127,9 +127,9 @@ def test_a_host_arrives_goes_late_and_down_and_returns(start: Launcher, opened: 
     expect(state).to_have_text("late")
     expect(page.get_by_role("button", name="1 late")).to_be_visible()
     expect(state).to_have_text("down")
-    expect(page).to_have_title("1 in trouble · Pombo")
+    expect(page).to_have_title("1 needs attention · Pombo")
     expect(page.locator("#announcements")).to_have_text("wanderer is down.")
-    expect(cell(page, "wanderer", "curved")).to_have_text(human.UNKNOWN)
+    expect(cell(page, "wanderer", "curved")).to_contain_text("%")  # as of its last report
     start.agent("wanderer", exporter, interval="2s")
     expect(state).to_have_text("live")
     expect(page).to_have_title("Pombo")
@@ -231,8 +231,8 @@ def test_text_of_hosts_becomes_no_element(hostile: Exporter, opened: Open) -> No
     page = opened(home(hostile)).page
     expect(page.locator("#rows tr")).to_have_count(len(HOSTILE))
     assert sorted(page.locator("#rows .name a").evaluate_all(_HOSTS_LINKED)) == sorted(HOSTILE)
-    # The page itself has three bold counts above the table.
-    assert page.evaluate(_ELEMENTS) == len(["down", "late", "live"])
+    # The page itself has four bold counts above the table.
+    assert page.evaluate(_ELEMENTS) == len(["attention", "down", "late", "live"])
     expect(page.locator("#refusals tr")).not_to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -456,7 +456,7 @@ def test_a_row_shows_the_values_of_the_api(start: Launcher, opened: Open) -> Non
         [host] = summaries(exporter).hosts
         for column, text in [
             ("interval", human.span(host.interval_seconds)),
-            ("lost", human.ratio(table.lost_ratio(host))),
+            ("lost", human.ratio(host.datagram_loss_ratio)),
             ("address", host.address),
             ("agent", "tester 1.0"),
             ("disk", "50 %"),

@@ -5,6 +5,7 @@ both in seconds.
 """
 
 import copy
+from array import array
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import chain
@@ -31,12 +32,18 @@ from pombo_exporter.hosts.holder import (
 )
 from pombo_exporter.hosts.labels import label_text
 from pombo_exporter.hosts.layouts import size_of
+from pombo_exporter.hosts.loss import NO_SAMPLES
 from pombo_exporter.hosts.sequence import SequenceTracker
 from pombo_exporter.hosts.slots import Slot
 from pombo_exporter.runtime.moment import Moment
 
 LATE_AFTER: Final = 2  # intervals of silence
 DOWN_AFTER: Final = 3  # intervals of silence
+
+#: Seconds for which a host counts as duplicate, after another agent's datagram was refused.
+DUPLICATE_SECONDS: Final = 600.0
+
+_NOTHING_HELD: Final = array("q")
 
 #: Seconds after a new session within which datagrams of the last one are late. Not in intervals of
 #: the host, since these and the session may be forged.
@@ -91,7 +98,9 @@ class Host(Struct, gc=False, eq=False):
     ``place`` is its place in the order in which hosts were first seen. ``last_seen`` (monotonic)
     and ``last_seen_wall`` (Unix) are when its last report arrived, ``interval`` is what the agent
     states, ``clock_offset`` how far the agent's clock is ahead; all in seconds. ``conflicts``
-    counts refused datagrams of other agents, ``conflict_address`` sent the last one.
+    counts refused datagrams of other agents, ``conflict_address`` sent the last one, which was
+    counted at ``conflict_at`` (monotonic). ``loss_samples`` are those of ``hosts.loss``.
+    ``held`` is which of its values were over a threshold, as ``views.attention`` has it.
     ``label_text`` and ``info_text`` are label texts, the latter of ``pombo_host_info``.
 
     ``looks_like`` is the name of another host that this one's looked like when it was new.
@@ -135,6 +144,9 @@ class Host(Struct, gc=False, eq=False):
     is_restored: bool = False
     conflicts: int = 0
     conflict_address: Address = ("", 0)
+    conflict_at: float = -inf
+    loss_samples: "array[float]" = NO_SAMPLES
+    held: "array[int]" = _NOTHING_HELD
     looks_like: str = ""
     state: State = State.LIVE
     next_check: float = 0.0
@@ -173,6 +185,21 @@ class Host(Struct, gc=False, eq=False):
         if self.state_at(now) is DOWN:
             return [slot for slot in slots if slot.stamp.session is None]
         return slots
+
+    def values_at(self, now: float) -> float:
+        """Return the moment of the values to show at ``now``: that of the last report, if down.
+
+        Slots that expire later have them. Both are on the monotonic clock in seconds.
+        """
+        return self.last_seen if self.state_at(now) is DOWN else now
+
+    def is_duplicate(self, now: float) -> bool:
+        """Return whether two agents have reported under its name lately."""
+        return now - self.conflict_at < DUPLICATE_SECONDS
+
+    def has_loose(self, now: float) -> bool:
+        """Return whether a slot of a datagram without ``parts`` has not expired at ``now``."""
+        return any(slot.expires > now for slot in self.loose.values())
 
     @property
     def is_listed(self) -> bool:
@@ -306,6 +333,7 @@ class Host(Struct, gc=False, eq=False):
         is_newest = self.sequence.is_newest(seq)
         if self.holder.is_clone(claim.rnd, is_newest=is_newest):
             self.conflicts += 1
+            self.conflict_at = now
             return CONFLICT
         if claim.is_sealed and self.sequence.is_behind_window(seq):
             return REPLAYED
@@ -330,7 +358,7 @@ class Host(Struct, gc=False, eq=False):
             return IGNORE
         if not fresh or self.said_bye:
             return REPLAYED if claim.is_sealed else IGNORE
-        self._confirm_conflicts()
+        self._confirm_conflicts(now)
         if not is_first:
             self.holder.heard(claim, is_newest=self.sequence.is_newest(seq))
         return ACCEPT
@@ -408,6 +436,7 @@ class Host(Struct, gc=False, eq=False):
         self.said_bye = self.is_restored = False
         self.labels = {}
         self.info_text = self._info_text(self.info, self.labels)
+        self.held = _NOTHING_HELD
         self._unconfirmed = 0
 
     def _is_of_ended_session(self, header: Header, now: float) -> bool:
@@ -419,7 +448,9 @@ class Host(Struct, gc=False, eq=False):
         pairs = zip(INFO_LABELS, astuple(info), strict=True)
         return label_text(("instance", self.name), *pairs, *labels.items())
 
-    def _confirm_conflicts(self) -> None:
+    def _confirm_conflicts(self, now: float) -> None:
         """Count the refused datagrams of another session, now that the holder reports."""
-        self.conflicts += self._unconfirmed
-        self._unconfirmed = 0
+        if self._unconfirmed:
+            self.conflicts += self._unconfirmed
+            self.conflict_at = now
+            self._unconfirmed = 0

@@ -3,6 +3,7 @@
 Pure state: time comes in as an argument, and each event is passed to ``notify``.
 """
 
+from array import array
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
@@ -24,6 +25,7 @@ from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER, Address, Host, Sta
 from pombo_exporter.hosts.layouts import Catalog, Layouts
 from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
 from pombo_exporter.hosts.lookalikes import Lookalikes
+from pombo_exporter.hosts.loss import sampled
 from pombo_exporter.hosts.places import Places
 from pombo_exporter.hosts.remembered import Remembered, remembered, restored
 from pombo_exporter.hosts.reports import Reports
@@ -50,6 +52,11 @@ class HostEvent(StrEnum):
 
 #: The most hosts on probation that a sweep removes where there were no bytes for what others sent.
 _MOST_EVICTED = 256
+
+#: The limits that the last values of hosts that are down count for, too.
+_FILLED_BY_DOWN = frozenset(
+    {RefusalReason.BYTES_LIMIT, RefusalReason.FAMILY_LIMIT, RefusalReason.LAYOUT_LIMIT}
+)
 
 #: Why a datagram is refused that the holder of a name has not sent, or not now: the name and the
 #: address of its holder are inserted.
@@ -106,7 +113,8 @@ class Roster:
         self.lookalikes = 0
         self._places = Places(limits.hosts)
         self._names = Lookalikes()
-        self._is_short_of_bytes = False  # since the last sweep
+        #: The limits that a datagram was refused for since the last sweep, of ``_FILLED_BY_DOWN``.
+        self._reached: set[RefusalReason] = set()
         self._snapshots: list[Snapshot] = []  # those that are still read
 
     @property
@@ -207,7 +215,7 @@ class Roster:
             try:
                 self._reports.store(host, contents, now)
             except AdmissionError as error:
-                self._is_short_of_bytes |= error.reason is RefusalReason.BYTES_LIMIT
+                self._reached |= {error.reason} & _FILLED_BY_DOWN
                 if victim is not None:
                     self._delete(host)  # what is refused takes no place from another
                 raise
@@ -245,19 +253,40 @@ class Roster:
 
         Yields between steps.
         """
-        if self._is_short_of_bytes:
+        if self._reached:
             # Not when a datagram is refused for it: what is refused changes nothing.
-            self._is_short_of_bytes = False
-            for name in self._places.on_probation(_MOST_EVICTED):
-                if name in self.hosts:  # still, after other tasks have run
-                    self._evict(name, now)
-                if steps.step_is_over:
-                    yield
+            yield from self._make_room(now, steps)
         for host in [*self.hosts.values()]:
             if now >= host.next_check and self.hosts.get(host.name) is host:
                 self._check(host, now)
             if steps.step_is_over:
                 yield
+
+    def _make_room(self, now: float, steps: StepClock) -> Iterator[None]:
+        """Drop the last values of hosts that are down, or remove hosts where there are none."""
+        reached, self._reached = self._reached, set()
+        is_freed = False
+        for host in [*self.hosts.values()]:
+            if host.state is State.DOWN and host.earliest_expiry() <= now:
+                self._before_change(host)
+                self._reports.drop_expired(host, now)
+                is_freed = True
+            if steps.step_is_over:
+                yield
+        if is_freed or RefusalReason.BYTES_LIMIT not in reached:
+            return
+        for name in self._places.on_probation(_MOST_EVICTED):
+            if name in self.hosts:  # still, after other tasks have run
+                self._evict(name, now)
+            if steps.step_is_over:
+                yield
+
+    def hold(self, name: str, held: "array[int]") -> None:
+        """Note which values of a host are over a threshold, as ``views.attention`` has it."""
+        host = self.hosts.get(name)
+        if host is not None and host.held != held:
+            self._before_change(host)
+            host.held = held
 
     def _check(self, host: Host, now: float) -> None:
         self._before_change(host)
@@ -269,11 +298,12 @@ class Roster:
                 self._notify(_STATE_EVENTS[state], host)
         if state is State.DOWN:
             self._places.silent(host.name, is_sealed=host.holder.is_sealed)
-            self._reports.drop_sessions(host)
-            if host.loose:
-                self._reports.drop_expired(host, now)
+            if host.earliest_expiry() <= host.last_seen:
+                self._reports.drop_expired(host, host.last_seen)
             self._forget_if_due(host, now)
             return
+        sequence = host.sequence
+        host.loss_samples = sampled(host.loss_samples, now, sequence.received, sequence.lost)
         if host.earliest_expiry() <= now:
             self._reports.drop_expired(host, now)
         host.next_check = host.check_after(now)
@@ -344,7 +374,8 @@ class Roster:
         try:
             self._reports.add(host)
         except AdmissionError:
-            self._complete_since, self._is_short_of_bytes = now, True
+            self._complete_since = now
+            self._reached.add(RefusalReason.BYTES_LIMIT)
             raise
         self._places.add(name, now, is_sealed=is_sealed)
         self._store(host)
@@ -368,11 +399,12 @@ class Roster:
         self._notify(HostEvent.EVICTED, host)
 
     def _forget_if_due(self, host: Host, now: float) -> None:
-        # A host whose agent is dead stays known, and down, while a script reports for it.
+        # A host whose agent is dead stays known, and down, while a script reports for it. Its last
+        # values are kept until then.
         since = max(host.last_seen + DOWN_AFTER * host.interval, host.script_seen)
         if host.said_bye and not host.holder.is_sealed:
             self._delete(host)
-        elif not host.loose and now - since >= self.limits.forget_after:
+        elif now - since >= self.limits.forget_after and not host.has_loose(now):
             if host.said_bye:
                 self._delete(host)
             else:

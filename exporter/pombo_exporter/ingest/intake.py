@@ -46,6 +46,8 @@ class Intake:
         self._roster, self._sealed, self._require_sealed = roster, sealed, require_sealed
         self._log = LimitedLogger(log, _LOG_INTERVAL, clock)
         self.received = 0
+        #: When the last datagram arrived, whatever became of it: Unix time, 0 before the first one.
+        self.last_wall = 0.0
         self.recent = RefusalLog()
         self.refused: Counter[str] = Counter({str(reason): 0 for reason in REASONS})
 
@@ -68,6 +70,7 @@ class Intake:
         the acknowledgement of a sealed datagram that did not come over UDP.
         """
         self.received += 1
+        self.last_wall = wall
         try:
             if datagram[:1] == _SEALED:
                 self._take_sealed(datagram, address, now, wall, answer)

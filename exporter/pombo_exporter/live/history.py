@@ -1,6 +1,7 @@
 """The last five minutes of each host, for the curves of the status page.
 
-A task of its own samples the history from the roster, also without subscribers.
+A task of its own samples the history from the roster, also without subscribers. Of a host that is
+down, it keeps the five minutes before.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from msgspec import Struct
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.severity import DEFAULTS, Table
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import Pacer, StepClock, rest_after
@@ -31,6 +33,9 @@ CURVES: Final = {
     "network_receive_bytes_per_second": 0,
     "network_transmit_bytes_per_second": 0,
 }
+
+#: After so many samples, the values that are over a threshold are noted once.
+_HOLD_EVERY: Final = 3
 
 _Points = np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -65,7 +70,7 @@ class _Ring(Struct, gc=False):
 
 
 class Histories:
-    """The histories of all hosts that are not down."""
+    """The histories of all hosts."""
 
     def __init__(self) -> None:
         self._rings: dict[str, _Ring] = {}
@@ -108,15 +113,21 @@ class Histories:
         return [*self._rings]
 
     def drop(self, name: str) -> None:
-        """Drop the history of a host that is down or gone."""
+        """Drop the history of a host that is gone."""
         self._rings.pop(name, None)
 
 
 class HistorySampler:
-    """Samples the hosts of a roster once in a step, for at most a tenth of the time."""
+    """Samples the hosts of a roster once in a step, for at most a tenth of the time.
 
-    def __init__(self, roster: Roster, histories: Histories, pacer: Pacer) -> None:
+    With each third sample it notes which values are over a threshold, for ``views.attention``.
+    """
+
+    def __init__(
+        self, roster: Roster, histories: Histories, pacer: Pacer, thresholds: Table = DEFAULTS
+    ) -> None:
         self._roster, self._histories, self._pacer = roster, histories, pacer
+        self._thresholds, self._samples = thresholds, 0
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -127,22 +138,27 @@ class HistorySampler:
             await asyncio.sleep(max(STEP_SECONDS - took, rest_after(took)))
 
     async def sample(self, now: float, wall: float) -> None:
-        """Record every host that is not down, and drop the others."""
+        """Record every host that is not down, and drop those that are gone."""
         snapshot = self._roster.snapshot(now, wall)
+        self._samples += 1
         await self._pacer.collect(lambda steps: self._record(snapshot, steps))
 
     def _record(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
-        recorded: set[str] = set()
+        present: set[str] = set()
         with snapshot:
             for batch in steps.size(describe.FIRST).batches(snapshot, describe.weight):
+                present.update(host.name for host in batch)
                 hosts = [host for host in batch if host.state_at(snapshot.now) is not State.DOWN]
                 values = describe.curve_values(hosts, snapshot.now).T.tolist()
                 for host, found in zip(hosts, values, strict=True):
                     self._histories.record(host.name, host.interval, found, snapshot.wall)
-                    recorded.add(host.name)
+                if self._samples % _HOLD_EVERY == 1:
+                    held = describe.held(hosts, snapshot.now, self._thresholds)
+                    for host, numbers in zip(hosts, held, strict=True):
+                        self._roster.hold(host.name, numbers)
                 yield
         for name in self._histories.names():
-            if name not in recorded:
+            if name not in present:
                 self._histories.drop(name)
             if steps.step_is_over:
                 yield

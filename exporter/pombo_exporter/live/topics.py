@@ -6,15 +6,17 @@ changes with every report, and with every other change of the host's view.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from pombo_exporter.hosts import loss
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.severity import DEFAULTS, Table
 from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, KEEPALIVE, Event, Frame, frame, joined
 from pombo_exporter.live.subscriber import Subscriber
@@ -37,20 +39,29 @@ class Version(Struct, frozen=True, gc=False):
 
     ``counted`` is the sum of its datagrams received and lost and its conflicts; ``last_seen`` is in
     seconds on the monotonic clock. ``scripts`` is how many sections of scripts it has: each of them
-    ends by its own interval, without a report.
+    ends by its own interval, without a report. ``loss_since`` moves with the window of its loss.
     """
 
     last_seen: float
     counted: int
     state: State
     scripts: int
+    is_duplicate: bool
+    loss_since: float
 
 
 def version(host: Host, now: float) -> Version:
     """Return a host's version at ``now``, on the exporter's monotonic clock."""
     counted = host.sequence.received + host.sequence.lost + host.conflicts
     scripts = sum(slot.expires > now for slot in host.loose.values()) if host.loose else 0
-    return Version(host.last_seen, counted, host.state_at(now), scripts)
+    return Version(
+        host.last_seen,
+        counted,
+        host.state_at(now),
+        scripts,
+        host.is_duplicate(now),
+        loss.latest(host.loss_samples),
+    )
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class Sources:
     histories: Histories
     pacer: Pacer
     clock: Callable[[], Moment] = moment
+    thresholds: Table = field(default_factory=lambda: DEFAULTS)
 
 
 class Topic(ABC):
@@ -71,7 +83,7 @@ class Topic(ABC):
         self.subscribers: set[Subscriber] = set()
         self._roster, self._counters = sources.roster, sources.counters
         self._histories, self._pacer = sources.histories, sources.pacer
-        self._clock = sources.clock
+        self._clock, self._thresholds = sources.clock, sources.thresholds
         self._last_event = 0.0
 
     @abstractmethod
@@ -120,7 +132,10 @@ class HostTopic(Topic):
             return None
         self._version, self._wall = version(host, now), wall
         copy = host.copy()
-        fields = dict(await self._pacer.collect(lambda steps: describe.detail(copy, now, steps)))
+        thresholds = self._thresholds
+        fields = dict(
+            await self._pacer.collect(lambda steps: describe.detail(copy, now, steps, thresholds))
+        )
         changed = {key: json for key, json in fields.items() if self._fields.get(key) != json}
         self._fields = fields
         return self._event(b"delta", changed)
@@ -220,7 +235,7 @@ class FleetTopic(Topic):
             new = {host.name for host in batch if host.name not in self._versions}
             for host in batch:
                 self._versions[host.name] = version(host, now)
-            summaries = describe.summaries(batch, now)
+            summaries = describe.summaries(batch, now, self._thresholds)
             texts = (self._json(each, wall, history=each.name in new) for each in summaries)
             yield frame(comma + b",".join(texts))
             comma = b","
@@ -229,7 +244,7 @@ class FleetTopic(Topic):
         comma = b""
         with self._roster.snapshot(*self._clock()) as snapshot:
             for batch in steps.size(describe.FIRST).batches(snapshot, describe.weight):
-                summaries = describe.summaries(batch, snapshot.now)
+                summaries = describe.summaries(batch, snapshot.now, self._thresholds)
                 texts = (self._json(each, wall, history=True) for each in summaries)
                 yield frame(comma + b",".join(texts))
                 comma = b","

@@ -13,7 +13,7 @@ In all shapes below, ``h`` is the number of hosts, ``e`` the number of sections 
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
@@ -418,6 +418,16 @@ class MixedRows(Rows):
             for text in texts[section.labels.index(name)]
         ]
 
+    def texts_of(self, row: int) -> Mapping[str, str]:
+        """Return the texts of one row by their labels."""
+        ends = np.cumsum(self._rows)
+        index = int(np.searchsorted(ends, row, "right"))
+        section, place = self.sections[index], row - int(ends[index])  # from the end
+        return {
+            label: texts[place]
+            for label, texts in zip(section.labels, section.texts(), strict=True)
+        }
+
     @cached_property
     def _texts(self) -> Sequence[tuple[tuple[str, ...], ...]]:
         return [section.texts() for section in self.sections]
@@ -630,14 +640,16 @@ def _packed_before(section: Section, slot: Slot, place: int) -> bytes:
 def gather(hosts: Sequence[Host], names: Collection[str], now: float) -> dict[str, MixedRows]:
     """Return the rows of these sections of these hosts, by section.
 
-    Without what has expired at ``now`` (monotonic clock, seconds).
+    Without what has expired at ``now`` (monotonic clock, seconds). A host that is down has those of
+    its last report.
     """
     labels = np.fromiter((host.label_text for host in hosts), object, len(hosts))
     found: dict[str, tuple[list[int], list[Slot], list[int]]]
     found = {name: ([], [], []) for name in names}
     for index, host in enumerate(hosts):
+        moment = host.values_at(now)
         for slot in host.shown():
-            if slot.expires <= now:
+            if slot.expires <= moment:
                 continue
             for place, section in enumerate(slot.sections):
                 if section.name in found:

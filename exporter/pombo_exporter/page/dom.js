@@ -101,11 +101,15 @@ export function createMeter() {
   return meter;
 }
 
-/** Shows a ratio from 0 to 1 in a meter; null when it is not known. */
-export function showRatio(meter, ratio) {
-  const level = ratio == null ? "unknown" : ratio >= 0.95 ? "full" : ratio >= 0.85 ? "high" : "low";
-  setAttribute(meter, "data-level", level);
+/** Shows a ratio from 0 to 1 in a meter, with its severity; null when it is not known. */
+export function showRatio(meter, ratio, severity = "ok") {
+  setAttribute(meter, "data-level", ratio == null ? "unknown" : severity);
   const width = `${Math.round(Math.min(1, Math.max(0, ratio ?? 0)) * 1000) / 10}%`;
   const bar = meter.firstElementChild;
   if (bar.style.width !== width) bar.style.width = width;
+}
+
+/** Marks a value by its severity: with a colour and a shape. */
+export function showSeverity(element, severity = "ok") {
+  setAttribute(element, "data-severity", severity);
 }

@@ -44,9 +44,14 @@ function showLimits(limits) {
     setText(used, human.number(limit.used));
     setText(maximum, human.number(limit.limit));
     setText(ratio.firstChild, human.ratio(limit.used_ratio));
-    showRatio(ratio.lastChild, limit.used_ratio);
+    showRatio(ratio.lastChild, limit.used_ratio, limitSeverity(limit.used_ratio));
     setText(host.firstChild, limit.host == null ? "" : human.displayName(limit.host));
   });
+}
+
+/** The alert PomboExporterHostsNearLimit has the same threshold; beyond a limit, reports are refused. */
+function limitSeverity(ratio) {
+  return ratio >= 0.99 ? "critical" : ratio > 0.8 ? "warning" : "ok";
 }
 
 function createLimitRow() {
@@ -60,12 +65,12 @@ function createLimitRow() {
 function showRefusals(status, now) {
   const counts = Object.entries(status.datagrams_refused).filter(([, count]) => count);
   counts.sort(([, a], [, b]) => b - a);
-  const texts = counts.map(([reason, count]) => `${human.number(count)} ${reasonText(reason)}`);
+  const texts = counts.map(([reason, count]) => `${human.number(count)} ${refusalText(reason)}`);
   setText(byId("refused"), texts.length ? `Since the start: ${texts.join(", ")}.` : "None since the start.");
   byId("refusals-box").hidden = !status.recent_refusals.length;
   const rows = status.recent_refusals.map((refusal) => [
     `${human.age(now - refusal.last_timestamp_seconds)} ago`,
-    reasonText(refusal.reason),
+    refusalText(refusal.reason),
     human.printable(refusal.address),
     human.number(refusal.count),
     human.printable(refusal.detail),
@@ -74,6 +79,7 @@ function showRefusals(status, now) {
   syncRows(byId("refusals"), rows, ["", "", "address", "number", "detail", "start"]);
 }
 
-function reasonText(reason) {
+/** Returns the reason of a refusal in words. */
+export function refusalText(reason) {
   return human.printable(reason.replaceAll("_", " "));
 }

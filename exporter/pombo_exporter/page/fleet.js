@@ -3,12 +3,10 @@
 import { History } from "./history.js";
 
 const STATE_RANKS = { down: 0, late: 1, live: 2 };
+const SEVERITY_RANKS = { critical: 0, warning: 1, ok: 2 };
 
-/** Returns the ratio of a host's datagrams that are lost. */
-export function lostRatio(row) {
-  const sent = row.datagrams_lost + row.datagrams_received;
-  return sent ? row.datagrams_lost / sent : 0;
-}
+/** Whether a host needs attention. */
+export const needsAttention = (row) => row.severity !== "ok";
 
 function sumOfKnown(...values) {
   const known = values.filter((value) => value != null);
@@ -19,7 +17,13 @@ function sumOfKnown(...values) {
  *  ones; a `text` ascends. */
 export const ORDERS = {
   trouble: {
-    values: (row) => [-STATE_RANKS[row.state], row.conflicts, Number(row.looks_like !== ""), lostRatio(row)],
+    values: (row) => [
+      -SEVERITY_RANKS[row.severity],
+      -STATE_RANKS[row.state],
+      row.reasons.length,
+      Number(row.looks_like !== ""),
+      row.datagram_loss_ratio,
+    ],
   },
   name: { text: (row) => row.name },
   seen: { values: (row) => [-row.last_seen_timestamp_seconds] },
@@ -31,7 +35,7 @@ export const ORDERS = {
       sumOfKnown(row.network_receive_bytes_per_second, row.network_transmit_bytes_per_second),
     ],
   },
-  lost: { values: (row) => [lostRatio(row)] },
+  lost: { values: (row) => [row.datagram_loss_ratio] },
   clock: { values: (row) => [row.clock_offset_seconds == null ? null : Math.abs(row.clock_offset_seconds)] },
   interval: { values: (row) => [row.interval_seconds] },
   address: { text: (row) => row.address },
@@ -76,10 +80,12 @@ class Host {
 export class Fleet {
   hosts = new Map(); // by name
   counts = { live: 0, late: 0, down: 0 };
+  attention = 0; // how many hosts need it
   order = "trouble";
   reversed = false;
   filter = "";
   state = ""; // show only hosts in this state
+  onlyAttention = false; // show only hosts that need it
   shown = [];
   needsArranging = true; // `shown` is out of date
 
@@ -87,6 +93,7 @@ export class Fleet {
   update(row, timestamp) {
     let host = this.hosts.get(row.name);
     const oldState = host?.row.state;
+    const neededAttention = host !== undefined && needsAttention(host.row);
     if (!host) {
       host = new Host();
       this.hosts.set(row.name, host);
@@ -102,11 +109,16 @@ export class Fleet {
     host.row = row;
     host.version += 1;
     if (row.history) host.history = History.from(row.history);
-    host.history.add(row, timestamp); // the server's history may lag by a step
+    // The server's history may lag by a step. That of a host that is down has ended.
+    if (row.state !== "down") host.history.add(row, timestamp);
     row.history = null; // the copy as typed arrays is smaller
     if (oldState !== row.state) {
       if (oldState) this.counts[oldState] -= 1;
       this.counts[row.state] += 1;
+      this.needsArranging = true;
+    }
+    if (neededAttention !== needsAttention(row)) {
+      this.attention += neededAttention ? -1 : 1;
       this.needsArranging = true;
     }
     const sortKey = this.#sortKey(row);
@@ -121,13 +133,14 @@ export class Fleet {
     const host = this.hosts.get(name);
     if (!host) return;
     this.counts[host.row.state] -= 1;
+    if (needsAttention(host.row)) this.attention -= 1;
     this.hosts.delete(name);
     this.needsArranging = true;
   }
 
   /** Changes what is shown and in which order. */
-  setView({ order = this.order, reversed = this.reversed, filter = this.filter, state = this.state }) {
-    Object.assign(this, { order, reversed, filter, state });
+  setView(view) {
+    for (const name of ["order", "reversed", "filter", "state", "onlyAttention"]) this[name] = view[name] ?? this[name];
     for (const host of this.hosts.values()) host.sortKey = this.#sortKey(host.row);
     this.needsArranging = true;
   }
@@ -140,6 +153,7 @@ export class Fleet {
     this.shown = [...this.hosts.values()].filter(
       (host) =>
         (!this.state || host.row.state === this.state) &&
+        (!this.onlyAttention || needsAttention(host.row)) &&
         (!filter || host.searchTexts.some((text) => text.includes(filter))),
     );
     this.shown.sort((a, b) => compareHosts(a, b, this.reversed));

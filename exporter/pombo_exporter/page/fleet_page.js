@@ -1,7 +1,8 @@
 // The page of all hosts. Rows from the server are queued and applied for a few milliseconds per
 // frame, so that a large fleet does not block the page.
 
-import { byId, create, setAttribute, setText, syncChildren } from "./dom.js";
+import { byId, create, setAttribute, setText, showSeverity } from "./dom.js";
+import { showNothing } from "./empty.js";
 import { listen, ServerClock } from "./events.js";
 import { refusedTotal, showStatus } from "./exporter_section.js";
 import { Fleet, ORDERS } from "./fleet.js";
@@ -17,6 +18,7 @@ const MAX_NAMES_ANNOUNCED = 5;
 
 const filter = byId("filter");
 const orderSelect = byId("order");
+const attention = byId("attention");
 const stateButtons = [...document.querySelectorAll("[data-state]")];
 
 const clock = new ServerClock();
@@ -120,33 +122,38 @@ function showCounts() {
     const [, count, word] = button.firstChild.children;
     setText(count, human.number(counts[state]));
     setText(word, state);
+    button.classList.toggle("is-none", !counts[state]);
     setAttribute(button, "aria-pressed", String(fleet.state === state));
   }
+  showAttention();
   const all = fleet.hosts.size;
   const shown = fleet.shown.length;
   setText(byId("shown"), shown === all ? "" : `${human.number(shown)} of ${human.number(all)} hosts`);
-  const trouble = counts.down + counts.late;
-  document.title = trouble ? `${trouble} in trouble · Pombo` : "Pombo";
-  showEmpty(all, shown);
+  document.title = fleet.attention ? `${attentionText(fleet.attention)} · Pombo` : "Pombo";
+  showEmpty();
 }
 
+function showAttention() {
+  const count = fleet.attention;
+  if (!attention.firstChild) attention.append(create("span", "mark", create("b"), " ", create("span")));
+  const [number, words] = attention.firstChild.children;
+  const isCritical = [...fleet.hosts.values()].some((host) => host.row.severity === "critical");
+  setText(number, human.number(count));
+  setText(words, attentionText(count).replace(/^\S+ /, ""));
+  showSeverity(attention, isCritical ? "critical" : count ? "warning" : "ok");
+  attention.classList.toggle("is-none", !count);
+  setAttribute(attention, "aria-pressed", String(fleet.onlyAttention));
+}
+
+const attentionText = (count) => `${human.number(count)} ${count === 1 ? "needs" : "need"} attention`;
+
 /** Says why the table is empty, if it is. */
-function showEmpty(all, shown) {
-  const empty = byId("empty");
-  empty.hidden = shown > 0 || !loaded;
-  byId("table").hidden = shown === 0;
-  if (empty.hidden) return;
-  const port = location.port || "5005";
-  const lines = all
-    ? [["p", "No host matches the filter."]]
-    : [
-        ["p", "No host has reported yet. On each host, run:"],
-        ["pre", `pombo-agent --server=${location.hostname}:${port}`],
-      ];
-  syncChildren(empty, lines, () => create("div"), (box, [tag, text]) => {
-    if (box.firstChild?.localName !== tag) box.replaceChildren(create(tag));
-    setText(box.firstChild, text);
-  });
+function showEmpty() {
+  const isEmpty = !fleet.shown.length;
+  const box = byId("empty");
+  box.hidden = !isEmpty || !loaded;
+  byId("table").hidden = isEmpty;
+  if (!box.hidden) showNothing(box, fleet, status, clock.now());
 }
 
 function showTotals() {
@@ -196,6 +203,7 @@ function setView(view) {
     value ? address.searchParams.set(name, value) : address.searchParams.delete(name);
   setParameter("q", fleet.filter);
   setParameter("state", fleet.state);
+  setParameter("attention", fleet.onlyAttention ? "1" : "");
   setParameter("sort", fleet.order === "trouble" ? "" : fleet.order);
   setParameter("reversed", fleet.reversed ? "1" : "");
   if (address.href !== location.href) history.replaceState(null, "", address);
@@ -211,6 +219,7 @@ function readAddress() {
     order: Object.hasOwn(ORDERS, order) ? order : "trouble",
     reversed: parameters.has("reversed"),
     state: Object.hasOwn(fleet.counts, state) ? state : "",
+    onlyAttention: parameters.has("attention"),
   });
 }
 
@@ -227,6 +236,7 @@ for (const button of stateButtons) {
     setView({ state: fleet.state === state ? "" : state });
   });
 }
+attention.addEventListener("click", () => setView({ onlyAttention: !fleet.onlyAttention }));
 addEventListener("scroll", requestFrame, { passive: true });
 addEventListener("resize", () => {
   table.measureRowHeight();
@@ -239,6 +249,7 @@ setInterval(() => {
   table.showAges();
   if (status) showStatus(status, clock.now());
   showTotals();
+  if (!byId("empty").hidden) showEmpty();
   if (fleet.needsArranging) requestFrame();
 }, REFRESH_INTERVAL);
 setInterval(announce, ANNOUNCE_INTERVAL);

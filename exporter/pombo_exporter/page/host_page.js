@@ -2,14 +2,14 @@
 
 import { createChart, drawCurves } from "./curves.js";
 import {
-  byId, create, createMeter, createStateBadge, setAttribute, setText, showPairs, showRatio, showState, syncChildren,
-  syncRows,
+  byId, create, createMeter, createStateBadge, setAttribute, setText, showPairs, showRatio, showSeverity, showState,
+  syncChildren, syncRows,
 } from "./dom.js";
 import { listen, ServerClock } from "./events.js";
 import { FamilyList } from "./families.js";
-import { lostRatio } from "./fleet.js";
 import { CPU, History, MEMORY, POINTS, RECEIVE, TRANSMIT } from "./history.js";
 import * as human from "./human.js";
+import { reasonText, severityOf, severityOfSubject } from "./reasons.js";
 import { connectFilter, showConnection } from "./shell.js";
 
 const MIN_NETWORK_SCALE = 1024; // bytes/s
@@ -77,7 +77,8 @@ function update(newHost, data) {
   const oldState = host?.state;
   host = newHost;
   history = History.from(data.history);
-  history.add(host, data.now_timestamp_seconds); // the server's history may lag by a step
+  // The server's history may lag by a step. That of a host that is down has ended.
+  if (host.state !== "down") history.add(host, data.now_timestamp_seconds);
   if (oldState !== host.state) {
     setText(byId("announcements"), `${human.displayName(name)} is ${host.state}.`);
   }
@@ -106,6 +107,8 @@ function render() {
   byId("detail").hidden = false;
   state.hidden = false;
   showState(state, host.state);
+  byId("detail").classList.toggle("is-past", host.state === "down");
+  showReasons();
   showLabels();
   showTiles();
   showFacts();
@@ -117,6 +120,25 @@ function render() {
   showContainers();
   showGauges();
   families.update(`${host.last_seen_timestamp_seconds} ${host.state}`);
+}
+
+function showReasons() {
+  const list = byId("reasons");
+  list.hidden = !host.reasons.length;
+  syncChildren(list, host.reasons, () => create("li", "mark"), (item, reason) => {
+    showSeverity(item, reason.severity);
+    setText(item, reasonText(reason, host));
+  });
+  showPast();
+}
+
+/** Says from when the values are, of a host that is down. */
+function showPast() {
+  if (!host) return;
+  const { last_seen_timestamp_seconds: last } = host;
+  byId("past").hidden = host.state !== "down" || !last;
+  const age = human.age(clock.now() - last);
+  setText(byId("past"), `The last report came at ${human.moment(last)}, ${age} ago. All values are of that report.`);
 }
 
 function showLabels() {
@@ -136,14 +158,16 @@ function showTiles() {
     const max = tile.max();
     setText(title, tile.title);
     setText(value, tile.value());
+    showSeverity(value, severityOf(host, tile.title.toLowerCase()));
     setText(note, tile.note());
     const [oneCurve, twoCurves] = plot.children;
     const [chart, other] = tile.fields.length === 1 ? [oneCurve, twoCurves] : [twoCurves, oneCurve];
     other.setAttribute("hidden", "");
     drawCurves(chart, history, tile.fields, max);
-    setText(start, `${duration} ago`);
+    const isPast = host.state === "down";
+    setText(start, isPast ? `${duration} before` : `${duration} ago`);
     setText(scale, `scale 0 to ${tile.maxText(max)}`);
-    setText(end, "now");
+    setText(end, isPast ? "last report" : "now");
   });
 }
 
@@ -168,12 +192,17 @@ function showFacts() {
     ["Swap used", swapText()],
     ["Clock offset", human.span(host.clock_offset_seconds)],
     ["Datagrams received", human.number(host.datagrams_received)],
-    ["Datagrams lost", `${human.number(host.datagrams_lost)} (${human.ratio(lostRatio(host))})`],
+    ["Datagrams lost", `${human.number(host.datagrams_lost)} (${human.ratio(host.datagram_loss_ratio)} in 10 min)`],
     ["Datagrams duplicate", human.number(host.datagrams_duplicate)],
     ["Datagrams reordered", human.number(host.datagrams_reordered)],
-    ["Conflicts with another agent", human.number(host.conflicts)],
+    ["Conflicts with another agent", conflictText()],
     ["Name looks like", host.looks_like ? human.displayName(host.looks_like) : "no other"],
   ]);
+}
+
+function conflictText() {
+  const addresses = host.duplicate_addresses.map(human.printable).join(" and ");
+  return human.number(host.conflicts) + (addresses && `, between ${addresses}`);
 }
 
 function swapText() {
@@ -212,7 +241,9 @@ function showFilesystems() {
     setText(available, human.size(filesystem.available_bytes));
     setText(size, human.size(filesystem.size_bytes));
     setText(ratio.firstChild, human.ratio(filesystem.used_ratio));
-    showRatio(ratio.lastChild, filesystem.readonly ? null : filesystem.used_ratio);
+    const severity = severityOfSubject(host, ["disk", "inodes"], filesystem.mountpoint);
+    showSeverity(ratio, severity);
+    showRatio(ratio.lastChild, filesystem.readonly ? null : filesystem.used_ratio, severity);
     const mode = filesystem.readonly ? ", read-only" : "";
     setText(device, human.printable(`${filesystem.device} (${filesystem.fstype}${mode})`));
   });
@@ -309,7 +340,10 @@ function showGauges() {
 }
 
 connectFilter(byId("filter"), () => families.show(), () => (byId("families").open = true));
-setInterval(showFacts, REFRESH_INTERVAL);
+setInterval(() => {
+  showFacts();
+  showPast();
+}, REFRESH_INTERVAL);
 listen(`live?host=${path}`, { snapshot: onSnapshot, delta: onDelta, gone: onGone }, (connected) =>
   showConnection(connected, host !== null),
 );

@@ -2,10 +2,12 @@
 // keeps its host while it is in view, and is updated only when the host's data has changed.
 
 import { createChart, drawCurves } from "./curves.js";
-import { create, createMeter, createStateBadge, setAttribute, setText, showRatio, showState } from "./dom.js";
-import { lostRatio } from "./fleet.js";
+import {
+  create, createMeter, createStateBadge, setAttribute, setText, showRatio, showSeverity, showState,
+} from "./dom.js";
 import { CPU, MEMORY, RECEIVE, TRANSMIT } from "./history.js";
 import * as human from "./human.js";
+import { reasonText, severityOf } from "./reasons.js";
 
 const OVERSCAN = 6; // rows beyond each edge of the window
 const MAX_SPARE_ROWS = 60;
@@ -58,7 +60,8 @@ const filesystemColumn = {
     const [ratio, mountpoint] = cell.firstChild.children;
     setText(ratio, human.ratio(fullest?.used_ratio));
     setText(mountpoint, fullest ? human.displayName(fullest.mountpoint) : "");
-    showRatio(cell.lastChild, fullest?.used_ratio);
+    setAttribute(cell, "title", fullest ? human.displayName(fullest.mountpoint) : "");
+    showRatio(cell.lastChild, fullest?.used_ratio, severityOf(host.row, "disk"));
   },
 };
 
@@ -68,9 +71,13 @@ const nameColumn = {
     cell.append(create("a", "", create("bdi")), create("span", "warning"), create("bdi", "labels"));
   },
   show: (cell, host) => {
-    const { name, labels, looks_like: other } = host.row;
+    const { name, labels, looks_like: other, reasons, severity } = host.row;
     const [link, warning] = cell.children;
-    setText(warning, other ? `name looks like ${human.displayName(other)}` : "");
+    const words = reasons.map((reason) => reasonText(reason, host.row));
+    if (other) words.push(`name looks like ${human.displayName(other)}`);
+    setText(warning, words.join(" · "));
+    setAttribute(warning, "title", words.join("\n"));
+    showSeverity(warning, severity);
     setAttribute(link, "href", `host?name=${encodeURIComponent(name)}`);
     setAttribute(link, "title", human.printable(name));
     setText(link.firstChild, human.displayName(name));
@@ -94,8 +101,8 @@ const COLUMNS = [
   { order: "memory", title: "Memory", ...ratioColumn("memory_used_ratio", MEMORY) },
   { order: "disk", title: "Fullest disk", ...filesystemColumn },
   { order: "network", title: "Network", ...networkColumn },
-  { order: "lost", title: "Lost", ...textColumn((row) => human.ratio(lostRatio(row)), "number lost") },
-  { order: "clock", title: "Clock", ...textColumn((row) => human.span(row.clock_offset_seconds), "number clock") },
+  { order: "lost", title: "Lost", ...textColumn((row) => human.ratio(row.datagram_loss_ratio), "number lost") },
+  { order: "clock", title: "Clock", ...textColumn((row) => human.brief(row.clock_offset_seconds), "number clock") },
   { order: "interval", title: "Interval", ...textColumn((row) => human.span(row.interval_seconds), "number interval") },
   { order: "address", title: "Address", ...textColumn((row) => human.printable(row.address), "address") },
   { order: "agent", title: "Agent", ...textColumn((row) => human.printable(row.agent_version) || human.UNKNOWN, "agent") },
@@ -296,12 +303,18 @@ function createRow() {
 function showHost(row, host) {
   row.version = host.version;
   setAttribute(row, "data-state", host.row.state);
-  COLUMNS.forEach((column, index) => column.show(row.cells[index], host));
+  showSeverity(row, host.row.severity);
+  COLUMNS.forEach((column, index) => {
+    const cell = row.cells[index];
+    column.show(cell, host);
+    showSeverity(cell, severityOf(host.row, column.order));
+  });
 }
 
 function showLastSeen(row, now) {
-  const age = now - row.host.row.last_seen_timestamp_seconds;
-  setText(row.cells[SEEN].firstChild, human.age(age));
+  const { last_seen_timestamp_seconds: last } = row.host.row;
+  setText(row.cells[SEEN].firstChild, human.brief(Math.max(0, Math.floor(now - last))));
+  setAttribute(row.cells[SEEN], "title", human.dateTime(last));
 }
 
 /** Creates a <tbody> that takes the place of the rows above or below the view. */

@@ -51,6 +51,14 @@ export function span(seconds) {
   return sign + parts.join(" ");
 }
 
+/** Formats seconds in one unit, so that they fit a narrow column: `97 s`, `11 min`, `-3 ms`. */
+export function brief(seconds) {
+  if (seconds == null || Math.abs(seconds) < 9.95) return span(seconds);
+  const size = Math.abs(seconds);
+  const [unit, length] = SPANS.find(([unit, length]) => unit === "s" || size >= 2 * length);
+  return `${seconds < 0 ? "-" : ""}${Math.floor(size / length)} ${unit}`;
+}
+
 /** Formats an age in whole seconds. */
 export function age(seconds) {
   return span(Math.max(0, Math.floor(seconds)));
@@ -70,6 +78,13 @@ export function dateTime(timestamp) {
   const two = (value) => String(value).padStart(2, "0");
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
+}
+
+/** Formats a Unix timestamp as the time of day; with the date unless it is today. */
+export function moment(timestamp) {
+  const text = dateTime(timestamp);
+  const [day, time] = text.split(" ");
+  return day === dateTime(Date.now() / 1000).split(" ")[0] ? time : text;
 }
 
 // By the end of a metric's name; the first match counts.

@@ -64,7 +64,8 @@ def top_command(run: Callable[[TopOptions], None]) -> click.Command:
     def top(*, sort: str, **rest: Any) -> None:
         """Show a live table of all hosts of the exporter at URL.
 
-        The default URL is http://localhost:5005. It may be https://.
+        The default URL is http://localhost:5005. It may be https://. With --once, the exit code is
+        1 if a host that is shown is critical, and 2 if the exporter cannot be asked.
         """
         run(TopOptions(sort=SortKey(sort), **rest))
 

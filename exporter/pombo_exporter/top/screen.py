@@ -23,9 +23,19 @@ from rich.table import Table
 from rich.text import Text
 
 from pombo_exporter.hosts.host import State
+from pombo_exporter.hosts.severity import Severity
 from pombo_exporter.top.http_config import HttpConfig, read_http_config
 from pombo_exporter.top.options import TopOptions
-from pombo_exporter.top.table import COLUMNS, Column, SortKey, cells, rows
+from pombo_exporter.top.table import (
+    ATTENTION,
+    COLUMN_OF,
+    COLUMNS,
+    Column,
+    SortKey,
+    cells,
+    is_critical,
+    rows,
+)
 from pombo_exporter.views.schema import HostList, HostSummary
 from pombo_exporter.web.paths import API
 from pombo_exporter.web.toolkit.errors import WebConfigError
@@ -35,7 +45,13 @@ _LINES_AROUND = 4  # title, head of the table, message, keys
 _WIDEST = 40  # cells of a column on the screen; the longest IPv6 address has 39
 _GAP = 2  # cells between columns
 
-_STYLES = {State.LIVE: "green", State.LATE: "yellow", State.DOWN: "bold red"}
+_LEAST = 16  # cells that are worth to show of the reasons
+
+_STATE_STYLES = {State.LIVE: "", State.LATE: "yellow", State.DOWN: "bold red"}
+_STYLES = {Severity.OK: "", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
+
+#: The exit codes of ``--once``, besides 0.
+_CRITICAL, _FAILED = 1, 2
 
 #: Which key sorts by what.
 SORT_KEYS = {
@@ -65,20 +81,23 @@ class UnreachableError(Exception):
 
 
 def show(options: TopOptions) -> int:
-    """Show the table until the user quits, or once; return the exit code."""
+    """Show the table until the user quits, or once; return the exit code.
+
+    With ``--once`` it is 1 if a host that is shown is critical; 2 if the exporter cannot be asked.
+    """
     try:
         file = options.http_config_file
         config = read_http_config(file) if file else HttpConfig()
         if options.once:
-            asyncio.run(_once(options, config))
-        elif sys.stdin.isatty() and sys.stdout.isatty():
+            return asyncio.run(_once(options, config))
+        if sys.stdin.isatty() and sys.stdout.isatty():
             asyncio.run(Top(options, config).run())
         else:
             sys.stderr.write("this is not a terminal: use --once\n")
-            return 2
+            return _FAILED
     except (UnreachableError, WebConfigError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return _FAILED
     return 0
 
 
@@ -92,10 +111,12 @@ def plain(hosts: list[HostSummary]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-async def _once(options: TopOptions, config: HttpConfig) -> None:
+async def _once(options: TopOptions, config: HttpConfig) -> int:
     async with _session(config) as session:
         hosts = await fetch(session, options.url, config)
-    sys.stdout.write(plain(rows(hosts, options.sort, options.filter)))
+    shown = rows(hosts, options.sort, options.filter)
+    sys.stdout.write(plain(shown))
+    return _CRITICAL if is_critical(shown) else 0
 
 
 def _session(config: HttpConfig) -> aiohttp.ClientSession:
@@ -255,30 +276,44 @@ def _table(hosts: list[HostSummary], width: int | None = None) -> Table:
     left out, so that what is shown can be read.
     """
     lines = [cells(host) for host in hosts]
-    shown = COLUMNS if width is None else _fitting(lines, width)
+    shown, cut = (COLUMNS, _WIDEST) if width is None else _fitting(lines, width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for column in shown:
         justify: JustifyMethod = "right" if column.numbers else "left"
-        widest = None if width is None else _WIDEST
+        widest = None if width is None else cut if column.title == ATTENTION else _WIDEST
         table.add_column(
             column.title, justify=justify, no_wrap=True, overflow="ellipsis", max_width=widest
         )
     for host, line in zip(hosts, lines, strict=True):
-        styles = {"STATE": _STYLES[host.state]}
+        styles = _styles(host)
         texts = zip(shown, line, strict=False)
         table.add_row(*(Text(text, style=styles.get(column.title, "")) for column, text in texts))
     return table
 
 
-def _fitting(lines: list[list[str]], width: int) -> Sequence[Column]:
-    """Return the first columns, as many as fit into ``width`` cells."""
+def _styles(host: HostSummary) -> dict[str, str]:
+    """Return the style of each cell that has one, by the title of its column."""
+    styles = {"HOST": _STYLES[host.severity], "SEVERITY": _STYLES[host.severity]}
+    for reason in reversed(host.reasons):  # the most urgent is the first, and counts
+        if reason.id in COLUMN_OF:
+            styles[COLUMN_OF[reason.id]] = _STYLES[reason.severity]
+    return styles | {"STATE": _STATE_STYLES[host.state], ATTENTION: _STYLES[host.severity]}
+
+
+def _fitting(lines: list[list[str]], width: int) -> tuple[Sequence[Column], int]:
+    """Return the first columns, as many as fit into ``width`` cells, and the width of reasons."""
     used = -_GAP
+    cut = _WIDEST
     for number, column in enumerate(COLUMNS):
         longest = max(map(cell_len, (column.title, *(line[number] for line in lines))))
-        used += _GAP + min(longest, _WIDEST)
+        needed = min(longest, _WIDEST)
+        left = width - used - _GAP
+        if column.title == ATTENTION and needed > left >= _LEAST:
+            needed = cut = left
+        used += _GAP + needed
         if used > width:
-            return COLUMNS[: max(1, number)]
-    return COLUMNS
+            return COLUMNS[: max(1, number)], cut
+    return COLUMNS, cut
 
 
 @contextmanager

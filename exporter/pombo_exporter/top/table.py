@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from pombo_cli import human
 
 from pombo_exporter.hosts.host import State
+from pombo_exporter.hosts.severity import RANKS, Severity
 from pombo_exporter.views.schema import HostSummary
 
 
@@ -41,10 +42,9 @@ def _busiest(host: HostSummary) -> str:
     return f"{human.ratio(found.cpu_usage_ratio)} {found.name}" if found else human.UNKNOWN
 
 
-def lost_ratio(host: HostSummary) -> float:
-    """Return the share of the host's datagrams that never arrived."""
-    sent = host.datagrams_lost + host.datagrams_received
-    return host.datagrams_lost / sent if sent else 0.0
+def attention(host: HostSummary) -> str:
+    """Return the reasons of the host's severity in words, the most urgent first."""
+    return "; ".join(reason.text for reason in host.reasons) or human.UNKNOWN
 
 
 def _fullest_ratio(host: HostSummary) -> float | None:
@@ -52,15 +52,20 @@ def _fullest_ratio(host: HostSummary) -> float | None:
     return found.used_ratio if found else None
 
 
+#: The title of the column that a narrow screen cuts.
+ATTENTION: Final = "ATTENTION"
+
 COLUMNS: Final = (
     Column("HOST", lambda host: host.name, numbers=False),
     Column("STATE", lambda host: host.state, numbers=False),
     Column("SEEN", lambda host: human.span(host.last_seen_age_seconds)),
-    Column("EVERY", lambda host: human.span(host.interval_seconds)),
-    Column("LOST", lambda host: human.ratio(lost_ratio(host))),
+    Column("SEVERITY", lambda host: host.severity, numbers=False),
     Column("CPU", lambda host: human.ratio(host.cpu_usage_ratio)),
     Column("MEMORY", lambda host: human.ratio(host.memory_used_ratio)),
+    Column(ATTENTION, attention, numbers=False),
     Column("DISK", _fullest, numbers=False),
+    Column("LOST", lambda host: human.ratio(host.datagram_loss_ratio)),
+    Column("EVERY", lambda host: human.span(host.interval_seconds)),
     Column("PROCESS", _busiest, numbers=False),
     Column("RECEIVE", lambda host: human.speed(host.network_receive_bytes_per_second)),
     Column("TRANSMIT", lambda host: human.speed(host.network_transmit_bytes_per_second)),
@@ -69,6 +74,18 @@ COLUMNS: Final = (
     Column("ADDRESS", lambda host: host.address, numbers=False),
     Column("AGENT", lambda host: host.agent_version or human.UNKNOWN, numbers=False),
 )
+
+#: The columns whose values have reasons, by the identifier of the reason.
+COLUMN_OF: Final = {
+    "disk": "DISK",
+    "inodes": "DISK",
+    "memory": "MEMORY",
+    "swap": "MEMORY",
+    "loss": "LOST",
+    "clock": "CLOCK",
+    "down": "SEEN",
+    "late": "SEEN",
+}
 
 _RANKS: Final = {State.DOWN: 0, State.LATE: 1, State.LIVE: 2}
 
@@ -80,7 +97,7 @@ _VALUES: Final[dict[SortKey, Callable[[HostSummary], float | None]]] = {
     SortKey.NETWORK: lambda host: _sum(
         host.network_receive_bytes_per_second, host.network_transmit_bytes_per_second
     ),
-    SortKey.LOST: lost_ratio,
+    SortKey.LOST: lambda host: host.datagram_loss_ratio,
     SortKey.SEEN: lambda host: host.last_seen_age_seconds,
 }
 
@@ -116,8 +133,19 @@ def _key(sort: SortKey) -> Callable[[HostSummary], tuple[Any, ...]]:
 
 
 def _trouble(host: HostSummary) -> tuple[Any, ...]:
-    lost = -lost_ratio(host)
-    return _RANKS[host.state], -host.conflicts, not host.looks_like, lost, host.name
+    return (
+        -RANKS[host.severity],
+        _RANKS[host.state],
+        -len(host.reasons),
+        not host.looks_like,
+        -host.datagram_loss_ratio,
+        host.name,
+    )
+
+
+def is_critical(hosts: Sequence[HostSummary]) -> bool:
+    """Return whether one of the hosts needs action now."""
+    return any(host.severity is Severity.CRITICAL for host in hosts)
 
 
 def cells(host: HostSummary) -> list[str]:

@@ -3,6 +3,7 @@
 Everything derived comes from ``derive``, so that views agree with ``/metrics``.
 """
 
+from array import array
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from math import isfinite, nan
 from typing import Any, Final
@@ -12,7 +13,9 @@ import numpy as np
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
-from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.hosts import loss
+from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.severity import DEFAULTS, Table, worst_of
 from pombo_exporter.hosts.slots import Slot, cells_of
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.capture import Capture
@@ -20,6 +23,7 @@ from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.rows import Floats, MixedRows, Rows, gather
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock
+from pombo_exporter.views import attention
 from pombo_exporter.views.processes import busiest, others, processes
 from pombo_exporter.views.schema import (
     Container,
@@ -47,8 +51,8 @@ _MEMORY: Final = ("memory", "meminfo")
 _SWAP: Final = ("swap", "meminfo")
 
 _CURVES: Final = ("cpu", *_MEMORY, "networks")
-_SUMMARISED: Final = frozenset({*_CURVES, "system", "filesystems"})
-_UNKNOWN: Final = (None,) * 9
+_SUMMARISED: Final = frozenset({*_CURVES, "system", "swap", *attention.SECTIONS})
+_HELD: Final = frozenset({*_MEMORY, "swap", *attention.SECTIONS})
 
 
 def weight(host: Host) -> int:
@@ -66,21 +70,23 @@ def weight(host: Host) -> int:
     )
 
 
-def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
+def summaries(hosts: Sequence[Host], now: float, thresholds: Table = DEFAULTS) -> list[HostSummary]:
     """Return the summaries of these hosts at ``now`` on the exporter's monotonic clock.
 
     Many hosts in one call cost less than one by one.
     """
-    states = [host.state_at(now) for host in hosts]
-    pairs = zip(hosts, states, strict=True)
-    measured = _measured([host for host, state in pairs if state is not State.DOWN], now)
+    rows = gather(hosts, _SUMMARISED, now)
+    reasons = attention.reasons(hosts, _of_attention(rows), now, thresholds)
     return [
         HostSummary(
             host.name,
-            state,
+            worst_of(reason.severity for reason in own),
+            own,
+            host.state_at(now),
             host.last_seen_wall,
             max(0.0, now - host.last_seen),
             str(host.address[0]),
+            attention.duplicate_addresses(host, now),
             host.info.agent,
             host.labels,
             host.interval,
@@ -89,26 +95,49 @@ def summaries(hosts: Sequence[Host], now: float) -> list[HostSummary]:
             min(host.sequence.skipped, _MAX_INTEGER),
             host.sequence.duplicate,
             host.sequence.reordered,
+            _loss(host),
             host.conflicts,
             host.looks_like,
             host.clock_offset,
-            *(_UNKNOWN if state is State.DOWN else next(measured)),
+            *measured,
         )
-        for host, state in zip(hosts, states, strict=True)
+        for host, own, measured in zip(hosts, reasons, _measured(hosts, rows, now), strict=True)
     ]
 
 
-def _measured(hosts: Sequence[Host], now: float) -> Iterator[tuple[Any, ...]]:
+def held(hosts: Sequence[Host], now: float, thresholds: Table = DEFAULTS) -> list["array[int]"]:
+    """Return the next ``Host.held`` of each host."""
+    rows = gather(hosts, _HELD, now)
+    return attention.held(hosts, _of_attention(rows), thresholds)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _of_attention(rows: "_Gathered") -> attention.Measured:
+    total, used = _swap(rows)
+    known = total > 0
+    swap = np.divide(used, total, out=np.full_like(total, nan), where=known)
+    return attention.Measured(rows, _memory_usage(rows), swap)
+
+
+def _loss(host: Host) -> float:
+    """Return the share of a host's datagrams that was lost in the last ten minutes."""
+    received, lost = loss.since(host.loss_samples, host.sequence.received, host.sequence.lost)
+    return lost / (received + lost) if lost else 0.0
+
+
+def _measured(hosts: Sequence[Host], rows: "_Gathered", now: float) -> Iterator[tuple[Any, ...]]:
     """Yield the fields of each host's summary that come from its sections."""
-    rows = gather(hosts, _SUMMARISED, now)
     total, available = _memory(rows)
+    slots = [
+        [slot for slot in host.shown() if slot.expires > host.values_at(now)] for host in hosts
+    ]
     return zip(
         _known(derive.cpu_average_usage(rows["cpu"])),
         _known(total),
         _known(available),
         _known(_memory_usage(rows)),
         _fullest(rows["filesystems"]),
-        [busiest([slot for slot in host.shown() if slot.expires > now]) for host in hosts],
+        map(busiest, slots),
         _known(_traffic(rows["networks"], "receive_bytes")),
         _known(_traffic(rows["networks"], "transmit_bytes")),
         _known(_by_host(rows["system"], rows["system"].last("uptime"))),
@@ -132,18 +161,19 @@ def curve_values(hosts: Sequence[Host], now: float) -> Floats:
     )
 
 
-def detail(host: Host, now: float, steps: StepClock) -> Iterator[tuple[str, bytes] | None]:
+def detail(
+    host: Host, now: float, steps: StepClock, thresholds: Table = DEFAULTS
+) -> Iterator[tuple[str, bytes] | None]:
     """Yield each field of a host's ``HostDetail`` as its name and JSON; None between steps.
 
     The host must not change meanwhile: pass a copy.
     """
     encode = msgspec.json.encode
-    [summary] = summaries([host], now)
+    [summary] = summaries([host], now, thresholds)
     for name, value in asdict(summary).items():
         yield name, encode(value)
-    up = [host] if summary.state is not State.DOWN else []
-    rows = gather(up, _DETAILED, now)
-    slots = host.shown_at(now)
+    rows = gather([host], _DETAILED, now)
+    slots = [slot for slot in host.shown() if slot.expires > host.values_at(now)]
     swap_total, swap_used = _swap(rows)
     fields: dict[str, object] = {
         "system": host.info.system,

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from pombo_exporter.hosts.host import State
+from pombo_exporter.hosts.severity import Reason, Severity
 from pombo_exporter.stats import ReceiveBuffer
 
 
@@ -28,15 +29,22 @@ class BusiestProcess(Struct, frozen=True):
 class HostSummary(Struct, frozen=True):
     """A host in one line.
 
-    ``looks_like`` is the name of another host, where this one's looked like it when it was new, and
-    empty otherwise. All values from ``cpu_usage_ratio`` on are unknown while the host is down.
+    ``severity`` is the worst of its ``reasons``, of which the most urgent is the first.
+    ``duplicate_addresses`` are those of two agents that reported under its name in the last ten
+    minutes, that of the agent that holds the name first. ``datagram_loss_ratio`` is of the last ten
+    minutes. ``looks_like`` is the name of another host, where this one's looked like it when it was
+    new, and empty otherwise. While the host is down, all values from ``cpu_usage_ratio`` on are
+    those of its last report.
     """
 
     name: str
+    severity: Severity
+    reasons: list[Reason]
     state: State
     last_seen_timestamp_seconds: float
     last_seen_age_seconds: float
     address: str
+    duplicate_addresses: list[str]
     agent_version: str
     labels: dict[str, str]
     interval_seconds: float
@@ -45,6 +53,7 @@ class HostSummary(Struct, frozen=True):
     datagrams_skipped: int
     datagrams_duplicate: int
     datagrams_reordered: int
+    datagram_loss_ratio: float
     conflicts: int
     looks_like: str
     clock_offset_seconds: float | None
@@ -220,7 +229,12 @@ class RefusalSummary(Struct, frozen=True):
 
 
 class ExporterStatus(Struct, frozen=True):
-    """The exporter itself; ``recent_refusals`` come newest first."""
+    """The exporter itself; ``recent_refusals`` come newest first.
+
+    ``last_datagram_timestamp_seconds`` is when the last datagram arrived over UDP or HTTP, whatever
+    became of it, and None before the first one. ``refusal_remedies`` are those of the reasons for
+    which datagrams were refused.
+    """
 
     version: str
     python_version: str
@@ -229,8 +243,11 @@ class ExporterStatus(Struct, frozen=True):
     hosts: HostStates
     limits: list[Limit]
     forget_after_seconds: float
+    udp_listen_address: str
     datagrams_received: int
+    last_datagram_timestamp_seconds: float | None
     datagrams_refused: dict[str, int]
+    refusal_remedies: dict[str, str]
     recent_refusals: list[RefusalSummary]
     receive_buffer: ReceiveBuffer
     kernel_drops: int

@@ -11,6 +11,7 @@ from pombo_exporter import __version__
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest.refusals import Refusal
+from pombo_exporter.ingest.remedies import REMEDIES
 from pombo_exporter.runtime.moment import Moment
 from pombo_exporter.runtime.pacing import Pacer, StepClock
 from pombo_exporter.stats import Counters, Stats
@@ -64,8 +65,13 @@ def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
             Limit("datagram_bytes", MAX_DATAGRAM_BYTES, None, None, None),
         ],
         forget_after_seconds=limits.forget_after,
+        udp_listen_address=stats.udp_address,
         datagrams_received=stats.datagrams_received,
+        last_datagram_timestamp_seconds=stats.last_datagram_wall or None,
         datagrams_refused=dict(stats.datagrams_refused),
+        refusal_remedies={
+            reason: REMEDIES[reason] for reason, count in stats.datagrams_refused.items() if count
+        },
         recent_refusals=[_summary(refusal, stats.wall) for refusal in stats.recent_refusals],
         receive_buffer=stats.receive_buffer,
         kernel_drops=stats.kernel_drops,

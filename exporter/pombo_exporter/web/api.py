@@ -3,13 +3,14 @@
 ``ENDPOINTS`` lists what each path answers; ``docs/openapi.json`` is made from it.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.severity import DEFAULTS, SEVERITIES, Severity, Table
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import FamilyTable
@@ -44,13 +45,22 @@ class Endpoint(NamedTuple):
     summary: str
     answer: type[msgspec.Struct] | None  # None answers 204, without a body
     errors: Sequence[tuple[int, str]] = ()
+    query: Mapping[str, Sequence[str]] = {}  # the values of each parameter
 
 
 _NOT_FOUND = (404, "No host has this name.")
 _BUSY = (503, "More than --web.max-requests at the same time: try again later.")
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/hosts", "hosts", "The summaries of all hosts.", schema.HostList, [_BUSY]),
+    Endpoint(
+        "GET",
+        "/hosts",
+        "hosts",
+        "The summaries of all hosts, or of those of a severity. The parameter may be repeated.",
+        schema.HostList,
+        [(400, "A value of `severity` is unknown."), _BUSY],
+        {"severity": SEVERITIES},
+    ),
     Endpoint(
         "GET",
         "/hosts/{host}/families",
@@ -90,10 +100,15 @@ ENDPOINTS: Final = (
 
 
 def routes(
-    roster: Roster, table: FamilyTable, counters: Counters, *, admin: bool
+    roster: Roster,
+    table: FamilyTable,
+    counters: Counters,
+    *,
+    admin: bool,
+    thresholds: Table = DEFAULTS,
 ) -> list[web.RouteDef]:
     """Return the API's routes; ``admin`` lets it forget hosts."""
-    api = Api(roster, table, counters, admin=admin)
+    api = Api(roster, table, counters, admin=admin, thresholds=thresholds)
     return [
         web.route(
             endpoint.method,
@@ -124,24 +139,36 @@ class Api:
     """The handlers of the endpoints."""
 
     def __init__(
-        self, roster: Roster, table: FamilyTable, counters: Counters, *, admin: bool
+        self,
+        roster: Roster,
+        table: FamilyTable,
+        counters: Counters,
+        *,
+        admin: bool,
+        thresholds: Table = DEFAULTS,
     ) -> None:
+        self._thresholds = thresholds
         self._roster = roster
         self._table = table
         self._counters = counters
         self._admin = admin
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the summaries of all hosts."""
+        """Answer with the summaries of all hosts, or of those of some severities."""
+        wanted = _severities(request)
         with self._roster.snapshot(*moment()) as snapshot:
 
             def work(steps: StepClock) -> Iterator[bytes | None]:
                 comma = b""
                 yield b'{"hosts":['
                 for hosts in steps.size(describe.FIRST).batches(snapshot, describe.weight):
-                    found = describe.summaries(hosts, snapshot.now)
-                    yield comma + msgspec.json.encode(found)[1:-1]
-                    comma = b","
+                    found = describe.summaries(hosts, snapshot.now, self._thresholds)
+                    found = [each for each in found if each.severity in wanted]
+                    if found:
+                        yield comma + msgspec.json.encode(found)[1:-1]
+                        comma = b","
+                    else:
+                        yield None
                 yield b"]}"
 
             return await stream(request, work, _JSON)
@@ -155,7 +182,7 @@ class Api:
 
         def work(steps: StepClock) -> Iterator[bytes | None]:
             before = b"{"
-            for field in describe.detail(host, now, steps):
+            for field in describe.detail(host, now, steps, self._thresholds):
                 if field is None:
                     yield None
                     continue
@@ -169,7 +196,9 @@ class Api:
     async def families(self, request: web.Request) -> web.StreamResponse:
         """Answer with every family of one host."""
         host = known_host(request, self._roster, host_name(request, _HOSTS, _FAMILIES)).copy()
-        snapshot = Snapshot([host], *moment())
+        now, wall = moment()
+        # Of a host that is down, those of its last report.
+        snapshot = Snapshot([host], host.values_at(now), wall)
         capture = Capture(self._table.measured, self._roster.layouts.types)
 
         def work(steps: StepClock) -> Iterator[bytes | None]:
@@ -199,6 +228,16 @@ class Api:
     async def nothing(self, request: web.Request) -> web.StreamResponse:
         """Answer for every other path below ``/api``."""
         raise web.HTTPNotFound(text=f"nothing is at {request.path!r}: see docs/openapi.json")
+
+
+def _severities(request: web.Request) -> Collection[Severity]:
+    """Return the severities that a request asks for: those of ``severity=``, or all."""
+    wanted = request.query.getall("severity", [])
+    unknown = [each for each in wanted if each not in SEVERITIES]
+    if unknown:
+        names = ", ".join(SEVERITIES)
+        raise web.HTTPBadRequest(text=f"{unknown[0]!r} is no severity: write one of {names}")
+    return {Severity(each) for each in wanted} or SEVERITIES
 
 
 def _json(answer: Any, status: int = 200) -> web.Response:

@@ -1,11 +1,12 @@
 """The web application: which module answers which path."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.severity import DEFAULTS, Table
 from pombo_exporter.live.feed import Feed, topics_of
 from pombo_exporter.live.history import Histories, HistorySampler
 from pombo_exporter.live.topics import Sources
@@ -33,6 +34,7 @@ class Parts:
     table: FamilyTable
     counters: Counters
     pacer: Pacer
+    thresholds: Table = field(default_factory=lambda: DEFAULTS)
 
 
 def application(  # noqa: PLR0913 - the options of its parts
@@ -54,12 +56,14 @@ def application(  # noqa: PLR0913 - the options of its parts
     base = base or Base()
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
     histories = Histories()
-    feed = Feed(topics_of(Sources(roster, counters, histories, pacer)))
+    thresholds = parts.thresholds
+    sources = Sources(roster, counters, histories, pacer, thresholds=thresholds)
+    feed = Feed(topics_of(sources))
     counters.subscribers = lambda: feed.subscribers
     counters.longest_step = lambda: pacer.longest_step
     report = ReportEndpoint(counters.intake, pacer, posts_per_second)
     counters.report_requests = lambda: dict(report.requests)
-    live = Live(feed, HistorySampler(roster, histories, pacer), max_subscribers)
+    live = Live(feed, HistorySampler(roster, histories, pacer, thresholds), max_subscribers)
     app = web.Application(middlewares=[api.errors_as_json, methods])
     if access is not None:
         if joining and joining.public:
@@ -82,7 +86,7 @@ def application(  # noqa: PLR0913 - the options of its parts
                     [
                         *ScrapeEndpoints(roster, table, counters, ExporterMetrics()).routes(),
                         *discovery.routes(roster),
-                        *api.routes(roster, table, counters, admin=admin),
+                        *api.routes(roster, table, counters, admin=admin, thresholds=thresholds),
                     ]
                 ),
             ]

@@ -1,13 +1,14 @@
 """The roster: states of hosts, sessions, conflicts, limits, and what is forgotten."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from pombo_exporter.hosts.host import State
-from pombo_exporter.hosts.limits import Limits, RefusalReason
+from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
 from pombo_exporter.hosts.roster import HostEvent
-from pombo_wire import Info, Memory, Report, Swap
+from pombo_wire import Info, Memory, OpenFamily, Report, Swap
 from support.books import check_books
 from support.builders import ADDRESS, OTHER_ADDRESS, SESSION, Agent, Exporter, disks, restarted
 
@@ -109,9 +110,62 @@ def test_forgotten_hosts_leave_no_memory_behind() -> None:
     hosts = [*exporter.roster.hosts.values()]
     exporter.wait(14.9)
     assert all(host.shown() for host in hosts)
+    exporter.wait(10)
+    assert all(host.shown() for host in hosts)  # the values of the last report
     exporter.wait(0.1)
     assert not any(host.shown() for host in hosts)
-    exporter.wait(10)
+    assert exporter.roster.hosts == {}
+
+
+def with_hosts_that_are_down(names: str, limits: Limits | None = None) -> Exporter:
+    """Return an exporter whose hosts are down."""
+    exporter = Exporter(limits or Limits())
+    for name in names:
+        Agent(exporter, name).send_parts(texts(name), packed=True)
+    exporter.wait(20)
+    assert {host.state for host in exporter.roster.hosts.values()} == {State.DOWN}
+    return exporter
+
+
+def texts(name: str) -> dict[str, Any]:
+    """Return sections that take some bytes: a family with texts that no other host has."""
+    rows = tuple(f"{name}-{number}-{'x' * 200}" for number in range(40))
+    return {"families": {f"x_{name}": OpenFamily("gauge", labels={"t": rows}, values=(1.0,) * 40)}}
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [("bytes", "bytes_limit"), ("families", "family_limit"), ("layouts", "layout_limit")],
+)
+def test_last_values_of_hosts_that_are_down_make_room_for_reports(limit: str, reason: str) -> None:
+    roster = with_hosts_that_are_down("ab").roster
+    used = {
+        "bytes": roster.booked_bytes + 8192,  # enough for a host, but not for its values
+        "families": len(roster.layouts.types),
+        "layouts": roster.layouts.count,
+    }
+    exporter = with_hosts_that_are_down("ab", Limits(**{limit: used[limit]}))
+    agent = Agent(exporter, "new")
+    with pytest.raises(AdmissionError) as refused:
+        agent.send_parts(texts("new"), packed=True)
+    assert refused.value.reason == reason
+    assert all(exporter.host(name).shown() for name in "ab")  # what is refused changes nothing
+    exporter.wait(1)
+    assert not any(exporter.host(name).shown() for name in "ab")
+    agent.send_parts(texts("new"), packed=True)
+    assert exporter.host("new").shown()
+    assert {*exporter.roster.hosts} == {"a", "b", "new"}
+
+
+def test_values_of_a_script_end_with_its_interval_and_stay_with_a_host_that_is_down() -> None:
+    exporter = Exporter(Limits(forget_after=100))
+    exporter.take(Report("pi", interval=10, gauges={"x": 1.0}))
+    exporter.wait(29)
+    assert exporter.value("x") == 1
+    exporter.wait(2)
+    assert exporter.value("x") is None
+    assert exporter.host().shown()
+    exporter.wait(100)
     assert exporter.roster.hosts == {}
 
 

@@ -83,7 +83,7 @@ ELSEWHERE = {"not_sealed", "plain_of_sealed", "unproven", "new_name_limit"}
 LIMITS = {
     "series_limit": {"series_per_host": 2},
     "section_limit": {"items_per_host": 36},
-    "bytes_limit": {"bytes": 10_500},
+    "bytes_limit": {"bytes": 11_500},
     "family_limit": {"families": 2},
     "layout_limit": {"layouts": 2},
 }

@@ -61,7 +61,8 @@ def detail(agent: Agent) -> schema.HostDetail:
 def families(agent: Agent) -> list[schema.SampleFamily]:
     """Return the families of a host, decoded from the JSON of the API."""
     exporter = agent.exporter
-    snapshot = Snapshot([exporter.host(agent.host)], exporter.now, exporter.wall)
+    host = exporter.host(agent.host)
+    snapshot = Snapshot([host], host.values_at(exporter.now), exporter.wall)
     capture, steps = Capture(TABLE.measured, {}), StepClock()
     pieces = chain(capture.read(snapshot, steps), describe.families(TABLE, capture, steps))
     text = b"".join(filter(None, pieces))
@@ -231,14 +232,44 @@ def test_first_report_has_no_rates() -> None:
     assert detail(agent).cores == [schema.Core("0", None), schema.Core("1", None)]
 
 
-def test_host_that_is_down_has_no_measured_values_even_before_a_sweep() -> None:
+def test_host_that_is_down_keeps_the_values_of_its_last_report_until_it_is_forgotten() -> None:
     agent = measured()
-    agent.exporter.now += 3 * INTERVAL
-    found = detail(agent)
-    assert found.state is State.DOWN
-    assert found.memory_total_bytes is None
-    assert families(agent) == []
-    assert found.agent_version == "pombo-agent 9"
+    before, families_before = detail(agent), families(agent)
+    assert families_before
+    for seconds in (3 * INTERVAL, 600.0, 2900.0):
+        agent.exporter.wait(seconds)
+        found = detail(agent)
+        assert found.state is State.DOWN
+        changed = {
+            name
+            for name in found.__struct_fields__
+            if getattr(found, name) != getattr(before, name)
+        }
+        assert changed == {"severity", "reasons", "state", "last_seen_age_seconds"}
+        assert families(agent) == families_before
+        assert [*agent.exporter.samples()] == [
+            series for series in agent.exporter.samples() if series[0].startswith("pombo_host_")
+        ]
+    agent.exporter.wait(600)
+    assert agent.exporter.roster.hosts == {}
+
+
+def test_rate_of_a_session_that_goes_on_after_an_outage_is_the_average_of_it() -> None:
+    agent = Agent()
+    agent.send(disks=disks(sda=1000.0))
+    agent.exporter.wait(100)
+    agent.send(disks=disks(sda=3000.0))
+    [disk] = detail(agent).disks
+    assert disk.read_bytes_per_second == pytest.approx(20)
+
+
+def test_new_session_of_a_host_that_was_down_starts_without_the_values_before() -> None:
+    agent = measured()
+    agent.exporter.wait(100)
+    again = restarted(agent)
+    again.send(memory=Memory(total=4.0))
+    found = detail(again)
+    assert (found.memory_total_bytes, found.disks, found.labels) == (4, [], {})
 
 
 def test_device_that_is_no_longer_reported_is_dropped() -> None:
@@ -458,10 +489,10 @@ def test_processes_are_those_of_the_report_with_the_most_first() -> None:
     assert found.processes_by_memory == [c, a]
     assert found.extra == {"y": 1}
     assert found.busiest_process == schema.BusiestProcess("b", 1.5)
-    agent.exporter.now += 3 * INTERVAL
-    found = detail(agent)
-    assert (found.processes_by_cpu, found.processes_by_memory) == ([], [])
-    assert (found.busiest_process, found.extra) == (None, None)
+    agent.exporter.wait(600)
+    assert detail(agent).state is State.DOWN
+    for name in ("processes_by_cpu", "processes_by_memory", "extra", "busiest_process"):
+        assert getattr(detail(agent), name) == getattr(found, name)
 
 
 def test_as_many_processes_are_shown_as_are_sure_to_use_the_most() -> None:

@@ -17,6 +17,7 @@ from pombo_exporter import __version__
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
+from pombo_exporter.ingest.remedies import REMEDIES
 from pombo_exporter.runtime import listen
 from pombo_exporter.views import schema
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
@@ -99,7 +100,8 @@ def test_document_is_of_this_version_and_its_schemas_are_valid() -> None:
 
 def test_name_of_every_number_has_its_unit() -> None:
     units = ("_seconds", "_bytes", "_ratio", "_per_second", "_cores")
-    plain = {"load1", "load5", "load15", "threads", "value"}
+    # Those of a reason have a unit of their own.
+    plain = {"load1", "load5", "load15", "threads", "value", "threshold"}
     for name, described in DOCUMENT["components"]["schemas"].items():
         for field, described_field in described.get("properties", {}).items():
             kinds = [described_field, *described_field.get("anyOf", [])]
@@ -120,8 +122,38 @@ def test_hosts_are_listed_with_their_states_and_without_those_that_sent_bye() ->
     assert live["cpu_usage_ratio"] == 0.25
     assert live["labels"] == {"rack": "7"}
     assert late["memory_total_bytes"] == 1
-    assert down["memory_total_bytes"] is None
+    assert down["memory_total_bytes"] == 1  # as of its last report
+    assert [host["severity"] for host in found["hosts"]] == ["ok", "warning", "critical"]
+    assert [[reason["id"] for reason in host["reasons"]] for host in found["hosts"]] == [
+        [],
+        ["late"],
+        ["down"],
+    ]
     assert down["last_seen_age_seconds"] >= 100
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("severity=ok", ["live"]),
+        ("severity=warning", ["late"]),
+        ("severity=critical&severity=warning", ["late", "down"]),
+        ("other=1", ["live", "late", "down"]),
+    ],
+)
+def test_list_has_the_hosts_of_the_severities_that_are_asked_for(
+    query: str, names: list[str]
+) -> None:
+    response, body = get(fleet(), f"{HOSTS}?{query}")
+    found = checked(HOSTS, "GET", response, body)
+    assert [host["name"] for host in found["hosts"]] == names
+
+
+@pytest.mark.parametrize("value", ["", "Critical", "down", "<script>"])
+def test_unknown_severity_is_400_with_those_that_exist(value: str) -> None:
+    response, body = get(fleet(), f"{HOSTS}?severity={quote(value)}")
+    assert response.status == 400
+    assert f"{value!r} is no severity" in checked(HOSTS, "GET", response, body)["error"]
 
 
 def test_list_without_hosts_is_empty() -> None:
@@ -170,13 +202,22 @@ def test_families_of_a_host_have_their_types_and_samples() -> None:
     assert [sample["labels"] for sample in read["samples"]] == [{"device": "sda"}]
 
 
-@pytest.mark.parametrize("host", ["down", "left", "one too many"])
+def test_families_of_a_host_that_is_down_are_those_of_its_last_report() -> None:
+    status, found = ask(fleet(), f"{HOST}/families", host="down")
+    assert status == 200
+    families = {family["name"]: family for family in found["families"]}
+    assert families["host_memory_total_bytes"]["samples"] == [{"labels": {}, "value": 1.0}]
+
+
+@pytest.mark.parametrize("host", ["bare", "left", "one too many"])
 def test_families_of_a_host_without_samples(host: str) -> None:
+    served = Served() if host == "bare" else fleet()
+    served.take(Report("bare"))  # a fleet has no room for it
     status, body = visit(
-        fleet(), lambda client: request(client, "GET", quote(host, safe="") + "/families")
+        served, lambda client: request(client, "GET", quote(host, safe="") + "/families")
     )
-    assert status == (200 if host == "down" else 404)
-    assert host != "down" or json.loads(body) == {"families": []}
+    assert status == (200 if host == "bare" else 404)
+    assert host != "bare" or json.loads(body) == {"families": []}
 
 
 @pytest.mark.parametrize("host", ["late", "down"])
@@ -247,6 +288,10 @@ def test_status_has_limits_buffers_and_recent_refusals_newest_first() -> None:
     assert (datagram.name, datagram.limit) == ("datagram_bytes", 1200)
     assert status.forget_after_seconds == 3600
     assert status.datagrams_received == 8
+    assert status.last_datagram_timestamp_seconds == served.exporter.wall
+    assert status.refusal_remedies == {
+        reason: REMEDIES[reason] for reason in ("host_limit", "unknown_form")
+    }
     assert {*status.datagrams_refused} == {str(reason) for reason in REASONS}
     assert {reason for reason, count in status.datagrams_refused.items() if count} == {
         "host_limit",
