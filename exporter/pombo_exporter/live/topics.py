@@ -39,7 +39,8 @@ class Version(Struct, frozen=True, gc=False):
 
     ``counted`` is the sum of its datagrams received and lost and its conflicts; ``last_seen`` is in
     seconds on the monotonic clock. ``scripts`` is how many sections of scripts it has: each of them
-    ends by its own interval, without a report. ``loss_since`` moves with the window of its loss.
+    ends by its own interval, without a report. ``loss_since`` moves with the window of its loss, if
+    it has lost any.
     """
 
     last_seen: float
@@ -60,7 +61,7 @@ def version(host: Host, now: float) -> Version:
         host.state_at(now),
         scripts,
         host.is_duplicate(now),
-        loss.latest(host.loss_samples),
+        loss.latest(host.loss_samples) if host.sequence.lost else 0.0,
     )
 
 

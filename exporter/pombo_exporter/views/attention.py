@@ -40,7 +40,7 @@ from pombo_exporter.hosts.severity import (
     reached,
 )
 from pombo_exporter.metrics import derive
-from pombo_exporter.metrics.rows import Floats, MixedRows, gather
+from pombo_exporter.metrics.rows import Floats, Gathered, MixedRows, Rows, gather
 
 _UNITS: Final = "node_systemd_units"
 _UNIT_STATES: Final = "node_systemd_unit_state"
@@ -65,12 +65,12 @@ _CLOCK, _LOSS = check("clock"), check("loss")
 class Measured(NamedTuple):
     """What some hosts have measured: the rows of ``SECTIONS``, and shares of shape (h,).
 
-    ``memory`` and ``swap`` are the shares that are used.
+    ``memory`` is the share that is used, ``swap`` returns that of the swap space.
     """
 
-    rows: Mapping[str, MixedRows]
+    rows: Gathered
     memory: Floats
-    swap: Floats
+    swap: Callable[[], Floats]
 
 
 class _Finder:
@@ -103,7 +103,7 @@ class _Finder:
         if least == inf:
             return np.empty(0, np.intp)
         found = (values >= least).nonzero()[0]
-        return found[np.argsort(-values[found], kind="stable")]
+        return found[np.argsort(-values[found], kind="stable")] if len(found) > 1 else found
 
 
 def _before(host: Host) -> Mapping[int, Severity]:
@@ -122,9 +122,12 @@ def reasons(
     """
     finder = _with_margins(hosts, measured, thresholds)
     rows = measured.rows
-    _failed(finder, check("device_errors"), rows["filesystems"], "mountpoint", _is_unreadable)
-    _failed(finder, check("collectors"), rows["collectors"], "collector", _is_failing)
-    _services(finder, hosts, rows[_UNITS], now)
+    if "device_error" in rows["filesystems"].columns:
+        _failed(finder, check("device_errors"), rows["filesystems"], "mountpoint", _is_unreadable)
+    if "collectors" in rows:
+        _failed(finder, check("collectors"), rows["collectors"], "collector", _is_failing)
+    if _UNITS in rows:
+        _services(finder, hosts, rows[_UNITS], now)
     for host, own in zip(hosts, finder.found, strict=True):
         own.extend(_of_state(host, now))
         if len(own) > 1:
@@ -142,15 +145,22 @@ def _urgency(reason: Reason) -> tuple[int, int, float]:
     return -RANKS[reason.severity], _ORDER[reason.id], -(reason.value or 0.0)
 
 
+def filled(rows: Rows) -> Floats:
+    """Return the share of each filesystem in use, of shape (n,)."""
+    return derive.filled_ratio(rows, "size", "free", "available")
+
+
 def _with_margins(hosts: Sequence[Host], measured: Measured, thresholds: Table) -> _Finder:
     """Find the reasons whose values have a margin."""
     finder = _Finder(hosts, thresholds)
-    _filesystems(finder, measured.rows["filesystems"])
+    if "filesystems" in measured.rows:
+        _filesystems(finder, measured.rows["filesystems"])
     _memory(finder, measured.memory, measured.swap)
     least_offset = counts_from(_CLOCK, thresholds["clock"])
     for index, host in enumerate(hosts):
         _of_host(finder, index, host, least_offset)
-    _temperatures(finder, measured.rows["temperatures"])
+    if "temperatures" in measured.rows:
+        _temperatures(finder, measured.rows["temperatures"])
     return finder
 
 
@@ -206,10 +216,9 @@ def _of_host(finder: _Finder, index: int, host: Host, least_offset: float) -> No
 
 def _filesystems(finder: _Finder, rows: MixedRows) -> None:
     is_writable = rows.last("readonly") != 1
-    values = {
-        "disk": derive.filled_ratio(rows, "size", "free", "available"),
-        "inodes": derive.used_ratio(rows, "files", "files_free"),
-    }
+    values = {"disk": rows.cached(filled)}
+    if "files" in rows.columns:
+        values["inodes"] = derive.used_ratio(rows, "files", "files_free")
     for name, shares in values.items():
         of = check(name)
         found = finder.candidates(of, np.where(is_writable, shares, np.nan))
@@ -229,14 +238,16 @@ def _filesystems(finder: _Finder, rows: MixedRows) -> None:
                 counts[host] = counts.get(host, 0) + 1
 
 
-def _memory(finder: _Finder, memory: Floats, swap: Floats) -> None:
+def _memory(finder: _Finder, memory: Floats, swap: Callable[[], Floats]) -> None:
     of = check("memory")
     for host in finder.candidates(of, memory).tolist():
         finder.add(host, of, float(memory[host]), "", "")
-    of = check("swap")
-    pressed = np.where(memory >= SWAP_FROM, swap, np.nan)
-    for host in finder.candidates(of, pressed).tolist():
-        finder.add(host, of, float(swap[host]), "", "")
+    is_short = memory >= SWAP_FROM
+    if is_short.any():
+        of = check("swap")
+        pressed = np.where(is_short, swap(), np.nan)
+        for host in finder.candidates(of, pressed).tolist():
+            finder.add(host, of, float(pressed[host]), "", "")
 
 
 @_quiet

@@ -4,7 +4,7 @@ Everything derived comes from ``derive``, so that views agree with ``/metrics``.
 """
 
 from array import array
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from math import isfinite, nan
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from pombo_exporter.hosts.slots import Slot, cells_of
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.metrics.family import FamilyTable
-from pombo_exporter.metrics.rows import Floats, MixedRows, Rows, gather
+from pombo_exporter.metrics.rows import Floats, Gathered, MixedRows, Rows, gather
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views import attention
@@ -76,7 +76,8 @@ def summaries(hosts: Sequence[Host], now: float, thresholds: Table = DEFAULTS) -
     Many hosts in one call cost less than one by one.
     """
     rows = gather(hosts, _SUMMARISED, now)
-    reasons = attention.reasons(hosts, _of_attention(rows), now, thresholds)
+    memory = _memory_usage(rows)
+    reasons = attention.reasons(hosts, _of_attention(rows, memory), now, thresholds)
     return [
         HostSummary(
             host.name,
@@ -101,22 +102,27 @@ def summaries(hosts: Sequence[Host], now: float, thresholds: Table = DEFAULTS) -
             host.clock_offset,
             *measured,
         )
-        for host, own, measured in zip(hosts, reasons, _measured(hosts, rows, now), strict=True)
+        for host, own, measured in zip(
+            hosts, reasons, _measured(hosts, rows, memory, now), strict=True
+        )
     ]
 
 
 def held(hosts: Sequence[Host], now: float, thresholds: Table = DEFAULTS) -> list["array[int]"]:
     """Return the next ``Host.held`` of each host."""
     rows = gather(hosts, _HELD, now)
-    return attention.held(hosts, _of_attention(rows), thresholds)
+    return attention.held(hosts, _of_attention(rows, _memory_usage(rows)), thresholds)
+
+
+def _of_attention(rows: Gathered, memory: Floats) -> attention.Measured:
+    return attention.Measured(rows, memory, lambda: _swap_usage(rows))
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _of_attention(rows: "_Gathered") -> attention.Measured:
+def _swap_usage(rows: Gathered) -> Floats:
+    """Return the share of each host's swap space that is in use, of shape (h,)."""
     total, used = _swap(rows)
-    known = total > 0
-    swap = np.divide(used, total, out=np.full_like(total, nan), where=known)
-    return attention.Measured(rows, _memory_usage(rows), swap)
+    return np.divide(used, total, out=np.full_like(total, nan), where=total > 0)
 
 
 def _loss(host: Host) -> float:
@@ -125,7 +131,9 @@ def _loss(host: Host) -> float:
     return lost / (received + lost) if lost else 0.0
 
 
-def _measured(hosts: Sequence[Host], rows: "_Gathered", now: float) -> Iterator[tuple[Any, ...]]:
+def _measured(
+    hosts: Sequence[Host], rows: Gathered, memory: Floats, now: float
+) -> Iterator[tuple[Any, ...]]:
     """Yield the fields of each host's summary that come from its sections."""
     total, available = _memory(rows)
     slots = [
@@ -135,7 +143,7 @@ def _measured(hosts: Sequence[Host], rows: "_Gathered", now: float) -> Iterator[
         _known(derive.cpu_average_usage(rows["cpu"])),
         _known(total),
         _known(available),
-        _known(_memory_usage(rows)),
+        _known(memory),
         _fullest(rows["filesystems"]),
         map(busiest, slots),
         _known(_traffic(rows["networks"], "receive_bytes")),
@@ -266,40 +274,50 @@ def _by_host(record: Rows, values: Floats) -> Floats:
     return found
 
 
-_Gathered = Mapping[str, MixedRows]
-
-
-def _memory(rows: _Gathered) -> tuple[Floats, Floats]:
+def _memory(rows: Gathered) -> tuple[Floats, Floats]:
     """Return the total and the available memory of each host in bytes, both of shape (h,)."""
     return (
-        _either(rows, ("memory", "total"), ("meminfo", "MemTotal_bytes")),
-        _either(rows, ("memory", "available"), ("meminfo", "MemAvailable_bytes")),
+        _either(rows, memory=_field("total"), meminfo=_field("MemTotal_bytes")),
+        _either(rows, memory=_field("available"), meminfo=_field("MemAvailable_bytes")),
     )
 
 
-def _either(rows: _Gathered, *fields: tuple[str, str]) -> Floats:
-    """Return the value of each host in one of the sections, of shape (h,)."""
-    one, other = (_by_host(rows[section], rows[section].last(name)) for section, name in fields)
-    return np.where(np.isnan(one), other, one)
+def _either(rows: Gathered, **values: Callable[[MixedRows], Floats]) -> Floats:
+    """Return what is computed of one of the sections of each host, of shape (h,).
+
+    Of a host that has several, the first known value counts.
+    """
+    found = np.full(rows.hosts, nan)
+    for section, compute in values.items():
+        if section in rows:
+            value = _by_host(rows[section], compute(rows[section]))
+            found = np.where(np.isnan(found), value, found)
+    return found
 
 
-def _memory_usage(rows: _Gathered) -> Floats:
+def _field(name: str) -> Callable[[MixedRows], Floats]:
+    return lambda rows: rows.last(name)
+
+
+def _memory_usage(rows: Gathered) -> Floats:
     """Return the share of each host's memory that is in use, of shape (h,)."""
-    fields = {"memory": ("total", "available"), "meminfo": ("MemTotal_bytes", "MemAvailable_bytes")}
-    one, other = (
-        _by_host(rows[section], derive.used_ratio(rows[section], *names))
-        for section, names in fields.items()
+    return _either(
+        rows,
+        memory=lambda record: derive.used_ratio(record, "total", "available"),
+        meminfo=lambda record: derive.used_ratio(record, "MemTotal_bytes", "MemAvailable_bytes"),
     )
-    return np.where(np.isnan(one), other, one)
 
 
-def _swap(rows: _Gathered) -> tuple[Floats, Floats]:
+def _swap(rows: Gathered) -> tuple[Floats, Floats]:
     """Return the total and the used swap space of each host in bytes, both of shape (h,)."""
-    meminfo = rows["meminfo"]
-    total = _either(rows, ("swap", "total"), ("meminfo", "SwapTotal_bytes"))
-    of_meminfo = derive.used(meminfo, "SwapTotal_bytes", "SwapFree_bytes")
-    used = _by_host(rows["swap"], rows["swap"].last("used"))
-    return total, np.where(np.isnan(used), _by_host(meminfo, of_meminfo), used)
+    return (
+        _either(rows, swap=_field("total"), meminfo=_field("SwapTotal_bytes")),
+        _either(
+            rows,
+            swap=_field("used"),
+            meminfo=lambda record: derive.used(record, "SwapTotal_bytes", "SwapFree_bytes"),
+        ),
+    )
 
 
 def _traffic(networks: MixedRows, counter: str) -> Floats:
@@ -321,7 +339,7 @@ def _fullest(filesystems: MixedRows) -> list[FullestFilesystem | None]:
     found: list[FullestFilesystem | None] = [None] * filesystems.hosts
     rows = zip(
         filesystems.host_of.tolist(),
-        derive.filled_ratio(filesystems, "size", "free", "available").tolist(),
+        filesystems.cached(attention.filled).tolist(),
         filesystems.texts("mountpoint"),
         filesystems.last("readonly").tolist(),
         strict=True,
