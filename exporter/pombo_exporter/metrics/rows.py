@@ -420,13 +420,18 @@ class MixedRows(Rows):
 
     def texts_of(self, row: int) -> Mapping[str, str]:
         """Return the texts of one row by their labels."""
-        ends = np.cumsum(self._rows)
-        index = int(np.searchsorted(ends, row, "right"))
-        section, place = self.sections[index], row - int(ends[index])  # from the end
+        index = int(np.searchsorted(self._ends, row, "right"))
+        section, place = self.sections[index], row - int(self._ends[index])  # from the end
         return {
             label: texts[place]
             for label, texts in zip(section.labels, section.texts(), strict=True)
         }
+
+    @cached_property
+    def _ends(self) -> Indexes:
+        """How many rows there are up to the end of each section, of shape (e,)."""
+        found: Indexes = np.cumsum(self._rows)
+        return found
 
     @cached_property
     def _texts(self) -> Sequence[tuple[tuple[str, ...], ...]]:

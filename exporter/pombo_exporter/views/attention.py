@@ -5,7 +5,7 @@ which values of a host are over one, and ``Host.held`` keeps that for the next t
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import Final, NamedTuple
 
@@ -80,13 +80,14 @@ class _Finder:
         self.thresholds = thresholds
         self.found: list[list[Reason]] = [[] for _ in hosts]
         self.held: list[list[int]] = [[] for _ in hosts]
-        self._before = [_before(host) for host in hosts]
+        self._hosts = hosts
 
     def add(self, host: int, of: Check, value: float, key: str, subject: str) -> bool:
         """Add the reason of a value, if it is one; ``key`` identifies what the value is of."""
         thresholds = self.thresholds[of.id]
         number = hash((of.id, key)) & ~_SEVERITY_BITS
-        severity = level(of, thresholds, value, self._before[host].get(number, OK))
+        before = _before(self._hosts[host], number)
+        severity = level(of, thresholds, value, before)
         if severity is OK:
             return False
         threshold = reached(thresholds, severity)
@@ -106,11 +107,10 @@ class _Finder:
         return found[np.argsort(-values[found], kind="stable")] if len(found) > 1 else found
 
 
-def _before(host: Host) -> Mapping[int, Severity]:
-    """Return how urgent what was over a threshold has been."""
-    if not host.held:
-        return {}
-    return {number & ~_SEVERITY_BITS: SEVERITIES[number & _SEVERITY_BITS] for number in host.held}
+def _before(host: Host, number: int) -> Severity:
+    """Return how urgent something of a host has been, by its number in ``Host.held``."""
+    found = (each for each in host.held if each & ~_SEVERITY_BITS == number)
+    return next((SEVERITIES[each & _SEVERITY_BITS] for each in found), OK)
 
 
 def reasons(
@@ -129,7 +129,8 @@ def reasons(
     if _UNITS in rows:
         _services(finder, hosts, rows[_UNITS], now)
     for host, own in zip(hosts, finder.found, strict=True):
-        own.extend(_of_state(host, now))
+        if now - host.last_seen >= LATE_AFTER * host.interval or host.is_duplicate(now):
+            own.extend(_of_state(host, now))
         if len(own) > 1:
             own.sort(key=_urgency)
     return finder.found

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pombo_exporter.hosts import loss
 from pombo_exporter.hosts.host import Host
-from pombo_exporter.hosts.severity import DEFAULTS, Table, worst_of
+from pombo_exporter.hosts.severity import DEFAULTS, OK, Table
 from pombo_exporter.hosts.slots import Slot, cells_of
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.capture import Capture
@@ -81,7 +81,7 @@ def summaries(hosts: Sequence[Host], now: float, thresholds: Table = DEFAULTS) -
     return [
         HostSummary(
             host.name,
-            worst_of(reason.severity for reason in own),
+            own[0].severity if own else OK,  # the most urgent is the first
             own,
             host.state_at(now),
             host.last_seen_wall,
@@ -96,7 +96,7 @@ def summaries(hosts: Sequence[Host], now: float, thresholds: Table = DEFAULTS) -
             min(host.sequence.skipped, _MAX_INTEGER),
             host.sequence.duplicate,
             host.sequence.reordered,
-            _loss(host),
+            _loss(host) if host.sequence.lost else 0.0,
             host.conflicts,
             host.looks_like,
             host.clock_offset,
@@ -131,14 +131,18 @@ def _loss(host: Host) -> float:
     return lost / (received + lost) if lost else 0.0
 
 
+def _shown(host: Host, now: float) -> list[Slot]:
+    """Return the slots that have values: of a host that is down, those of its last report."""
+    moment = host.values_at(now)
+    return [slot for slot in host.shown() if slot.expires > moment]
+
+
 def _measured(
     hosts: Sequence[Host], rows: Gathered, memory: Floats, now: float
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the fields of each host's summary that come from its sections."""
     total, available = _memory(rows)
-    slots = [
-        [slot for slot in host.shown() if slot.expires > host.values_at(now)] for host in hosts
-    ]
+    slots = [_shown(host, now) for host in hosts]
     return zip(
         _known(derive.cpu_average_usage(rows["cpu"])),
         _known(total),
@@ -181,7 +185,7 @@ def detail(
     for name, value in asdict(summary).items():
         yield name, encode(value)
     rows = gather([host], _DETAILED, now)
-    slots = [slot for slot in host.shown() if slot.expires > host.values_at(now)]
+    slots = _shown(host, now)
     swap_total, swap_used = _swap(rows)
     fields: dict[str, object] = {
         "system": host.info.system,
