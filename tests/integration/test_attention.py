@@ -77,9 +77,9 @@ FAULTS = {
     "db-151": ("critical", "disk", "disk /var/lib/data 98.5 % used"),
     "dead": ("critical", "seen", "no report since "),
     "proxmox-2": ("critical", "curved", "memory 98 % used"),
-    "twin": ("warning", "", "two agents report under this name: 127.0.0.1:"),
+    "twin": ("warning", "", "two agents: 127.0.0.1:"),
     "backup-vps": ("warning", "clock", "clock 1 min 37 s ahead"),
-    "hot": ("warning", "", "temperature of cpu temp1 at 96 % of its critical value"),
+    "hot": ("warning", "", "temperature cpu temp1 96 % of critical"),
     "pi-garage": ("warning", "", "1 collector failing: hwmon"),
 }
 

@@ -130,7 +130,7 @@ CHECKS: Final = (
         Thresholds(0.95, 1.0),
         0.03,
         "the temperature of a sensor, as a share of the one that the sensor calls critical",
-        "temperature of {subject} at {value} of its critical value",
+        "temperature {subject} {value} of critical",
     ),
     Check(
         "device_errors",

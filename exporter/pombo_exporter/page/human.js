@@ -56,7 +56,8 @@ export function brief(seconds) {
   if (seconds == null || Math.abs(seconds) < 9.95) return span(seconds);
   const size = Math.abs(seconds);
   const [unit, length] = SPANS.find(([unit, length]) => unit === "s" || size >= 2 * length);
-  return `${seconds < 0 ? "-" : ""}${Math.floor(size / length)} ${unit}`;
+  const count = unit === "s" ? Math.round(size) : Math.floor(size / length);
+  return `${seconds < 0 ? "-" : ""}${count} ${unit}`;
 }
 
 /** Formats an age in whole seconds. */

@@ -185,7 +185,7 @@ def _of_state(host: Host, now: float) -> Iterator[Reason]:
         )
     if host.is_duplicate(now):
         both = " and ".join(duplicate_addresses(host, now))
-        text = f"two agents report under this name: {both}"
+        text = f"two agents: {both}"
         yield Reason(DUPLICATE, WARNING, both, float(host.conflicts), 1.0, Unit.COUNT, text)
 
 

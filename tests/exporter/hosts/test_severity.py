@@ -127,7 +127,7 @@ def test_value_in_words_has_its_unit() -> None:
         "swap": "swap 80 % used",
         "loss": "5 % of datagrams lost in 10 min",
         "clock": "clock 5 s S",
-        "temperature": "temperature of S at 95 % of its critical value",
+        "temperature": "temperature S 95 % of critical",
         "device_errors": "1 filesystem with device errors: S",
         "collectors": "1 collector failing: S",
         "services": "1 service failed: S",

@@ -302,7 +302,7 @@ def test_two_agents_under_one_name_are_shown_with_both_addresses_for_ten_minutes
     [reason] = summary(agent).reasons
     assert (reason.id, reason.severity) == ("duplicate_name", WARNING)
     both = f"{ADDRESS[0]} and {OTHER_ADDRESS[0]}"
-    assert reason.text == f"two agents report under this name: {both}"
+    assert reason.text == f"two agents: {both}"
     agent.run(DUPLICATE_SECONDS - INTERVAL)
     assert summary(agent).severity is WARNING
     agent.run(2 * INTERVAL)
