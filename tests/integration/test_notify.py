@@ -33,9 +33,11 @@ DOWN = "PomboHostDown"
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver(start: Launcher) -> Iterator[Receiver]:
+    """A receiver that ends after those that call it."""
     with Receiver() as found:
         yield found
+        start.close()
 
 
 def notified(receiver: Receiver, *expected: tuple[str, str, str]) -> list[Alert]:
@@ -293,6 +295,7 @@ def test_certificate_is_verified_by_the_authorities_of_the_environment(
         assert receiver.requests == []
         start.exporter(*flags, env={"SSL_CERT_FILE": str(authority.path)})
         wait_until(lambda: len(receiver.requests), bool, "a heartbeat")
+        start.close()
 
 
 def test_heartbeats_are_sent_while_the_exporter_runs(start: Launcher, receiver: Receiver) -> None:
@@ -340,6 +343,7 @@ def test_payload_has_the_fields_of_alertmanagers_and_alertmanager_takes_no_such_
         assert posted(url, json.dumps([same]).encode()) == 200
         wait_until(lambda: len(hook.requests), bool, "Alertmanager's webhook", within=30)
         theirs = hook.requests[0].payload
+        start.close()
     found_here = receiver.requests[0].payload
     assert shape(found_here) == shape(theirs)
     for name in ("version", "groupKey", "groupLabels", "commonLabels", "commonAnnotations"):
@@ -378,6 +382,7 @@ def test_script_of_the_document_passes_alerts_on(start: Launcher, tmp_path: Path
         silent(exporter)
         wait_until(lambda: len(chat.requests), (2).__eq__, "two messages", within=30)
         [said] = chat.requests[1].payload.items()
+        start.close()
     assert said[0] == "content"
     assert said[1].startswith("firing: pi is down: its last report came at ")
 
