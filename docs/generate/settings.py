@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 from pombo_agent.check.command import command as check_command
-from pombo_agent.check.configuration import Configuration
 from pombo_agent.options import COLLECTORS
 from pombo_agent.options import command as agent_command
 from pombo_exporter.options import command as exporter_command
@@ -159,7 +158,7 @@ def settings() -> str:
     add(
         "## pombo-agent check",
         "It takes the settings of the agent, and these:",
-        check_command(Configuration()),
+        check_command(""),
         lambda name: name not in agents,
     )
     add("## pombo-exporter", "", exporter, lambda _: True)
