@@ -4,7 +4,9 @@ What it answers is shown, and not trusted.
 """
 
 import json
+import re
 import ssl
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from ipaddress import ip_address
@@ -23,6 +25,7 @@ from urllib.request import (
 
 from pombo_cli.addresses import Address
 from pombo_cli.human import printable
+from pombo_wire.sealing import SEALED
 
 from pombo_agent.servers import HttpOptions, Url
 from pombo_agent.transport.connection import authorization, tls_context
@@ -30,17 +33,26 @@ from pombo_agent.transport.connection import authorization, tls_context
 _MOST_BYTES = 2**20
 _EXCERPT_BYTES = 120  # of a refused datagram, which the exporter shows
 _RECENT_SECONDS = 60.0
+
+_SHOWN_BYTES = re.compile(r"""(?:[ -\[\]-~]|\\(?:x[0-9a-f]{2}|[\\'nrt]))*""")
+
+#: Where in a sealed datagram its name begins, and where the id and the generation of its key end.
+_NAME_AT, _KEY_END = 35, 6
+
 _NO_HTTP = "it does not speak HTTP"
 
 
 class Refusal(NamedTuple):
-    """Why an exporter has refused a datagram, and from which address it came."""
+    """Why an exporter has refused a datagram, and from which address it came.
+
+    ``start`` is the beginning of the last one that was refused for this reason from this address.
+    """
 
     reason: str
     detail: str
     address: str
     seconds_ago: float
-    start: str
+    start: bytes
 
 
 class Knowledge(NamedTuple):
@@ -61,9 +73,21 @@ class Knowledge(NamedTuple):
         return next((each for each in self.refusals if each.reason == "conflict"), None)
 
     def refusal_of(self, datagrams: Sequence[bytes]) -> Refusal | None:
-        """Return why one of these datagrams was refused; None where none is known to be."""
-        starts = {repr(each[:_EXCERPT_BYTES])[2:-1] for each in datagrams}
-        return next((each for each in self.refusals if each.start in starts), None)
+        """Return why one of these datagrams was refused; None where none is known to be.
+
+        A sealed one also counts as refused where another of the same name and key was: the agent
+        that runs here is refused as the probes are, and an exporter shows only the last of them.
+        """
+        starts = {each[:_EXCERPT_BYTES] for each in datagrams}
+        owners = {_owner(each) for each in starts} - {None}
+        return next(
+            (
+                each
+                for each in self.refusals
+                if each.start in starts or _owner(each.start) in owners
+            ),
+            None,
+        )
 
 
 def base_of(server: Address | Url) -> str:
@@ -160,14 +184,37 @@ def _refusals(status: Mapping[str, Any], name: str) -> list[Refusal]:
                 printable(str(each["detail"])),
                 shown_address(each["address"]),
                 float(each["last_age_seconds"]),
-                str(each["datagram_start"]),
+                _bytes_of(str(each["datagram_start"])),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, SyntaxError):
             continue
         is_other = refusal.reason == "conflict" and not refusal.detail.startswith(repr(name))
         if refusal.seconds_ago <= _RECENT_SECONDS and not is_other:
             found.append(refusal)
     return found
+
+
+def _owner(datagram: bytes) -> tuple[bytes, bytes] | None:
+    """Return the key and the name of a sealed datagram, of which this is the start, else None."""
+    if datagram[:1] != bytes((SEALED,)) or len(datagram) < _NAME_AT:
+        return None
+    length = datagram[_NAME_AT - 1]
+    return datagram[:_KEY_END], datagram[_NAME_AT - 1 : _NAME_AT + length]
+
+
+def _bytes_of(text: str) -> bytes:
+    """Return the bytes of which the exporter shows the text that Python has for them.
+
+    Raises:
+        SyntaxError, ValueError: when it is no such text.
+    """
+    if len(text) > 4 * _EXCERPT_BYTES or not _SHOWN_BYTES.fullmatch(text):
+        raise ValueError("no bytes as Python shows them")
+    try:
+        found = literal_eval(f"b'{text}'")
+    except SyntaxError:  # it has quotes, which are shown as they are in a text in double ones
+        found = literal_eval(f'b"{text}"')
+    return bytes(found) if isinstance(found, bytes) else b""
 
 
 def shown_address(address: object) -> str:

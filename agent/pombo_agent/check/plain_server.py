@@ -114,8 +114,8 @@ def _about_way(  # noqa: PLR0913, PLR0917 - all that is known
     """Say whether datagrams arrive, where the exporter does not show this host as live."""
     arrived = known.refusal_of(test.datagrams)
     refusal = _refusal_of_reports(task, known)
-    if refusal is not None or (arrived is not None and arrived.reason == _NOT_SEALED):
-        _about_refusal(task, findings, refusal or arrived)  # type: ignore[arg-type]
+    if refusal is not None:
+        _about_refusal(task, findings, refusal)
         return
     if arrived is not None:
         text = f"arrive: the exporter has refused a test, as intended, from {arrived.address}"
@@ -148,6 +148,7 @@ def _about_way(  # noqa: PLR0913, PLR0917 - all that is known
 def _refusal_of_reports(task: Task, known: Knowledge) -> Refusal | None:
     """Return why reports of this host were refused lately; None where they were not."""
     for each in known.refusals:
-        if each.reason in _OF_REPORTS and repr(task.name) in each.detail:
+        is_own = each.reason in _OF_REPORTS and repr(task.name) in each.detail
+        if is_own or each.reason == _NOT_SEALED:  # whoever has sent that, plain ones are refused
             return each
     return None

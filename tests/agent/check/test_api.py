@@ -108,6 +108,32 @@ def test_host_and_refusals_are_returned(serve: Serve) -> None:
     assert known.refusal_of([own[1:]]) is None
 
 
+def sealed(salt: bytes, name: bytes = b"pi", key: bytes = b"kid1\0") -> bytes:
+    """Return a datagram with the form of a sealed one."""
+    return b"\xb1" + key + (salt * 16)[:16] + bytes(12) + bytes((len(name),)) + name + salt * 90
+
+
+@pytest.mark.parametrize("salt", [b"a", b"'", b'"', b"\\", b"\n"])
+def test_probe_counts_as_refused_where_the_agent_of_the_same_key_is(
+    serve: Serve, salt: bytes
+) -> None:
+    status = {"recent_refusals": [refusal("revoked", "x", sealed(salt + b"'")[:120])]}
+    known = asked(serve(status, 404))
+    found = known.refusal_of([sealed(b"b")])
+    assert found is not None
+    assert found.reason == "revoked"
+    assert known.refusal_of([sealed(b"b", name=b"pj")]) is None
+    assert known.refusal_of([sealed(b"b", key=b"kid2\0")]) is None
+
+
+@pytest.mark.parametrize("text", ["' + b'", "\\", "'\"", "x" * 481, "\\N{BULLET}\u2022"])
+def test_strange_start_of_a_datagram_is_of_none(serve: Serve, text: str) -> None:
+    odd = {**refusal("revoked", "x"), "datagram_start": text}
+    known = asked(serve({"recent_refusals": [odd, refusal("bad_seal", "y", b"own")]}, 404))
+    assert known.refusal_of([b"other"]) is None
+    assert known.refusal_of([b"own"]) is not None
+
+
 def test_host_that_is_not_shown_is_none(serve: Serve) -> None:
     known = asked(serve({"recent_refusals": []}, 404))
     assert (known.fault, known.host) == ("", None)
