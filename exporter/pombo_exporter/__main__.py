@@ -24,6 +24,7 @@ from pombo_exporter.ingest.drain import Drain
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.kernel_drops import KernelDrops
 from pombo_exporter.metrics.host_families import family_table
+from pombo_exporter.notify.disks import threshold_of
 from pombo_exporter.notify.flags import Targets
 from pombo_exporter.notify.links import links
 from pombo_exporter.notify.notifier import Notifier
@@ -181,7 +182,8 @@ def _notifier(
     url = external and f"{external.scheme}://{external.authority}{external.path}"
     tls = options.web_config_file is not None
     where = links(url, prefix, options.web_listen_address, tls=tls)
-    return Notifier(options.notify, targets, roster, pacer, where=where, lives=lives)
+    full = threshold_of(options.thresholds["disk"])
+    return Notifier(options.notify, targets, roster, pacer, where=where, lives=lives, full=full)
 
 
 def _connect(

@@ -108,14 +108,14 @@ def test_two_agents_with_one_name_are_notified(start: Launcher, receiver: Receiv
 
 
 def test_full_disk_is_notified(start: Launcher, receiver: Receiver) -> None:
-    exporter = start.exporter(f"--notify.url={receiver.url}", FOR)
-    columns = {"size": (100.0, 100.0), "free": (1.0, 50.0), "available": (1.0, 50.0)}
+    exporter = start.exporter(f"--notify.url={receiver.url}", FOR, "--threshold.disk=40%,60%")
+    columns = {"size": (100.0, 100.0), "free": (39.0, 50.0), "available": (39.0, 50.0)}
     table = Filesystems(("/var", "/"), ("a", "b"), ("ext4", "ext4"), **columns)
     with Sender("pi", exporter.port) as sender:
         sender.report(1.0, ("filesystems", table))
         [found] = notified(receiver, ("firing", "HostFilesystemFull", "pi"))
     assert found["labels"]["mountpoint"] == "/var"
-    assert found["annotations"]["summary"] == "/var on pi is 99 % full"
+    assert found["annotations"]["summary"] == "/var on pi is 61 % full"
 
 
 def test_five_thousand_hosts_that_go_down_at_once_are_few_requests(

@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Final, NamedTuple
 
 from pombo_exporter.hosts.host import Host, State
+from pombo_exporter.hosts.severity import Thresholds, check
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.rows import gather
@@ -24,8 +25,9 @@ class Threshold(NamedTuple):
     clear: float
 
 
-#: 3 % available, as in the rule for Prometheus; 2 % of it less before that is over.
-THRESHOLD: Final = Threshold(0.97, 0.97 * 0.98)
+def threshold_of(disk: Thresholds) -> Threshold:
+    """Return the threshold by those of the severity of hosts, ``--threshold.disk``."""
+    return Threshold(disk.critical, disk.critical * (1 - check("disk").margin))
 
 
 def scan(

@@ -14,7 +14,7 @@ from pombo_exporter.hosts.roster import HostEvent, Roster
 from pombo_exporter.notify.alerts import Alert, Kind
 from pombo_exporter.notify.client import Client
 from pombo_exporter.notify.delivery import Courier
-from pombo_exporter.notify.disks import THRESHOLD, Threshold, scan
+from pombo_exporter.notify.disks import Threshold, scan
 from pombo_exporter.notify.events import Problems
 from pombo_exporter.notify.flags import NotifyFlags, Targets
 from pombo_exporter.notify.grouping import MOST_SINGLE, Links
@@ -52,7 +52,7 @@ class Notifier:
         *,
         where: Links,
         lives: Callable[[], bool],
-        full: Threshold = THRESHOLD,
+        full: Threshold,
     ) -> None:
         """Take what ``flags`` read as targets.
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,8 +10,9 @@ from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.remembered import Remembered, remembered
 from pombo_exporter.hosts.roster import HostEvent
+from pombo_exporter.hosts.severity import DEFAULTS, Thresholds
 from pombo_exporter.notify.alerts import Alert, Kind
-from pombo_exporter.notify.disks import Threshold, scan
+from pombo_exporter.notify.disks import Threshold, scan, threshold_of
 from pombo_exporter.notify.events import CONFLICT_SECONDS, GONE_AFTER, MOST_DISKS, Problems
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_wire import Filesystems, Report
@@ -314,6 +316,11 @@ def test_disk_below_the_threshold_and_one_that_is_read_only_are_not_announced() 
     fill(watched, found, 120, ("/", 0.969))
     fill(watched, found, 120, ("/", 1.0), readonly=1.0)
     assert watched.said() == []
+
+
+def test_threshold_is_that_of_a_critical_disk_and_may_be_off() -> None:
+    assert threshold_of(DEFAULTS["disk"]) == (0.97, 0.97 * 0.98)
+    assert threshold_of(Thresholds(0.5)) == (inf, inf)
 
 
 def test_disk_that_is_no_longer_mounted_ends_that() -> None:
