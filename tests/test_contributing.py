@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md", "docs/releasing.md"]
+DOCUMENTS = [
+    "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/releasing.md",
+]
 NAMING = [
     *DOCUMENTS,
     "README.md",
@@ -63,3 +69,13 @@ def test_every_file_that_is_named_exists(name: str) -> None:
     own = [path.rstrip("./") for path in found if path.partition("/")[0] in tops]
     assert own
     assert [path for path in own if not any(ROOT.glob(path))] == []
+
+
+def test_changelog_says_nothing_twice_and_has_the_kinds_of_change_of_its_form() -> None:
+    text = text_of("CHANGELOG.md")
+    assert text.count("\n## [Unreleased]\n") == 1
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", text, re.MULTILINE)) <= kinds
+    begins = [line[:60] for line in text.splitlines() if line.startswith("- ")]
+    assert len(begins) > 20
+    assert sorted(begins) == sorted(set(begins))
