@@ -49,7 +49,9 @@ run: install
 
 # What users install, into dist/: docs/install.md lists it.
 dist: develop
-	$(BIN)/python -m distribution wheels onefile
+	tools/need dpkg-deb dpkg dpkg-deb --version
+	tools/need strip binutils strip --version
+	$(BIN)/python -m distribution wheels onefile deb
 
 # Images of both programs, by Docker or podman. The exporter's has the one-file agents of dist/.
 images: develop
@@ -85,7 +87,8 @@ corpus: develop
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
 # the smallest agent. Valgrind counts the instructions that the budget bounds. Podman builds the
 # images and runs the services of docker-compose.yml; mmdebstrap makes the base image. Systemd runs
-# the units. BusyBox, wget and curl run the installer, each in turn.
+# the units; lintian checks the Debian packages. BusyBox, wget and curl run the installer, each in
+# turn.
 programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
@@ -105,6 +108,8 @@ programs:
 	tools/need runc runc runc --version
 	tools/need podman podman podman --version
 	tools/need mmdebstrap mmdebstrap mmdebstrap --version
+	tools/need strip binutils strip --version
+	tools/need lintian lintian lintian --version
 
 # Whether a vulnerability is known of a pinned package. It asks the index of the packages.
 audit:

@@ -3,13 +3,14 @@
 import argparse
 from pathlib import Path
 
-from distribution import images, onefile, wheels
+from distribution import deb, images, onefile, wheels
 from distribution.project import ROOT
 
 #: What can be made, in the order in which one part needs another.
 PARTS = {
     "wheels": wheels.make,
     "onefile": onefile.make,
+    "deb": deb.make,
     "images": images.make,
 }
 

@@ -3,14 +3,13 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from distribution.project import ROOT, pip, python, version
+from distribution import pins
+from distribution.project import python, version
 from distribution.targets import PYTHONS, TARGETS, Target
 from distribution.wheels import without_libyaml
-from packaging.requirements import Requirement
 
 _PREAMBLE = Path(__file__).with_name("preamble.py")
 
@@ -46,7 +45,7 @@ def _build(target: Target, dist: Path, file: Path, folder: Path) -> None:
         shutil.copy(wheel, wheels)
     flags = []
     for minor in PYTHONS:
-        _download(target, minor, wheels)
+        pins.download("agent", target, minor, wheels)
         platform = folder / f"3.{minor}.json"
         platform.write_text(json.dumps(target.complete_platform(minor)), encoding="ascii")
         flags.append(f"--complete-platform={platform}")
@@ -62,27 +61,3 @@ def _build(target: Target, dist: Path, file: Path, folder: Path) -> None:
         *("--python-shebang=/usr/bin/env python3", "--check=error"),
         f"--output-file={file}",
     )
-
-
-def _download(target: Target, minor: int, wheels: Path) -> None:
-    """Download what the agent needs with Python 3.``minor``; pip compares the hashes."""
-    pins = wheels / "pins.txt"
-    pins.write_text("".join(_pins(target.markers(minor))), encoding="ascii")
-    platforms = [f"--platform={platform}" for platform in target.platforms]
-    pip(
-        *("download", "--require-hashes", "--only-binary=:all:", "--no-deps"),
-        *("--implementation=cp", f"--python-version=3.{minor}", f"--abi=cp3{minor}", *platforms),
-        *(f"--requirement={pins}", f"--dest={wheels}"),
-    )
-    pins.unlink()
-
-
-def _pins(markers: dict[str, str]) -> Iterator[str]:
-    """Yield the pins of an agent where these markers hold; pip takes those of its own Python."""
-    text = (ROOT / "locks" / "agent.txt").read_text(encoding="ascii")
-    for line in text.replace("\\\n", "").splitlines():
-        pin, *hashes = line.split(" --hash=")
-        requirement = Requirement(pin)
-        if requirement.marker is None or requirement.marker.evaluate(markers):
-            requirement.marker = None
-            yield " --hash=".join([str(requirement), *map(str.strip, hashes)]) + "\n"

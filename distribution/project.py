@@ -42,6 +42,11 @@ def pip(*arguments: str | Path) -> None:
     python("-m", "pip", *quiet, *arguments)
 
 
+def source_date() -> int:
+    """Return the Unix time that builds write: SOURCE_DATE_EPOCH, or that of the last commit."""
+    return int((os.environ | _epoch()).get("SOURCE_DATE_EPOCH", "0"))
+
+
 def _epoch() -> dict[str, str]:
     """Return SOURCE_DATE_EPOCH for a build, unless it is set or there is no Git."""
     if "SOURCE_DATE_EPOCH" in os.environ:

@@ -37,6 +37,14 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory, "onefile") / "agents"
 
 
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The Debian packages by their names."""
+    for part in ("wheels", "onefile", "deb"):
+        folder = made(tmp_path_factory, part)
+    return {path.name.partition("_")[0]: path for path in folder.glob("*.deb")}
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Launcher]:
     """A launcher of programs for one test."""

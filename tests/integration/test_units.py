@@ -132,9 +132,8 @@ def test_agent_may_have_a_thread_for_each_call_that_hangs(services: Services) ->
 def test_agent_runs_as_a_user_of_its_own_that_can_only_read_its_key(services: Services) -> None:
     machine = services.machine
     pid = machine.property("pombo-agent", "MainPID")
-    process = f"/proc/{pid}"
-    key = process + "/root" + "/etc/pombo/agent.key"
-    shown = machine.run("stat", "--format=%U %G %a", process, key)
+    files = f"/proc/{pid}", "/etc/pombo/agent.key"
+    shown = machine.run("stat", "--format=%U %G %a", *files)
     assert shown.splitlines() == ["pombo-agent pombo-agent 555", "root pombo-agent 640"]
 
 

@@ -23,12 +23,14 @@ addEventListener("securitypolicyviolation", (event) =>
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run the system's browser."""
+def chromium(program: str | None = None) -> Iterator[Browser]:
+    """Run the system's browser, or another program that does."""
     # Chromium has no sandbox for root, and needs none for pages of our own.
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found("chromium"), args=flags)
+        browser = playwright.chromium.launch(
+            executable_path=program or found("chromium"), args=flags
+        )
         yield browser
         browser.close()
 

@@ -11,8 +11,8 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.pages import wait_until
@@ -101,7 +101,7 @@ class Boot:
     target: str = "multi-user.target"
     prepare: str = ""
     paths: Sequence[Path | str] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Sequence[str] = ()
 
     @property
     def script(self) -> str:
@@ -113,7 +113,7 @@ class Boot:
     @property
     def environment(self) -> list[str]:
         """The variables of the machine's programs."""
-        return [_PATH, *(f"{name}={value}" for name, value in self.variables.items())]
+        return [_PATH, *self.variables]
 
 
 class Systemd:
@@ -204,7 +204,7 @@ class Machine(Systemd):
             target="boot.target",
             prepare=_PREPARE,
             paths=(sys.base_prefix, ROOT),
-            variables={"SYSTEMD_UNIT_PATH": "/run/units"},
+            variables=["SYSTEMD_UNIT_PATH=/run/units"],
         )
         super().__init__(directory, boot)
         for name, unit in UNITS.items():
