@@ -57,6 +57,8 @@ def default_of(option: click.Option) -> str | int | float | None:
     known = COLLECTORS.get(name_of(option).removeprefix(_COLLECTOR))
     if known is not None and name_of(option).startswith(_COLLECTOR):
         return known.enabled
+    if option.is_flag:
+        return option.default is True
     default: Any = option.default
     if option.multiple or not isinstance(default, (str, int, float)) or default == "":
         return None

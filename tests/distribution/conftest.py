@@ -3,10 +3,11 @@
 import fcntl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.debian import make_base
 from support.processes import ROOT, Launcher
 
 
@@ -35,6 +36,24 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the one-file agents."""
     made(tmp_path_factory, "wheels")
     return made(tmp_path_factory, "onefile") / "agents"
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the folder with a clean Debian release, made when a test first asks for it."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if root.name.startswith("popen-") else root  # of xdist
+
+    def base(release: str) -> Path:
+        done = shared / f"{release}.done"
+        with (shared / f"{release}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                make_base(release, shared / release)
+                done.touch()
+        return shared / release
+
+    return base
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,7 @@ def test_settings_show_the_defaults(package: deb.Package, tmp_path: Path) -> Non
     shown = re.findall(r"^#([a-z][\w.-]*: (?![A-Z<\[]).+)$", rendered(package), re.MULTILINE)
     defaults = [line for line in shown if not line.startswith("server:")]
     assert len(defaults) > 10
+    assert "BOOLEAN" not in rendered(package)
     file = tmp_path / "settings.yml"
     file.write_text("\n".join(defaults))
     assert parsed(package, f"--config.file={file}") == parsed(package)

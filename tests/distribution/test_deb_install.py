@@ -2,18 +2,18 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.debian import Debian, make_base
+from support.debian import Debian
 from support.pages import wait_until
 from support.processes import found
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-#: Debian releases, and the Python of each.
-RELEASES = {"bookworm": "3.11", "trixie": "3.13"}
+#: Debian releases: Python 3.11 and 3.13.
+RELEASES = ("bookworm", "trixie")
 
 #: In tenths, as systemd-analyze takes it.
 MOST_EXPOSURE = 15
@@ -26,9 +26,9 @@ PORT = 5005
 METRICS = f"http://127.0.0.1:{PORT}/metrics"
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(request.param, tmp_path_factory.mktemp("base") / request.param)
+@pytest.fixture(params=RELEASES)
+def base(request: pytest.FixtureRequest, bases: Callable[[str], Path]) -> Path:
+    return bases(request.param)
 
 
 @pytest.fixture

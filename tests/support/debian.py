@@ -1,5 +1,6 @@
 """Clean Debian systems from mmdebstrap, each with its own systemd and in a network of its own."""
 
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,12 @@ from support.systemd import Boot, Systemd
 
 #: What Pombo's packages depend on, and what starts services. dpkg does not fetch anything.
 _INCLUDED = "adduser,python3,systemd"
+
+# The kernel is this machine's, so the system may not load modules into it.
+_PREPARE = """\
+mkdir -p run/systemd/system
+ln -s /dev/null run/systemd/system/systemd-modules-load.service
+"""
 
 _FETCH = """
 import sys, time, urllib.request
@@ -40,7 +47,7 @@ class Debian(Systemd):
 
     def __init__(self, directory: Path, base: Path) -> None:
         """Boot a copy of ``base``; ``directory`` is an empty one for changes."""
-        super().__init__(directory, Boot(base, own_network=True))
+        super().__init__(directory, Boot(base, own_network=True, prepare=_PREPARE))
 
     def copy(self, file: Path, to: str) -> None:
         """Copy a file of this machine."""
@@ -52,6 +59,18 @@ class Debian(Systemd):
             self.copy(package, f"/tmp/{package.name}")
         paths = [f"/tmp/{package.name}" for package in packages]
         return self.run("dpkg", "--install", "--force-confold", *paths)
+
+    def add_python(self, interpreter: Path) -> None:
+        """Let another Python of this machine be ``python3``, as if it had been built there."""
+        name, prefix = interpreter.name, interpreter.parents[1]
+        parts = [f"bin/{name}", f"lib/{name}", f"lib/lib{name}.so.1.0"]
+        left_out = [f"--exclude=lib/{name}/{each}" for each in ("site-packages", "test")]
+        archive = ["tar", f"--directory={prefix}", *left_out, "--create", *parts]
+        to = f"--directory=/proc/{self.pid}/root/usr/local"
+        copy = f"{shlex.join(archive)} | tar {to} --no-same-owner --extract"
+        self.outside("sh", "-c", copy)
+        self.run("ln", "--symbolic", name, "/usr/local/bin/python3")
+        self.run("ldconfig")
 
     def files(self) -> set[str]:
         """Return the paths of all files that stay when the system is off, but for dpkg's log."""
