@@ -51,7 +51,7 @@ class Debian(Systemd):
 
     def copy(self, file: Path, to: str) -> None:
         """Copy a file of this machine."""
-        self.outside("cp", str(file), f"/proc/{self.pid}/root{to}")
+        self.outside("cp", str(file), self._outside_path(to))
 
     def install(self, *packages: Path) -> str:
         """Install packages by dpkg alone, and return what it prints."""
@@ -66,7 +66,7 @@ class Debian(Systemd):
         parts = [f"bin/{name}", f"lib/{name}", f"lib/lib{name}.so.1.0"]
         left_out = [f"--exclude=lib/{name}/{each}" for each in ("site-packages", "test")]
         archive = ["tar", f"--directory={prefix}", *left_out, "--create", *parts]
-        to = f"--directory=/proc/{self.pid}/root/usr/local"
+        to = f"--directory={self._outside_path('/usr/local')}"
         copy = f"{shlex.join(archive)} | tar {to} --no-same-owner --extract"
         self.outside("sh", "-c", copy)
         self.run("ln", "--symbolic", name, "/usr/local/bin/python3")
@@ -93,6 +93,10 @@ class Debian(Systemd):
         """
         asked_at, answered_at, text = self._fetched(url)
         return parsed_page(text, asked_at, answered_at)
+
+    def _outside_path(self, path: str) -> str:
+        """Return where a file of the system is for programs of this machine."""
+        return f"/proc/{self.pid}/root{path}"
 
     def _fetched(self, url: str) -> tuple[float, float, str]:
         done = self.tried("python3", "-c", _FETCH, url)
