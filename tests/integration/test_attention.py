@@ -252,6 +252,7 @@ def test_empty_page_says_for_how_long_no_datagram_has_arrived_where(
         f"No datagram has arrived at UDP port {exporter.port} since the exporter started, "
     )
     expect(empty).to_contain_text("3 s ago.")
+    expect(empty.get_by_role("link")).to_have_attribute("href", "join")
     expect(empty).to_contain_text(f"sudo ufw allow {exporter.port}/udp")
     expect(empty).to_contain_text(f"pombo-agent check --server=127.0.0.1:{exporter.port}")
     assert accessibility_violations(page) == []

@@ -218,17 +218,18 @@ def level(of: Check, thresholds: Thresholds, value: float, before: Severity = OK
     """
     for found, threshold in ((CRITICAL, thresholds.critical), (WARNING, thresholds.warning)):
         is_held = RANKS[before] >= RANKS[found]
-        if value >= (_lowered(of, threshold) if is_held else threshold):
+        if value >= (lowered(of, threshold) if is_held else threshold):
             return found
     return OK
 
 
 def counts_from(of: Check, thresholds: Thresholds) -> float:
     """Return the least value that can be more than *ok*, whatever it was before."""
-    return _lowered(of, min(thresholds))
+    return lowered(of, min(thresholds))
 
 
-def _lowered(of: Check, threshold: float) -> float:
+def lowered(of: Check, threshold: float) -> float:
+    """Return below which value a threshold is no longer reached, once it was."""
     return threshold if threshold == inf else threshold * (1 - of.margin)
 
 

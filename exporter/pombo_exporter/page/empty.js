@@ -27,6 +27,7 @@ function* noHost(status, now) {
     yield* refusals(status);
     return;
   }
+  if (document.querySelector('nav a[href="join"]')) yield ["a", "Add a host, step by step", "join"];
   yield ["p", "On each host, run:"];
   yield ["pre", `pombo-agent --server=${location.hostname}:${port}`];
   yield ["p", "If an agent runs already, check two things. This machine, or a firewall before it, must let UDP in:"];
@@ -60,8 +61,9 @@ function* refusals(status) {
   }
 }
 
-function showItem(box, [tag, text]) {
+function showItem(box, [tag, text, target]) {
   if (box.firstChild?.localName !== tag) box.replaceChildren(create(tag));
   setText(box.firstChild, text);
+  if (target) setAttribute(box.firstChild, "href", target);
   setAttribute(box, "class", tag === "pre" ? "command" : "");
 }
