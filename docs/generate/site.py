@@ -18,18 +18,6 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 
-#: Pages that other changes bring. Until they are there, they are left out, and links to them are
-#: plain text.
-COMING = (
-    "CONTRIBUTING.md",
-    *(
-        f"docs/{name}.md"
-        for name in (
-            *("check", "debian", "install", "join", "notifications", "releasing", "severity"),
-        )
-    ),
-)
-
 #: Where the site has files of the repository that are not in docs/.
 OUTSIDE = "repository"
 
@@ -47,16 +35,6 @@ _SHOWN = {
     ".yaml": "yaml",
     ".yml": "yaml",
 }
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Leave out of the navigation what is not there yet."""
-    for group in config.nav or []:
-        for pages in group.values():
-            pages[:] = [
-                page for page in pages if not _is_coming(f"docs/{next(iter(page.values()))}")
-            ]
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -85,8 +63,6 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
         target = _target(source, match["path"])
         if target is None:
             return match[0]
-        if _is_coming(target):
-            return match["text"][1:-1]
         path = posixpath.relpath(_uri(target), posixpath.dirname(uri))
         return f"{match['text']}({path}{match['anchor'] or ''})"
 
@@ -118,10 +94,6 @@ def indented(markdown: str) -> str:
         elif fence is None and (item := _ITEM.match(line)):
             columns.append(len(item[0]))
     return "\n".join(lines)
-
-
-def _is_coming(path: str) -> bool:
-    return path in COMING and not (ROOT / path).exists()
 
 
 def _targets(source: str) -> Iterator[str]:

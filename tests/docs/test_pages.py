@@ -8,8 +8,6 @@ from ruamel.yaml import YAML
 from support.documents import PAGES, blocks, text_of
 from support.processes import BIN, ROOT
 
-from docs.generate.site import COMING
-
 #: Flags of other programs that documents name.
 OTHER_FLAGS = {
     "--data-binary",  # curl
@@ -61,8 +59,7 @@ def test_every_flag_that_is_named_exists(page: str, flags: set[str]) -> None:
 def test_every_link_within_the_repository_has_a_target(page: str) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", text_of(page))
     paths = [(ROOT / page).parent.joinpath(link).resolve() for link in links if "://" not in link]
-    coming = {ROOT / path for path in COMING}
-    assert [path for path in paths if not path.exists() and path not in coming] == []
+    assert [path for path in paths if not path.exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
