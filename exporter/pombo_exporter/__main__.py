@@ -95,7 +95,9 @@ async def serve(
     sizes = ReceiveBuffer(options.udp_receive_buffer, listen.buffer_bytes(udp))
     drops = KernelDrops(udp)
     where = str(_where(udp))
-    counters = Counters(roster, intake, drops.read, sizes, *moment(), udp_address=where)
+    counters = Counters(
+        roster, intake, drops.read, sizes, *moment(), where, thresholds=options.thresholds
+    )
     _count_files(counters, keys, state)
 
     def take(datagram: bytes, address: tuple[str | int, ...]) -> None:
@@ -214,6 +216,7 @@ def _server(
     counters.max_requests = options.max_requests
     if toolkit is not None:
         parts.counters.web_config_valid = lambda: toolkit.reload_successful
+        parts.counters.certificate_expires = lambda: toolkit.certificate_expires
         access, handshakes = toolkit.access(counters), toolkit.handshakes(counters)
     app = application(
         parts,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.roster import Roster
+from pombo_exporter.hosts.severity import DEFAULTS, Table
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.refusals import Refusal
 
@@ -100,10 +101,11 @@ class Stats:
     whatever became of it, and 0 before the first one; ``udp_address`` is where they arrive.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
     one; so are ``state_errors`` without a state file, and ``web_config_valid`` without a web
-    configuration file. ``report_requests`` are those that brought reports over HTTP, by the status
-    of the answer. ``notifications`` and ``heartbeats`` have an item for each URL.
-    ``recent_refusals`` are newest first, and ``longest_step`` is that of long work since the start,
-    in seconds.
+    configuration file. ``certificate_expires`` is when the first certificate of the web server
+    does, in Unix seconds, None without one. ``thresholds`` are those of severities.
+    ``report_requests`` are those that brought reports over HTTP, by the status of the answer.
+    ``notifications`` and ``heartbeats`` have an item for each URL. ``recent_refusals`` are newest
+    first, and ``longest_step`` is that of long work since the start, in seconds.
     """
 
     now: float
@@ -129,6 +131,8 @@ class Stats:
     key_file_valid: bool | None
     state_errors: StateErrors | None
     web_config_valid: bool | None
+    certificate_expires: float | None
+    thresholds: Table
     notifications: Sequence[Delivery]
     heartbeats: Sequence[Delivery]
     kernel_drops: int
@@ -155,6 +159,8 @@ class Counters:
     key_file_valid: Callable[[], bool | None] = lambda: None
     state_errors: Callable[[], StateErrors | None] = lambda: None
     web_config_valid: Callable[[], bool | None] = lambda: None
+    certificate_expires: Callable[[], float | None] = lambda: None
+    thresholds: Table = field(default_factory=lambda: DEFAULTS)
     notifications: Callable[[], Sequence[Delivery]] = tuple
     heartbeats: Callable[[], Sequence[Delivery]] = tuple
     http: HttpCounters = field(default_factory=HttpCounters)
@@ -185,6 +191,8 @@ class Counters:
             key_file_valid=self.key_file_valid(),
             state_errors=self.state_errors(),
             web_config_valid=self.web_config_valid(),
+            certificate_expires=self.certificate_expires(),
+            thresholds=self.thresholds,
             notifications=self.notifications(),
             heartbeats=self.heartbeats(),
             kernel_drops=self.kernel_drops(),

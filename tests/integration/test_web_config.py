@@ -291,6 +291,13 @@ def test_password_is_needed_except_for_health(web: Web) -> None:
     assert "secret" not in web.exporter.log
 
 
+def test_metrics_say_when_the_certificate_expires(web: Web) -> None:
+    web.run(TLS)
+    expires = web.value("pombo_exporter_web_certificate_expiry_timestamp_seconds")
+    assert expires is not None
+    assert 0 < expires - time.time() < 2 * 86400
+
+
 def test_users_are_changed_without_a_restart_and_a_bad_file_changes_nothing(web: Web) -> None:
     web.run(TLS + user("alice", "secret"))
     assert web.curl("/metrics", *ALICE).status == 200

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from pombo_exporter import __version__
 from pombo_exporter.hosts.host import State
+from pombo_exporter.hosts.severity import Table
 from pombo_exporter.stats import HttpCounters, Stats
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series for nothing
@@ -118,6 +119,13 @@ class _Captured(Collector):
                 "datagram_bytes": MAX_DATAGRAM_BYTES,
             },
         )
+        yield _thresholds(stats.thresholds)
+        if stats.certificate_expires is not None:
+            yield GaugeMetricFamily(
+                "pombo_exporter_web_certificate_expiry_timestamp_seconds",
+                "Unix time at which the first certificate of the web server expires.",
+                value=stats.certificate_expires,
+            )
         for name, text, value in (
             ("stored_bytes", "Memory booked for the reports of all hosts.", stats.stored_bytes),
             ("section_layouts", "Different section layouts of all hosts.", stats.section_layouts),
@@ -135,6 +143,15 @@ class _Captured(Collector):
         yield GaugeMetricFamily(name, text, value=stats.longest_step)
         yield from _http(stats.http)
         yield from self._process
+
+
+def _thresholds(table: Table) -> Metric:
+    text = "From which value a host has a severity, by what is checked."
+    family = GaugeMetricFamily("pombo_exporter_thresholds", text, labels=["check", "severity"])
+    for check, thresholds in table.items():
+        for severity, value in thresholds._asdict().items():
+            family.add_metric([check, severity], value)
+    return family
 
 
 def _notifications(stats: Stats) -> Iterator[Metric]:

@@ -94,6 +94,11 @@ HOST_FAMILIES: tuple[Family, ...] = (
         "Time between two reports, as stated by the agent.",
         HostField(lambda host, _: host.interval),
     ),
+    gauge(
+        "pombo_host_series",
+        "Series of the host's report at most, which --limit.series-per-host limits.",
+        HostField(lambda host, _: host.series),
+    ),
     counter(
         "pombo_host_datagrams_received_total",
         "Datagrams received from the host, including duplicates.",

@@ -48,9 +48,13 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class WebConfig:
-    """What the file says. ``users`` are bcrypt hashes by name; without any, all are let in."""
+    """What the file says. ``users`` are bcrypt hashes by name; without any, all are let in.
+
+    ``expires`` is when the first of the server's certificates does, in Unix seconds.
+    """
 
     tls: ssl.SSLContext | None = None
+    expires: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, bytes] = field(default_factory=dict)
     rate_limit: RateLimit | None = None
@@ -82,21 +86,22 @@ def _config(text: str, reader: Reader) -> WebConfig:
     http = section("http_server_config", ("http2", "headers"), "http2: false")
     if "http2" in http:
         http["http2"].switch()  # there is no HTTP/2, but true is the default of every exporter
+    found = section("tls_server_config", _TLS, "cert_file: server.crt")
+    context, expires = _tls(found, reader) if found else (None, None)
     return WebConfig(
-        _tls(section("tls_server_config", _TLS, "cert_file: server.crt"), reader),
+        context,
+        expires,
         _headers(http.get("headers")),
         _users(section("basic_auth_users", None, "NAME: HASH")),
         _rate_limit(section("rate_limit", ("interval", "burst"), "burst: 10")),
     )
 
 
-def _tls(found: Mapping[str, Entry], reader: Reader) -> ssl.SSLContext | None:
-    """Return what the section ``tls_server_config`` says, None if it is empty."""
-    if not found:
-        return None
+def _tls(found: Mapping[str, Entry], reader: Reader) -> tuple[ssl.SSLContext, float]:
+    """Return what the section ``tls_server_config`` says, and when a certificate expires."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
-    _set_pair(context, found, reader)
+    expires = _set_pair(context, found, reader)
     _set_clients(context, found, reader)
     _set_versions(context, found)
     if entry := found.get("cipher_suites"):
@@ -110,10 +115,10 @@ def _tls(found: Mapping[str, Entry], reader: Reader) -> ssl.SSLContext | None:
             remedy = "add client_auth_type: RequireAndVerifyClientCert"
             raise entry.error(f"clients need no certificate: {remedy}")
         tls.allow_names(context, frozenset(item.scalar() for item in entry.items()))
-    return context
+    return context, expires
 
 
-def _set_pair(context: ssl.SSLContext, found: Mapping[str, Entry], reader: Reader) -> None:
+def _set_pair(context: ssl.SSLContext, found: Mapping[str, Entry], reader: Reader) -> float:
     pair = []
     for key in ("cert", "key"):
         content = reader.read(found, key)
@@ -125,6 +130,7 @@ def _set_pair(context: ssl.SSLContext, found: Mapping[str, Entry], reader: Reade
     (certificate, certificate_pem), (key_entry, key_pem) = pair
     try:
         tls.load_pair(context, certificate_pem, key_pem)
+        return tls.expiry(certificate_pem)
     except tls.PemError as error:
         raise (key_entry if error.is_key else certificate).error(str(error)) from None
 

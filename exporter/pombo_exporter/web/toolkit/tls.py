@@ -105,6 +105,22 @@ def load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         raise PemError(f"{reason}: make them again") from None
 
 
+def expiry(pem: bytes) -> float:
+    """Return when the first of the certificates in a PEM file expires, in Unix seconds.
+
+    Raises:
+        PemError: when one cannot be read.
+    """
+    # Only where there is TLS.
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise PemError(f"a certificate cannot be read ({error}): make it again") from None
+    return min(each.not_valid_after_utc.timestamp() for each in found)
+
+
 def authorities(pem: bytes) -> str:
     """Return the certificates in a PEM file, without what stands between them.
 

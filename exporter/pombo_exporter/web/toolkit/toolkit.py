@@ -31,6 +31,11 @@ class Toolkit:
         """Whether the file could be used when it was last read."""
         return self._config.reload_successful
 
+    @property
+    def certificate_expires(self) -> float | None:
+        """When the first of the server's certificates does, in Unix seconds; None without TLS."""
+        return self._config().expires
+
     def handshakes(self, counters: HttpCounters) -> Handshakes | None:
         """Return what makes TLS of connections, if there is TLS; ``counters`` count failures."""
         return Handshakes(self._context, counters) if self._config().tls else None

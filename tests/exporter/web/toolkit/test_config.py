@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from pombo_exporter.web.toolkit.config import RateLimit, WebConfig, read_web_config
 from pombo_exporter.web.toolkit.errors import WebConfigError
 from pombo_exporter.web.toolkit.files import Files
@@ -50,6 +51,16 @@ def context(folder: Path, *lines: str) -> ssl.SSLContext:
 )
 def test_empty_file_or_section_sets_nothing(folder: Path, text: str) -> None:
     assert config(folder, text) == WebConfig()
+
+
+def test_the_first_certificate_that_expires_is_known(folder: Path) -> None:
+    assert config(folder, "").expires is None
+    server = (folder / "server.crt").read_bytes()
+    chain = [*x509.load_pem_x509_certificates(server + (folder / "ca.crt").read_bytes())]
+    (folder / "server-chain.crt").write_bytes(server + (folder / "ca.crt").read_bytes())
+    text = TLS.replace("server.crt", "server-chain.crt")
+    first = min(certificate.not_valid_after_utc for certificate in chain)
+    assert config(folder, text).expires == first.timestamp()
 
 
 def test_users_are_read_with_their_hashes(folder: Path) -> None:
