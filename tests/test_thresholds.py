@@ -1,7 +1,6 @@
-"""One table of thresholds: the alerting rules have its defaults, and its values in words."""
+"""One table of thresholds, which the alerting rules read; and one of remedies."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,29 +21,23 @@ def rules() -> dict[str, str]:
     return found
 
 
-def same(value: float) -> float:
-    return value
-
-
-def rest(value: float) -> float:
-    return 1 - value
-
-
 @pytest.mark.parametrize(
-    ("alert", "expression", "threshold", "convert"),
+    ("check", "alerts"),
     [
-        ("HostFilesystemFull", r"\)\s*< ([\d.]+)", DEFAULTS["disk"].critical, rest),
-        ("HostMemoryShort", r"ratio < ([\d.]+)", DEFAULTS["memory"].warning, rest),
-        ("PomboDatagramLoss", r"> ([\d.]+)", DEFAULTS["loss"].warning, same),
-        ("PomboHostClockOff", r"seconds > ([\d.]+) or", DEFAULTS["clock"].warning, same),
-        ("PomboHostClockOff", r"seconds < -([\d.]+)\)", DEFAULTS["clock"].warning, same),
+        ("disk", {"HostFilesystemNearlyFull", "HostFilesystemFull"}),
+        ("inodes", {"HostInodesNearlyUsed", "HostInodesUsed"}),
+        ("memory", {"HostMemoryShort"}),
+        ("loss", {"PomboDatagramLoss"}),
+        ("clock", {"PomboHostClockOff"}),
+        ("temperature", {"HostTemperatureHigh"}),
     ],
 )
-def test_alert_has_the_threshold_of_the_table(
-    alert: str, expression: str, threshold: float, convert: Callable[[float], float]
+def test_alerts_compare_with_the_thresholds_that_the_exporter_has(
+    check: str, alerts: set[str]
 ) -> None:
-    [found] = re.findall(expression, rules()[alert])
-    assert convert(float(found)) == pytest.approx(threshold)
+    assert check in DEFAULTS
+    selector = f'pombo_exporter_thresholds{{check="{check}", severity='
+    assert {alert for alert, expr in rules().items() if selector in expr} == alerts
 
 
 def test_each_refusal_has_the_remedy_of_the_document() -> None:

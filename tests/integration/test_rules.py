@@ -8,14 +8,30 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pombo_exporter.metrics.host_families import family_table
-from pombo_wire import Cpu, Filesystems, Memory, Networks, Part
+from pombo_wire import (
+    Collectors,
+    Containers,
+    Cpu,
+    Disks,
+    Filesystems,
+    Interfaces,
+    Memory,
+    Networks,
+    OpenFamily,
+    Part,
+    System,
+    Temperatures,
+    Timex,
+)
 from support.pages import Labels, wait_until
 from support.processes import Exporter, Launcher, Process, Prometheus
 from support.senders import Sender
+
+Kind = Literal["gauge", "counter"]
 
 GIBIBYTE = 2**30
 HOSTS = 9  # that report below, and the limit
@@ -41,6 +57,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "PomboExporterDropsDatagrams": {"instance": "EXPORTER"},
     "PomboExporterFileNotUsed": {"instance": "EXPORTER"},
     "PomboExporterHostsNearLimit": {"instance": "EXPORTER"},
+    "PomboExporterCertificateExpires": {"instance": "secure:5005"},
     "PomboHostSeriesNearLimit": {"instance": "wide"},
     "HostFilesystemFillsUp": {
         "instance": "strained",
@@ -54,38 +71,135 @@ EXPECTED: dict[str, dict[str, str]] = {
         "fstype": "xfs",
         "mountpoint": "/full",
     },
+    "HostFilesystemNearlyFull": {
+        "instance": "strained",
+        "device": "/dev/sdb",
+        "fstype": "ext4",
+        "mountpoint": "/falls",
+    },
+    "HostInodesNearlyUsed": {
+        "instance": "strained",
+        "device": "/dev/sdb",
+        "fstype": "ext4",
+        "mountpoint": "/falls",
+    },
+    "HostInodesUsed": {
+        "instance": "strained",
+        "device": "/dev/sdc",
+        "fstype": "xfs",
+        "mountpoint": "/full",
+    },
+    "HostFilesystemTurnedReadonly": {
+        "instance": "strained",
+        "device": "/dev/sdd",
+        "fstype": "ext4",
+        "mountpoint": "/turned",
+    },
+    "HostFilesystemError": {
+        "instance": "strained",
+        "device": "/dev/sdd",
+        "fstype": "ext4",
+        "mountpoint": "/turned",
+    },
+    "HostOutOfMemory": {"instance": "strained"},
+    "HostContainerOutOfMemory": {
+        "instance": "strained",
+        "id": "/system.slice/db.service",
+        "name": "db.service",
+        "runtime": "systemd",
+    },
+    "HostOverloaded": {"instance": "strained"},
+    "HostConnectionTrackingNearlyFull": {"instance": "strained"},
+    "HostFileDescriptorsNearlyUsed": {"instance": "strained"},
+    "HostNetworkSaturated": {"instance": "strained", "device": "eth0"},
+    "HostBondDegraded": {"instance": "strained", "master": "bond0"},
+    "HostTemperatureHigh": {"instance": "strained", "chip": "cpu", "sensor": "temp1"},
+    "HostDiskSlow": {"instance": "strained", "device": "sda"},
+    "HostDiskSaturated": {"instance": "strained", "device": "sda"},
+    "HostRaidDegraded": {"instance": "strained", "device": "md0"},
+    "HostRaidDiskFailed": {"instance": "strained", "device": "md0", "state": "failed"},
+    "HostMemoryErrors": {"instance": "strained", "controller": "0"},
+    "HostServiceFailed": {
+        "instance": "strained",
+        "name": "db.service",
+        "state": "failed",
+        "type": "notify",
+    },
+    "HostClockNotSynchronised": {"instance": "strained"},
+    "HostRebooted": {"instance": "strained"},
+    "HostCollectorFailed": {"instance": "strained", "collector": "diskstats"},
     "HostMemoryShort": {"instance": "strained"},
     "HostCpuBusy": {"instance": "strained"},
     "HostNetworkLosesPackets": {"instance": "strained", "device": "eth0"},
     "HostNetworkErrors": {"instance": "strained", "device": "eth0"},
     "instance:pombo_host_last_report_timestamp_seconds:down": {"instance": "gone"},
     "instance:pombo_host_datagrams_lost:ratio_rate10m": {"instance": "lossy"},
-    "instance:pombo_host_series:count": {"instance": "wide"},
+    "instance:host_filesystem_used:ratio": {
+        "instance": "strained",
+        "device": "/dev/sdc",
+        "fstype": "xfs",
+        "mountpoint": "/full",
+    },
+    "instance:host_filesystem_files_used:ratio": {
+        "instance": "strained",
+        "device": "/dev/sdc",
+        "fstype": "xfs",
+        "mountpoint": "/full",
+    },
     "instance:host_memory_available:ratio": {"instance": "strained"},
     "instance:host_cpu_usage:avg10m": {"instance": "strained"},
 }
 
 
+TURNED = 'device="/dev/sdd",fstype="ext4",instance="strained",job="pombo",mountpoint="/turned"'
+EXPIRY = "pombo_exporter_web_certificate_expiry_timestamp_seconds"
+BOOTED = 1.7e9  # Unix seconds, before the host was rebooted
+
+
 def history(now: float) -> str:
-    """Return the free bytes of /falls in OpenMetrics, until a minute ago."""
-    name = "host_filesystem_available_bytes"
-    samples = (
-        f"{name}{{{FALLING}}} {FREE + minute * FALL} {now - 60 * minute:.3f}"
-        for minute in range(MINUTES, 0, -1)
-    )
-    return "\n".join((f"# TYPE {name} gauge", *samples, "# EOF\n"))
+    """Return what was in OpenMetrics until a minute ago.
+
+    The free bytes of /falls, that /turned was writable, when the host had booted, and the
+    certificate of another exporter, since that of the test serves without TLS.
+    """
+    lines = []
+    for name, labels, value in (
+        ("host_filesystem_available_bytes", FALLING, lambda minute: FREE + minute * FALL),
+        ("host_filesystem_readonly", TURNED, lambda _: 0),
+        ("node_boot_time_seconds", 'instance="strained",job="pombo"', lambda _: BOOTED),
+        (EXPIRY, 'instance="secure:5005",job="pombo"', lambda _: now + 86400),
+    ):
+        lines.append(f"# TYPE {name} gauge")
+        lines += [
+            f"{name}{{{labels}}} {value(minute)} {now - 60 * minute:.3f}"
+            for minute in range(MINUTES, 0, -1)
+        ]
+    return "\n".join((*lines, "# EOF\n"))
 
 
 def strained(moment: float) -> list[Part]:
     """Return the sections of a host that runs out of everything."""
     filesystems = Filesystems(
-        mountpoint=("/falls", "/full"),
-        device=("/dev/sdb", "/dev/sdc"),
-        fstype=("ext4", "xfs"),
-        size=(100 * GIBIBYTE, GIBIBYTE),
-        free=(FREE, 0.0),
-        available=(FREE, 0.0),
-        readonly=(0.0, 0.0),
+        mountpoint=("/falls", "/full", "/turned"),
+        device=("/dev/sdb", "/dev/sdc", "/dev/sdd"),
+        fstype=("ext4", "xfs", "ext4"),
+        size=(100 * GIBIBYTE, GIBIBYTE, GIBIBYTE),
+        free=(FREE, 0.0, GIBIBYTE),
+        available=(FREE, 0.0, GIBIBYTE),
+        files=(1000.0, 1000.0, 1000.0),
+        files_free=(50.0, 0.0, 1000.0),
+        readonly=(0.0, 0.0, 1.0),
+        device_error=(0.0, 0.0, 1.0),
+    )
+    disks = Disks(
+        device=("sda",),
+        read_bytes=(4096 * moment,),
+        written_bytes=(4096 * moment,),
+        reads=(10 * moment,),
+        writes=(10 * moment,),
+        read_seconds=(2 * moment,),
+        write_seconds=(2 * moment,),
+        io_weighted_seconds=(500 * moment,),
     )
     networks = Networks(
         device=("eth0",),
@@ -98,12 +212,47 @@ def strained(moment: float) -> list[Part]:
         transmit_errors=(0.0,),
         transmit_drops=(5 * moment,),
     )
+    system = System(boot_time=BOOTED + 3600, load5=9.0, file_handles=900.0, file_handles_max=1000.0)
+    services = Containers(
+        id=("/system.slice/db.service",),
+        name=("db.service",),
+        runtime=("systemd",),
+        oom_kills=(moment,),
+    )
     return [
         ("cpu", Cpu(cpu=("0", "1"), user=(moment, moment), idle=(7.0, 7.0))),
         ("memory", Memory(total=GIBIBYTE, available=GIBIBYTE / 20)),
         ("filesystems", filesystems),
+        ("disks", disks),
         ("networks", networks),
+        ("interfaces", Interfaces(device=("eth0",), speed=(2e4,))),
+        ("system", system),
+        ("containers", services),
+        ("timex", Timex(sync_status=0.0, maxerror=16.0)),
+        (
+            "temperatures",
+            Temperatures(chip=("cpu",), sensor=("temp1",), celsius=(99,), crit=(100,)),
+        ),
+        ("collectors", Collectors(collector=("diskstats",), seconds=(0.01,), success=(0.0,))),
+        ("conntrack", {"entries": 900.0, "entries_limit": 1000.0}),
+        ("vmstat", {"oom_kill": moment}),
+        ("families", _open_families(moment)),
     ]
+
+
+def _open_families(moment: float) -> dict[str, OpenFamily]:
+    def family(name: str, value: float, kind: Kind = "gauge", /, **labels: str) -> None:
+        columns: dict[str, tuple[str, ...]] = {label: (text,) for label, text in labels.items()}
+        found[name] = OpenFamily(kind, labels=columns, values=(value,))
+
+    found: dict[str, OpenFamily] = {}
+    family("node_bonding_slaves", 2, master="bond0")
+    family("node_bonding_active", 1, master="bond0")
+    family("node_md_degraded", 1, device="md0")
+    family("node_md_disks", 1, device="md0", state="failed")
+    family("node_edac_uncorrectable_errors_total", moment, "counter", controller="0")
+    family("node_systemd_unit_state", 1, name="db.service", state="failed", type="notify")
+    return found
 
 
 def wide(moment: float) -> list[Part]:
@@ -303,7 +452,10 @@ def test_annotations_of_an_alert_name_its_instance_and_have_all_values(
         ("PomboDatagramLoss", lambda value: 0.3 < value < 0.6),  # every other one
         ("PomboExporterHostsNearLimit", lambda value: value == 1),
         ("PomboHostSeriesNearLimit", lambda value: 0.8 < value <= 1),
-        ("HostFilesystemFull", lambda value: value == 0),
+        ("HostFilesystemFull", lambda value: value == 1),
+        ("HostFilesystemNearlyFull", lambda value: value == pytest.approx(0.9)),
+        ("HostDiskSlow", lambda value: value == pytest.approx(0.2)),
+        ("HostNetworkSaturated", lambda value: value > 0.9),
         ("HostMemoryShort", lambda value: value == 1 / 20),
         ("HostCpuBusy", lambda value: value == 1),
         ("HostNetworkLosesPackets", lambda value: value == pytest.approx(35, rel=0.1)),

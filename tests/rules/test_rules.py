@@ -102,6 +102,13 @@ def test_every_alert_and_no_other_is_explained_in_the_documentation() -> None:
     )
 
 
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_links_to_its_section_of_the_documentation(alert: str) -> None:
+    rule = ALERTS[alert]
+    anchor = f"{alert.lower()}-{rule['labels']['severity']}"
+    assert rule["annotations"]["runbook_url"] == f"docs/alerts.md#{anchor}"
+
+
 def test_recording_rules_are_named_level_metric_operation() -> None:
     names = [rule["record"] for rule in rules() if "record" in rule]
     assert names
