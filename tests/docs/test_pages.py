@@ -14,7 +14,8 @@ OTHER_FLAGS = {
     "--detach",  # docker compose
     *("--system", "--no-create-home", "--shell", "--now"),  # useradd, systemctl
     *("--require-hashes", "--no-deps", "--no-build-isolation"),  # pip
-    *("--dmesg", "--grep", "--human-readable", "--max-depth", "--one-file-system"),
+    *("--dmesg", "--grep", "--boot", "--human-readable", "--max-depth", "--one-file-system"),
+    *("--inodes", "--summary", "--all", "--detail", "--remove"),  # du, ss, smartctl, mdadm
     *("--permanent", "--add-port", "--add-rich-rule", "--reload"),  # firewall-cmd
     *("--inventory", "--limit"),  # ansible-playbook
     *("--no-index", "--find-links", "--pip-args", "--with", "--apparent-size"),  # pip, pipx, uv, du
