@@ -473,7 +473,7 @@ def test_agent_reports_everything_and_ends_its_session_with_bye(
     exporter: Callable[[], socket.socket],
 ) -> None:
     listening = exporter()
-    flags = ("--name=pi", "--interval=100ms", "--label=rack=7", f"--wire={wire}")
+    flags = ("--name=pi", "--interval=1s", "--label=rack=7", f"--wire={wire}")
     agent = start(server(listening), *flags)
     raw = [listening.recv(2000)]
     count = read(raw[0]).header.parts
@@ -487,7 +487,7 @@ def test_agent_reports_everything_and_ends_its_session_with_bye(
 
     headers = [datagram.header for datagram in datagrams]
     assert {(header.host, header.session, header.interval) for header in headers} == {
-        ("pi", headers[0].session, 0.1)
+        ("pi", headers[0].session, 1.0)
     }
     assert [header.seq for header in headers] == [*range(len(headers))]
     assert [header.bye for header in headers[-4:]] == [False, True, True, True]

@@ -53,6 +53,8 @@ def document(path: Path) -> Path:
     for methods in found["paths"].values():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
+                if parameter["name"] != "host":
+                    continue
                 parameter["schema"] = {"anyOf": [{"enum": [*NAMES]}, parameter["schema"]]}
     path.write_text(json.dumps(found), encoding="utf-8")
     return path

@@ -443,15 +443,15 @@ def test_top_reads_an_exporter_with_the_file_of_promtool(guarded: Web, tmp_path:
     assert [line.split()[0] for line in shown.stdout.splitlines()] == ["HOST", "pi"]
 
     without = once()
-    assert (without.returncode, without.stdout) == (1, "")
+    assert (without.returncode, without.stdout) == (2, "")
     assert "--http.config.file" in without.stderr
     (guarded.folder / "password").write_text("wrong")
     wrong = once(f"--http.config.file={file}")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "answers 401: give a user and the password with --http.config.file" in wrong.stderr
     file.write_text("basic_auth: {username: alice}")
     bad = once(f"--http.config.file={file}")
-    assert (bad.returncode, bad.stdout) == (1, "")
+    assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr.startswith(f"{file}:1: basic_auth: it has no password")
 
 
