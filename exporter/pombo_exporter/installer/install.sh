@@ -331,9 +331,10 @@ read_key() {
     elif [ "$key_from" ]; then
         IFS= read -r key <"$key_from" || [ "$key" ] || fail 5 "$key_from has no key"
     else
-        printf 'Paste the key of this host (it is not shown), then press Enter: '
+        # Before the prompt, since a key may be pasted as soon as it is asked for.
         terminal=$(stty -g)
         stty -echo
+        printf 'Paste the key of this host (it is not shown), then press Enter: '
         IFS= read -r key || true
         stty "$terminal"
         terminal=''
