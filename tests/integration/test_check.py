@@ -182,6 +182,7 @@ def checked_at(site: Site, server: str) -> dict[str, Any]:
     return facts
 
 
+@pytest.mark.slow
 def test_exporter_is_checked_over_ipv6_and_by_the_second_of_its_addresses(site: Site) -> None:
     site.exporter()
     facts = checked_at(site, f"[{SERVERS[0][1]}]")
@@ -226,6 +227,7 @@ def test_exporter_that_is_off_is_named(site: Site) -> None:
     line(agent, "exporter answers")
 
 
+@pytest.mark.slow
 def test_exporter_that_is_off_is_named_to_a_plain_agent_and_that_it_is_back(site: Site) -> None:
     agent = site.agent(f"--name={NAME}")
     checked = site.check_plain()
@@ -254,6 +256,7 @@ def test_datagrams_that_a_firewall_drops_are_named(site: Site) -> None:
     line(agent, "exporter answers")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_known_is_said_where_nothing_answers(site: Site) -> None:
     site.exporter()
     site.drop()
@@ -270,6 +273,7 @@ def test_what_cannot_be_known_is_said_where_nothing_answers(site: Site) -> None:
     assert one_way.fact("answer")["mark"] == "unknown"
 
 
+@pytest.mark.slow
 def test_plain_datagrams_that_a_firewall_drops_are_named(site: Site) -> None:
     site.exporter(is_sealed=False)
     checked = site.check_plain()
@@ -297,6 +301,7 @@ def test_wrong_key_is_named(site: Site, *, is_api_open: bool) -> None:
     assert "has this fleet's key" in line(agent, UNHEARD)
 
 
+@pytest.mark.slow
 def test_key_of_another_generation_is_named(site: Site) -> None:
     key = site.keys.of_host(NAME)
     with site.keys.fleet.open("a") as file:
@@ -321,6 +326,7 @@ def test_revoked_name_is_named(site: Site) -> None:
     assert "datagrams" in plain.wrong() or plain.fact("datagrams")["mark"] == "ok"
 
 
+@pytest.mark.slow
 def test_key_of_another_name_is_named(site: Site) -> None:
     site.exporter()
     agent = site.sealed("--name=db-1")
@@ -409,6 +415,7 @@ def test_key_file_that_may_not_be_read_is_named(site: Site) -> None:
     assert "sudo pombo-agent check" in check.stdout
 
 
+@pytest.mark.slow
 def test_key_file_that_others_may_read_is_named(site: Site) -> None:
     site.exporter()
     key = site.keys.of_host(NAME)
@@ -418,6 +425,7 @@ def test_key_file_that_others_may_read_is_named(site: Site) -> None:
     assert f"chmod o= {key}" in checked.remedies()
 
 
+@pytest.mark.slow
 def test_packet_filter_of_the_host_itself_is_named(site: Site) -> None:
     site.exporter()
     site.network.agents.run("iptables", "-A", "OUTPUT", "-p", "udp", "-j", "DROP")
@@ -430,6 +438,7 @@ def test_packet_filter_of_the_host_itself_is_named(site: Site) -> None:
     assert 'remedy="let the packet filter of this host pass UDP' in said
 
 
+@pytest.mark.slow
 def test_host_without_a_route_is_named(site: Site) -> None:
     site.exporter()
     site.network.agents.run("ip", "route", "del", "default")
@@ -442,6 +451,7 @@ def test_host_without_a_route_is_named(site: Site) -> None:
     line(agent, "exporter answers")
 
 
+@pytest.mark.slow
 def test_firewall_that_rejects_is_told_from_an_exporter_that_is_off(site: Site) -> None:
     site.exporter()
     site.network.router.run(
@@ -467,6 +477,7 @@ def test_name_that_is_unknown_is_named(site: Site) -> None:
     assert "getent ahosts nobody.invalid" in done.stdout
 
 
+@pytest.mark.slow
 def test_exporter_that_takes_only_sealed_reports_is_named(site: Site) -> None:
     site.exporter("--require-sealed")
     checked = site.check_plain()
@@ -568,6 +579,7 @@ def test_nat_is_told(site: Site) -> None:
     assert f"seen as {ROUTER[0]}:" in checked.fact("nat")["text"]
 
 
+@pytest.mark.slow
 def test_loss_is_measured(site: Site) -> None:
     site.exporter()
     every_third = ("-m", "statistic", "--mode", "nth", "--every", "3", "--packet", "0")
@@ -579,6 +591,7 @@ def test_loss_is_measured(site: Site) -> None:
     assert "mtr --report" in checked.remedies()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mtu", "icmp", "expected"),
     [

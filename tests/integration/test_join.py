@@ -94,6 +94,7 @@ def test_host_is_live_after_the_command_is_pasted_and_the_key_typed(
     assert [*host.home.rglob("install.sh")] == [host.installer]
 
 
+@pytest.mark.slow
 def test_uninstall_leaves_the_home_as_it_was(fleet: Fleet, new_host: Make) -> None:
     host = new_host()
     command, key = fleet.enrolled("gone")
@@ -107,6 +108,7 @@ def test_uninstall_leaves_the_home_as_it_was(fleet: Fleet, new_host: Make) -> No
     wait_until(lambda: fleet.state("gone"), lambda state: not state, "the host to say bye")
 
 
+@pytest.mark.slow
 def test_to_run_it_again_upgrades_and_keeps_the_key_and_other_settings(
     fleet: Fleet, new_host: Make
 ) -> None:
@@ -129,6 +131,7 @@ def test_to_run_it_again_upgrades_and_keeps_the_key_and_other_settings(
     fleet.is_live("again")
 
 
+@pytest.mark.slow
 def test_dry_run_changes_nothing(fleet: Fleet, new_host: Make) -> None:
     host = new_host()
     command, _ = fleet.enrolled("dry")
@@ -139,6 +142,7 @@ def test_dry_run_changes_nothing(fleet: Fleet, new_host: Make) -> None:
         assert f"{host.home}/{path}" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["it's web 1", "--uninstall", "$(id)`id`", "a\nb\n", '"\\', "é 名前 🐦", "\x1b[31m\x7f"]
 )
@@ -149,6 +153,7 @@ def test_host_may_have_any_name(fleet: Fleet, new_host: Make, name: str) -> None
     fleet.is_live(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "'$(id)\" 名\n: #\x7f\\"])
 def test_host_that_does_not_seal_gets_no_key(fleet: Fleet, new_host: Make, name: str) -> None:
     host = new_host()
@@ -160,6 +165,7 @@ def test_host_that_does_not_seal_gets_no_key(fleet: Fleet, new_host: Make, name:
     assert "agent.key" not in host.files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("programs", [["curl"], ["wget"], []], ids=["curl", "wget", "python"])
 def test_any_program_downloads(fleet: Fleet, new_host: Make, programs: list[str]) -> None:
     host = new_host()
@@ -169,6 +175,7 @@ def test_any_program_downloads(fleet: Fleet, new_host: Make, programs: list[str]
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", [("bash",), ("bash", "--posix"), ("busybox", "sh")], ids=" ".join)
 def test_any_shell_installs(fleet: Fleet, new_host: Make, shell: tuple[str, ...]) -> None:
     host = new_host(*shell)
@@ -179,6 +186,7 @@ def test_any_shell_installs(fleet: Fleet, new_host: Make, shell: tuple[str, ...]
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_key_may_be_in_a_file(fleet: Fleet, new_host: Make) -> None:
     host = new_host()
     command, key = fleet.enrolled("filed")
@@ -241,6 +249,7 @@ def test_wrong_key_is_refused(fleet: Fleet, new_host: Make) -> None:
         refused(host, command, f"{given}\n", 5, error)
 
 
+@pytest.mark.slow
 def test_wrong_key_may_be_typed_again(fleet: Fleet, new_host: Make) -> None:
     command, key = fleet.enrolled("typed")
     terminal = new_host().types(command)
@@ -265,6 +274,7 @@ def test_interrupted_prompt_leaves_the_terminal_and_the_home_as_they_were(
     assert host.files == []
 
 
+@pytest.mark.slow
 def test_without_python_it_says_what_to_install(fleet: Fleet, new_host: Make) -> None:
     host = new_host(python=False)
     host.has("curl")
@@ -299,6 +309,7 @@ def test_agent_that_was_changed_on_its_way_is_refused(
     refused(new_host(), f"sh '{installer}' --from={flags}", f"{key}\n", 4, error)
 
 
+@pytest.mark.slow
 def test_agent_that_does_not_start_changes_nothing(
     start: Launcher, tmp_path: Path, new_host: Make
 ) -> None:
@@ -324,6 +335,7 @@ def test_agent_that_does_not_start_changes_nothing(
     fleet.is_live("web-1")
 
 
+@pytest.mark.slow
 def test_folder_that_cannot_be_written_to_is_named(fleet: Fleet, new_host: Make) -> None:
     host = new_host()
     command, key = fleet.enrolled("web-1")
@@ -331,6 +343,7 @@ def test_folder_that_cannot_be_written_to_is_named(fleet: Fleet, new_host: Make)
     refused(host, command, f"{key}\n", 1, f"{host.home}/.config cannot be written to")
 
 
+@pytest.mark.slow
 def test_full_disk_is_named_before_anything_is_downloaded(fleet: Fleet, new_host: Make) -> None:
     host = new_host()
     command, key = fleet.enrolled("web-1")
@@ -338,6 +351,7 @@ def test_full_disk_is_named_before_anything_is_downloaded(fleet: Fleet, new_host
     refused(host, command, f"{key}\n", 1, "KiB free, and the agent needs")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_after_the_installation_is_reported(
     fleet: Fleet, new_host: Make, tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_full_disk_is_notified(start: Launcher, receiver: Receiver) -> None:
     assert found["annotations"]["summary"] == "/var on pi is 61 % full"
 
 
+@pytest.mark.slow
 def test_five_thousand_hosts_that_go_down_at_once_are_few_requests(
     start: Launcher, receiver: Receiver
 ) -> None:
@@ -154,6 +155,7 @@ def received(exporter: Exporter) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_receivers_that_fail_cost_no_other_one(start: Launcher, receiver: Receiver) -> None:
     with Receiver() as slow, Receiver() as limiting, Receiver() as refusing:
         slow.answer = lambda _: Answer(delay=3600)
@@ -178,6 +180,7 @@ def test_receivers_that_fail_cost_no_other_one(start: Launcher, receiver: Receiv
     assert "status 404" in exporter.log
 
 
+@pytest.mark.slow
 def test_restarted_exporter_notifies_no_host_twice_and_the_return_of_each(
     start: Launcher, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -392,6 +395,7 @@ SILENT = "import socket, time; s = socket.socket(2, 2); s.bind(('127.0.0.1', 53)
 FETCH = "import urllib.request as r; r.urlopen('http://127.0.0.1:5005/metrics', timeout=2).read()"
 
 
+@pytest.mark.slow
 def test_name_server_that_never_answers_stops_neither_the_exporter_nor_its_end(
     start: Launcher, tmp_path: Path
 ) -> None:
