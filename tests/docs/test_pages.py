@@ -19,6 +19,7 @@ OTHER_FLAGS = {
     *("--permanent", "--add-port", "--add-rich-rule", "--reload"),  # firewall-cmd
     *("--inventory", "--limit"),  # ansible-playbook
     *("--no-index", "--find-links", "--pip-args", "--with", "--apparent-size"),  # pip, pipx, uv, du
+    *("--upgrade", "--reinstall"),  # pip, uv
     *("--network", "--pid", "--uts", "--read-only", "--cap-drop", "--security-opt", "--memory"),
     *("--pids-limit", "--volume", "--restart", "--force"),  # docker
     *("--from", "--dry-run", "--uninstall", "--user"),  # install.sh, systemctl
