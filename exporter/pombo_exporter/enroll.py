@@ -166,7 +166,10 @@ def _instructions(name: str, key: str | None, server: _Server, given: "_Given") 
         remedy = "start the exporter without it, or omit --server and install the agent by hand"
         raise click.ClickException(f"the exporter has --no-web.join: {remedy}")
     if not agents:
-        remedy = "give --web.join-files, as the exporter has it, or omit --server"
+        remedy = (
+            "give --web.join-files, as the exporter has it (`make dist` fills dist/agents), "
+            "or omit --server and install the agent by hand"
+        )
         raise click.ClickException(f"{folder} has no agents that a host could download: {remedy}")
     try:
         if not 1 <= len(name) <= 253 or not name.encode():
