@@ -109,8 +109,7 @@ def _url_flags(name: str, what: str) -> Callable[[Command], Command]:
         f"{name}.url-file",
         type=_Parsed("FILE", lambda text: Source(path=Path(text))),
         multiple=True,
-        help="File that has such a URL, for one with a secret; may be repeated. Read again on "
-        "SIGHUP.",
+        help="File with such a URL, if it has a secret; may be repeated. Read again on SIGHUP.",
     )
     return lambda command: url(file(command))
 
@@ -184,7 +183,7 @@ def _threshold_flags(command: Command) -> Command:
             type=_ThresholdsType(check),
             default=threshold_text(check),
             show_default=True,
-            help=f"From which value a host has a warning and is critical: {check.measures}.",
+            help=f"Thresholds of warning and critical: {check.measures}.",
         )
         command = add(command)
     return command
@@ -269,7 +268,7 @@ def command(
         type=Duration(0, 86400),
         default="30s",
         show_default=True,
-        help="How long a problem lasts before it is notified, and is over before that is.",
+        help="How long a problem must last before it is announced, and be over before its end is.",
     )
     @_url_flags("heartbeat", "that is called by GET while the exporter lives")
     @flag(

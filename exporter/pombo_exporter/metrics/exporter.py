@@ -146,7 +146,7 @@ class _Captured(Collector):
 
 
 def _thresholds(table: Table) -> Metric:
-    text = "From which value a host has a severity, by what is checked."
+    text = "Value from which a host has the severity, by what is checked."
     family = GaugeMetricFamily("pombo_exporter_thresholds", text, labels=["check", "severity"])
     for check, thresholds in table.items():
         for severity, value in thresholds._asdict().items():
