@@ -100,7 +100,14 @@ def test_building_again_makes_the_same_bytes(built: Path, tmp_path: Path) -> Non
 def test_source_distribution_makes_the_same_wheel(
     built: Path, package: str, tmp_path: Path
 ) -> None:
-    unpack = ["tar", "--extract", "--file", sdist_of(built, package), "--directory", tmp_path]
+    unpack: list[str | Path] = [
+        "tar",
+        "--extract",
+        "--file",
+        sdist_of(built, package),
+        "--directory",
+        tmp_path,
+    ]
     subprocess.run(unpack, check=True)
     [source] = tmp_path.iterdir()
     command = [sys.executable, "-m", "hatchling", "build", "--target=wheel", "--directory=."]
