@@ -204,7 +204,7 @@ def test_installer_gets_the_name_as_it_was_given(tmp_path: Path, name: str, shel
     text = pasted("http://e/join", checksum(installer.encode()), "e:5005", name, sealed=True)
     # Instead of the download, the file is here; everything after it is as a user pastes it.
     (tmp_path / "install.sh").write_text(installer)
-    start, end = text.index('  cd "$(mktemp -d)"'), text.index("  echo '")
+    start, end = text.index("  new=$(mktemp -d)"), text.index("  echo '")
     subprocess.run([shell, "-c", text[:start] + text[end:]], cwd=tmp_path, check=True)
     assert (tmp_path / "result").read_bytes() == f"--name={name}".encode()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["install.sh", "result"]

@@ -292,6 +292,68 @@ def test_installer_that_was_changed_on_its_way_is_not_run(fleet: Fleet, new_host
     )
 
 
+def test_installer_that_was_changed_is_not_run_within_a_condition_either(
+    fleet: Fleet, new_host: Make
+) -> None:
+    command, key = fleet.enrolled("web-1")
+    checksum = re.search(r"echo '(\w+)", command)
+    assert checksum is not None
+    other = command.replace(checksum[1], "0" * 64)
+    refused(new_host(), f"{other} || exit 7", f"{key}\n", 7, "checksum did NOT match")
+
+
+@pytest.mark.parametrize("shell", [("dash",), ("bash",)], ids=" ".join)
+@pytest.mark.parametrize("condition", ["", " || exit 7"])
+def test_command_removes_nothing_where_it_cannot_make_a_folder(
+    fleet: Fleet, new_host: Make, shell: tuple[str, ...], condition: str
+) -> None:
+    host = new_host(*shell)
+    host.has("curl")
+    host.programs.joinpath("mktemp").write_text("#!/bin/sh\nexit 1\n")
+    kept = host.home / "work/kept"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    command, key = fleet.enrolled("web-1")
+    done = host.run(f"cd '{kept.parent}'\n{command}{condition}", f"{key}\n")
+    assert done.returncode == (7 if condition else 1)
+    assert host.files == ["work", "work/kept"]
+
+
+def test_nothing_is_imported_from_the_present_folder(fleet: Fleet, new_host: Make) -> None:
+    host = new_host()
+    host.has("curl")
+    command, key = fleet.enrolled("elsewhere")
+    flags = command.partition("install.sh --from=")[2].partition("\n")[0]
+    url = f"http://{fleet.exporter.target}/join"
+    flags = flags.replace('"$url"', url)
+    (host.home / "file.sh").write_text(fetch(f"{url}/install.sh"))
+    folder = host.home / "of another user"
+    folder.mkdir()
+    for module in ("base64", "ctypes", "hashlib", "pwd", "shutil", "ssl", "string", "zipfile"):
+        (folder / f"{module}.py").write_text(f"open('{host.home}/run', 'w')\n")
+    done = host.run(f"cd '{folder}' && sh ../file.sh --from={flags}", f"{key}\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = host.run(f"cd '{folder}' && sh '{host.installer}' --uninstall")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "run" not in host.files
+
+
+@pytest.mark.parametrize("programs", [["curl"], ["wget"], []], ids=["curl", "wget", "python"])
+def test_agent_that_has_no_end_is_not_downloaded_whole(
+    start: Launcher, tmp_path: Path, new_host: Make, programs: list[str]
+) -> None:
+    fleet = Fleet(start, tmp_path)
+    command, key = fleet.enrolled("web-1")
+    installer = tmp_path / "kept.sh"
+    installer.write_text(fetch(f"http://{fleet.exporter.target}/join/install.sh"))
+    flags = command.partition("install.sh --from=")[2].partition("\n")[0]
+    flags = flags.replace('"$url"', f"http://{fleet.exporter.target}/join")
+    fleet.agent.write_bytes(bytes(50_000_000))
+    host = new_host()
+    host.has(*programs)
+    refused(host, f"sh '{installer}' --from={flags}", f"{key}\n", 4, "cannot download http://")
+
+
 def test_agent_that_was_changed_on_its_way_is_refused(
     start: Launcher, tmp_path: Path, new_host: Make
 ) -> None:

@@ -7,17 +7,19 @@ import re
 from shlex import quote
 from typing import Final
 
+#: ``|| exit`` is for those who write a condition around it, where ``set -e`` means nothing. Where
+#: mktemp fails, the folder to remove would be the one in which the command is pasted.
 _COMMAND: Final = """\
 (
   set -e
   url={url}
-  cd "$(mktemp -d)"; trap 'rm -r "$PWD"' EXIT
+  new=$(mktemp -d) && cd "$new" || exit; trap 'rm -r "$PWD"' EXIT
   if command -v curl >/dev/null; then curl -fsSLo install.sh "$url/install.sh"
   elif command -v wget >/dev/null; then wget -qO install.sh "$url/install.sh"
   else python3 -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' \\
     "$url/install.sh" install.sh
   fi
-  echo '{checksum}  install.sh' | sha256sum -c
+  echo '{checksum}  install.sh' | sha256sum -c || exit
 {variable}  sh install.sh --from="$url" --server={server} --name={name}{rest}
 )"""
 

@@ -73,6 +73,7 @@ END
 }
 
 # --- programs in Python ---
+# They run with -I: otherwise Python imports from the present folder, which may be another user's.
 
 # Prints version, bits, C library and path of a Python; fails where a module is missing.
 PROBE='
@@ -228,7 +229,7 @@ find_python() {
     [ -z "$python_from" ] || set -- "$python_from"
     for each; do
         command -v "$each" >/dev/null || continue
-        if ! about=$("$each" -c "$PROBE" 2>/dev/null); then
+        if ! about=$("$each" -I -c "$PROBE" 2>/dev/null); then
             seen="$seen; $(command -v "$each") lacks modules of Python's standard library"
             continue
         fi
@@ -312,7 +313,7 @@ check_folders() {
     done
     each=$lib
     while [ ! -d "$each" ]; do each=$(dirname "$each"); done
-    free=$("$python" -c '
+    free=$("$python" -I -c '
 import os, sys
 found = os.statvfs(sys.argv[1])
 print(found.f_bavail * found.f_frsize // 1024)
@@ -354,7 +355,7 @@ get_key() {
             say "The key in $key_file stays."
         fi
         # A here-document, so that no list of processes has the key.
-        "$python" -c "$CHECK_KEY" "$name" <<END && return
+        "$python" -I -c "$CHECK_KEY" "$name" <<END && return
 $key
 END
         tries=$((tries - 1))
@@ -370,7 +371,7 @@ fetch() {
     elif command -v wget >/dev/null; then
         wget -q -O "$2" "$1"
     else
-        "$python" -c '
+        "$python" -I -c '
 import shutil, sys, urllib.request
 try:
     with urllib.request.urlopen(sys.argv[1]) as answer, open(sys.argv[2], "wb") as file:
@@ -382,7 +383,7 @@ except OSError as error:
 }
 
 sum_of() {
-    "$python" -c '
+    "$python" -I -c '
 import hashlib, sys
 with open(sys.argv[1], "rb") as file:
     print(hashlib.sha256(file.read()).hexdigest())
@@ -392,7 +393,8 @@ with open(sys.argv[1], "rb") as file:
 # Downloads the agent beside its place, and fails unless it is the one that this file names.
 download() {
     url=$from/agents/$file
-    fetch "$url" "$lib/new.pex" || fail 4 "cannot download $url to $lib: see the line above"
+    # What is no agent may have no end: the file gets no longer than this, in units of 512 bytes.
+    (ulimit -f $((size / 512 + 1)) && fetch "$url" "$lib/new.pex") || fail 4 "cannot download $url to $lib: see the line above"
     found=$(sum_of "$lib/new.pex")
     [ "$found" = "$sum" ] || fail 4 "$url is not the agent that this installer was made for." \
         "SHA-256 $found, expected $sum, bytes $(wc -c <"$lib/new.pex"), expected $size." \
@@ -423,7 +425,7 @@ try_agent() {
 # Runs the agent as the service does: root must not run what another user can change.
 run_agent() {
     if [ "$as_root" ]; then
-        PEX_ROOT=$cache "$python" -c "$AS_USER" "$user" "$python" "$@"
+        PEX_ROOT=$cache "$python" -I -c "$AS_USER" "$user" "$python" "$@"
     else
         PEX_ROOT=$cache "$python" "$@"
     fi
@@ -490,7 +492,7 @@ END
     mv "$lib/new.pex" "$lib/pombo-agent.pex"
     if [ "$no_key" ]; then
         rm -f "$key_file"
-        configured=$("$python" -c "$CONFIGURE" "$config" "$server" '' "$name")
+        configured=$("$python" -I -c "$CONFIGURE" "$config" "$server" '' "$name")
     else
         (
             umask 077
@@ -500,7 +502,7 @@ END
         ) || fail 1 "cannot write $key_file"
         [ -z "$as_root" ] || chown "$user" "$key_file.new"
         mv "$key_file.new" "$key_file"
-        configured=$("$python" -c "$CONFIGURE" "$config" "$server" "$key_file" '')
+        configured=$("$python" -I -c "$CONFIGURE" "$config" "$server" "$key_file" '')
     fi
     write "$config" 644 <<END
 $configured
@@ -536,19 +538,19 @@ stop_service() {
     case $manager in
         systemd) systemctl stop pombo-agent ;;
         'systemd --user') systemctl --user stop pombo-agent ;;
-        *) [ ! -e "$pid_file" ] || "$python" -c "$BACKGROUND" stop "$pid_file" ;;
+        *) [ ! -e "$pid_file" ] || "$python" -I -c "$BACKGROUND" stop "$pid_file" ;;
     esac
 }
 
 start_background() {
     as_user=''
-    [ -z "$as_root" ] || as_user="$(quoted "$python") -c $(quoted "$AS_USER") $(quoted "$user")"
+    [ -z "$as_root" ] || as_user="$(quoted "$python") -I -c $(quoted "$AS_USER") $(quoted "$user")"
     write "$lib/start" 755 <<END
 #!/bin/sh
 # Starts the agent in the background.
 PEX_ROOT=$(quoted "$cache")
 export PEX_ROOT
-exec $(quoted "$python") -c $(quoted "$BACKGROUND") start \\
+exec $(quoted "$python") -I -c $(quoted "$BACKGROUND") start \\
     $(quoted "$pid_file") $(quoted "$log") $as_user \\
     $(quoted "$python") $(quoted "$lib/pombo-agent.pex") --config.file=$(quoted "$config")
 END
