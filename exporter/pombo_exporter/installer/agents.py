@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, NamedTuple
 
 #: Where a package puts the agents.
 FOLDER: Final = Path("/usr/share/pombo-exporter/agents")
+
+#: A file that is longer is no agent, which has some 6 MB, and is not read.
+MOST_BYTES: Final = 64_000_000
 
 _NAME: Final = re.compile(r"pombo-agent-linux-[a-z0-9_]+-(glibc|musl)\.pex")
 
@@ -23,7 +27,10 @@ class Agent(NamedTuple):
 
 
 class Agents:
-    """The agents in a folder. A file is read again only when it has changed."""
+    """The agents in a folder. A file is read again only when it has changed.
+
+    A link that leads out of the folder is no agent: it may be to a file that is secret.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         """Take the folder, which need not exist; None is one without agents."""
@@ -42,12 +49,16 @@ class Agents:
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         try:
             paths = [*self.folder.iterdir()] if self.folder else []
-        except OSError:
+            folder = self.folder.resolve() if self.folder else None
+        except (OSError, RuntimeError):  # links in a circle
             return
         for path in paths:
-            with suppress(OSError):  # it may be gone
-                if _NAME.fullmatch(path.name) and path.is_file():
-                    yield path, path.stat()
+            with suppress(OSError, RuntimeError):  # it may be gone
+                if not _NAME.fullmatch(path.name) or folder not in path.resolve().parents:
+                    continue
+                status = path.stat()
+                if S_ISREG(status.st_mode) and status.st_size <= MOST_BYTES:
+                    yield path, status
 
 
 def _read(path: Path) -> Agent:

@@ -4,8 +4,8 @@ Nothing here has a key, and nothing says anything of the fleet.
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from aiohttp import ClientConnectionError, web
 from pombo_exporter import __version__
 from pombo_exporter.installer.agents import Agent, Agents
 from pombo_exporter.installer.script import NAME, checksum, script
+from pombo_exporter.web.networks import network_of
 from pombo_exporter.web.responses import HEADERS, disconnecting
 from pombo_exporter.web.toolkit.authenticated import is_authenticated
 
@@ -30,6 +31,7 @@ _SUMS: Final = f"{PATH}/agents/SHA256SUMS"
 OPEN: Final = frozenset({PATH, f"{PATH}/", _FILES, _SCRIPT, _AGENT, _SUMS})
 
 _MAX_DOWNLOADS: Final = 20  # at the same time; they take no place from scrapes
+_MAX_OF_CLIENT: Final = 10  # of those, as many may be of one client
 _RETRY_AFTER: Final = 5  # seconds
 _TIMEOUT: Final = 900.0  # seconds for a download: 6 MB over 60 kbit/s
 _READ_BYTES: Final = 2**18
@@ -40,13 +42,15 @@ class JoinOptions:
     """What new hosts can download, and from where.
 
     ``files`` is the folder with one-file agents. ``public`` opens all of it to those without a
-    password. ``udp_port`` and ``sealed`` are for the command that the page shows.
+    password. ``udp_port`` and ``sealed`` are for the command that the page shows. A download that
+    has taken ``patience`` seconds gives way to another one if all places are taken.
     """
 
     files: Path | None = None
     public: bool = False
     sealed: bool = False
     udp_port: int = 5005
+    patience: float = 60.0
 
 
 class File(msgspec.Struct, frozen=True):
@@ -68,6 +72,57 @@ class Files(msgspec.Struct, frozen=True):
     agents: list[File]
 
 
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A download that is under way, of whom, and since when on the loop's clock."""
+
+    request: web.Request
+    client: str
+    since: float
+
+
+class _Places:
+    """The downloads that are under way, in the order in which they began.
+
+    No client (``network_of``) takes all places. One that is slow keeps its place until another one
+    needs it.
+    """
+
+    def __init__(self, patience: float) -> None:
+        """Take the seconds after which a download may have to give way."""
+        self._patience = patience
+        self._taken: dict[_Place, None] = {}
+
+    @contextmanager
+    def take(self, request: web.Request) -> Iterator[None]:
+        """Let a request download within the context.
+
+        Raises:
+            HTTPServiceUnavailable: when there is no place for it now.
+        """
+        now = asyncio.get_running_loop().time()
+        place = _Place(request, network_of(request.remote or ""), now)
+        if sum(each.client == place.client for each in self._taken) >= _MAX_OF_CLIENT:
+            raise _busy(f"{_MAX_OF_CLIENT} downloads of this address are under way")
+        if len(self._taken) >= _MAX_DOWNLOADS:
+            oldest = next(iter(self._taken))
+            if now - oldest.since < self._patience:
+                raise _busy(f"{_MAX_DOWNLOADS} hosts download an agent now")
+            del self._taken[oldest]
+            if oldest.request.transport:
+                oldest.request.transport.abort()
+        self._taken[place] = None
+        try:
+            yield
+        finally:
+            self._taken.pop(place, None)
+
+
+def _busy(why: str) -> web.HTTPServiceUnavailable:
+    after = {"Retry-After": str(_RETRY_AFTER)}
+    return web.HTTPServiceUnavailable(text=f"{why}: try again later\n", headers=after)
+
+
 class Join:
     """The handlers of ``/join``, but for the page itself."""
 
@@ -75,7 +130,7 @@ class Join:
         self._options = options
         self._agents = Agents(options.files)
         self._reading = asyncio.Lock()
-        self._downloads = 0
+        self._places = _Places(options.patience)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -127,15 +182,8 @@ class Join:
         agent = next((each for each in found if each.name == name), None)
         if folder is None or agent is None:
             raise web.HTTPNotFound(text=_missing(name, found))
-        if self._downloads >= _MAX_DOWNLOADS:
-            text = f"{_MAX_DOWNLOADS} hosts download an agent now: try again later\n"
-            after = {"Retry-After": str(_RETRY_AFTER)}
-            raise web.HTTPServiceUnavailable(text=text, headers=after)
-        self._downloads += 1
-        try:
+        with self._places.take(request):
             return await _download(request, folder / name, agent)
-        finally:
-            self._downloads -= 1
 
     async def _read(self) -> Sequence[Agent]:
         """Return the agents; a thread reads files that have changed."""

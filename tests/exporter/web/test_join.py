@@ -3,9 +3,13 @@
 import asyncio
 import hashlib
 import json
+import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import ClientError, ClientResponse, ClientSession, TCPConnector
 from pombo_exporter.stats import HttpCounters
 from pombo_exporter.web.base import Base
 from pombo_exporter.web.join import JoinOptions
@@ -183,21 +187,116 @@ def test_path_with_a_slash_leads_to_the_page(folder: Path) -> None:
     assert visit(exporter, use) == (200, "/pombo/join")
 
 
-def test_downloads_beyond_20_at_a_time_are_told_to_come_back(folder: Path) -> None:
+class Elsewhere:
+    """Clients at other addresses of this machine. None reads what it downloads."""
+
+    def __init__(self, client: Client) -> None:
+        self._url = client.make_url("/")
+        self._sessions: list[ClientSession] = []
+
+    async def download(self, address: str) -> ClientResponse:
+        connector = TCPConnector(local_addr=(address, 0))
+        self._sessions.append(ClientSession(connector=connector))
+        return await self._sessions[-1].get(self._url.with_path(AGENT))
+
+    async def close(self) -> None:
+        for each in self._sessions:
+            await each.close()
+
+
+def downloading(
+    folder: Path, use: Callable[[Client, Elsewhere], Awaitable[Any]], **options: Any
+) -> Any:
     (folder / GLIBC).write_bytes(bytes(32_000_000))  # more than sockets hold
 
-    async def use(client: Client) -> tuple[list[int], list[int], str]:
-        first = [await client.get(AGENT) for _ in range(20)]
-        more = await client.get(AGENT)
+    async def visited(client: Client) -> Any:
+        elsewhere = Elsewhere(client)
+        try:
+            return await use(client, elsewhere)
+        finally:
+            await elsewhere.close()
+
+    return visit(Served(joining=JoinOptions(folder, **options)), visited)
+
+
+def test_downloads_beyond_20_at_a_time_are_told_to_come_back(folder: Path) -> None:
+    async def use(client: Client, elsewhere: Elsewhere) -> tuple[list[int], list[int], str]:
+        first = [await client.get(AGENT) for _ in range(10)]
+        others = [await elsewhere.download("127.0.0.2") for _ in range(10)]
+        more = await elsewhere.download("127.0.0.3")
         page = await client.get("/metrics")
         for each in first:
             each.close()
         while (later := await client.get(AGENT)).status == 503:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.01)
         after = more.headers["Retry-After"]
-        return [each.status for each in first], [more.status, page.status, later.status], after
+        statuses = [each.status for each in (*first, *others)]
+        return statuses, [more.status, page.status, later.status], after
 
-    assert visit(served(folder), use) == ([200] * 20, [503, 200, 200], "5")
+    assert downloading(folder, use) == ([200] * 20, [503, 200, 200], "5")
+
+
+def test_one_address_takes_at_most_half_of_the_places(folder: Path) -> None:
+    async def use(client: Client, elsewhere: Elsewhere) -> tuple[list[int], int, int]:
+        first = [await client.get(AGENT) for _ in range(10)]
+        more = await client.get(AGENT)
+        other = await elsewhere.download("127.0.0.2")
+        return [each.status for each in first], more.status, other.status
+
+    assert downloading(folder, use, patience=0.0) == ([200] * 10, 503, 200)
+
+
+def test_slow_download_gives_way_where_all_places_are_taken(folder: Path) -> None:
+    async def use(client: Client, elsewhere: Elsewhere) -> tuple[int, list[bool]]:
+        first = [await client.get(AGENT) for _ in range(10)]
+        for _ in range(10):
+            await elsewhere.download("127.0.0.2")
+        more = await elsewhere.download("127.0.0.3")
+        await more.read()
+        whole = []
+        for each in first[:2]:
+            try:
+                whole.append(len(await each.read()) == 32_000_000)
+            except ClientError:
+                whole.append(False)
+        return more.status, whole
+
+    assert downloading(folder, use, patience=0.0) == (200, [False, True])
+
+
+# --- odd files ---
+
+
+def names(folder: Path) -> list[str]:
+    return [file["name"] for file in json.loads(get(served(folder), "/join/files")[1])["agents"]]
+
+
+def test_link_out_of_the_folder_is_no_agent(folder: Path) -> None:
+    other, secret = folder.parent / "outside", b"key of the fleet"
+    other.write_bytes(secret)
+    (folder / MUSL).unlink()
+    (folder / MUSL).symlink_to(other)
+    assert names(folder) == [GLIBC]
+    assert get(served(folder), f"/join/agents/{MUSL}")[0].status == 404
+    (folder / MUSL).unlink()
+    (folder / MUSL).symlink_to(GLIBC)
+    assert names(folder) == [MUSL, GLIBC]
+
+
+def test_folder_may_be_a_link(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    link = tmp_path_factory.mktemp("links") / "agents"
+    link.symlink_to(folder)
+    assert names(link) == [MUSL, GLIBC]
+
+
+def test_file_that_no_agent_has_is_left_out_and_not_read(folder: Path) -> None:
+    mips, arm, s390, own = (f"pombo-agent-linux-{each}-musl.pex" for each in ("m", "a", "s", "o"))
+    with (folder / mips).open("wb") as file:
+        file.truncate(2**40)  # would take an hour to read
+    os.mkfifo(folder / arm)  # would never end
+    (folder / s390).symlink_to(s390)
+    (folder / own).mkdir()
+    assert names(folder) == [MUSL, GLIBC]
 
 
 # --- with passwords ---
