@@ -8,8 +8,9 @@ import re
 import ssl
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
-from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
 from ipaddress import ip_address
+from math import isfinite
 from time import monotonic
 from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
@@ -33,6 +34,9 @@ from pombo_agent.transport.connection import authorization, tls_context
 _MOST_BYTES = 2**20
 _EXCERPT_BYTES = 120  # of a refused datagram, which the exporter shows
 _RECENT_SECONDS = 60.0
+
+#: The most characters of a word and of a sentence that are shown of an answer.
+_MOST_WORD, _MOST_SENTENCE = 120, 500
 
 _SHOWN_BYTES = re.compile(r"""(?:[ -\[\]-~]|\\(?:x[0-9a-f]{2}|[\\'nrt]))*""")
 
@@ -135,7 +139,7 @@ class Api:
         host, fault = self._json(f"/api/v1/hosts/{quote(name, safe='')}", end)
         if fault and not fault.startswith("404"):
             return Knowledge(self.url, fault)
-        known = host if isinstance(host, dict) and isinstance(host.get("state"), str) else None
+        known = host if isinstance(host, dict) and _is_word(host.get("state")) else None
         return Knowledge(self.url, "", known, [*_refusals(status, name)])
 
     def _json(self, path: str, end: float) -> tuple[Any, str]:
@@ -148,10 +152,11 @@ class Api:
             if self._sends_password and (password := authorization(self._options)):
                 request.add_header(*password.strip().split(": ", 1))
             with self._opener().open(request, timeout=left) as response:
-                return json.loads(response.read(_MOST_BYTES)), ""
+                return _decoded(_read(response, end)), ""
         except HTTPError as error:
             with error:
-                return None, f"{error.code} {self._remedy(error.code) or error.reason}"
+                said = str(error.reason)[:_MOST_WORD]
+                return None, f"{error.code} {self._remedy(error.code) or said}"
         except URLError as error:
             return None, _words(error.reason)
         except (OSError, HTTPException, ValueError, RecursionError) as error:
@@ -174,14 +179,48 @@ class Api:
         return build_opener(*handlers)
 
 
+def _read(response: HTTPResponse, end: float) -> bytes:
+    """Return the body of an answer, as far as it is read.
+
+    Raises:
+        TimeoutError: when it has not ended by then.
+    """
+    body = bytearray()
+    while len(body) < _MOST_BYTES and (data := response.read1(_MOST_BYTES - len(body))):
+        body += data
+        if monotonic() > end:
+            raise TimeoutError
+    return bytes(body)
+
+
+def _decoded(body: bytes) -> Any:
+    """Return the JSON of an answer.
+
+    Raises:
+        ValueError: when it is none. ``json`` takes numbers that are none, or cannot be printed.
+    """
+
+    def number(text: str) -> float:
+        found = float(text)
+        if not isfinite(found):
+            raise json.JSONDecodeError("no number", text, 0)
+        return int(text) if text.lstrip("-").isdigit() else found
+
+    return json.loads(body, parse_constant=number, parse_float=number, parse_int=number)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MOST_WORD
+
+
 def _refusals(status: Mapping[str, Any], name: str) -> list[Refusal]:
     """Return the refusals of the last minute, of conflicts only those about a host."""
     found = []
     for each in status["recent_refusals"]:
         try:
             refusal = Refusal(
-                str(each["reason"]),
-                printable(str(each["detail"])),
+                str(each["reason"])[:_MOST_WORD],
+                printable(str(each["detail"])[:_MOST_SENTENCE]),
                 shown_address(each["address"]),
                 float(each["last_age_seconds"]),
                 _bytes_of(str(each["datagram_start"])),
@@ -219,7 +258,7 @@ def _bytes_of(text: str) -> bytes:
 
 def shown_address(address: object) -> str:
     """Return an address of the API for people: IPv4 as such, where it is mapped into IPv6."""
-    text = str(address)
+    text = str(address)[:_MOST_WORD]
     try:
         found = ip_address(text)
     except ValueError:

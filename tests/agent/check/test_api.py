@@ -3,18 +3,21 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
-from pombo_agent.check.api import Api, Knowledge
+from pombo_agent.check.api import Api, Knowledge, shown_address
 from pombo_agent.servers import HttpOptions, Url
 from pombo_cli.addresses import Address
 from support.processes import free_port
 
 NO_OPTIONS = HttpOptions()
+
+NO_EXPORTER = "what answers is no exporter of Pombo"
 
 
 class Answering:
@@ -22,6 +25,8 @@ class Answering:
 
     def __init__(self, status: Any, host: Any) -> None:
         self.location = ""  # of a redirect
+        self.drips = False  # a byte now and then, for ever
+        self.closing = Event()
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         outer = self
@@ -37,6 +42,10 @@ class Answering:
                     self.send_header("Location", outer.location)
                 self.end_headers()
                 self.wfile.write(text.encode())
+                with suppress(OSError):  # the client has gone
+                    while outer.drips:
+                        self.wfile.write(b" ")
+                        outer.closing.wait(0.02)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -47,6 +56,8 @@ class Answering:
         self._thread.start()
 
     def close(self) -> None:
+        self.drips = False
+        self.closing.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -143,15 +154,40 @@ def test_host_that_is_not_shown_is_none(serve: Serve) -> None:
     ("status", "fault"),
     [
         (503, "503 Service Unavailable"),
-        ("no JSON", "what answers is no exporter of Pombo"),
-        ("[" * 100_000, "what answers is no exporter of Pombo"),
-        ({}, "what answers is no exporter of Pombo"),
-        ([], "what answers is no exporter of Pombo"),
-        ({"recent_refusals": 1}, "what answers is no exporter of Pombo"),
+        ("no JSON", NO_EXPORTER),
+        ("[" * 100_000, NO_EXPORTER),
+        ({}, NO_EXPORTER),
+        ([], NO_EXPORTER),
+        ({"recent_refusals": 1}, NO_EXPORTER),
     ],
 )
 def test_why_nothing_is_known_is_said(serve: Serve, status: Any, fault: str) -> None:
     assert asked(serve(status, {"state": "live"})).fault == fault
+
+
+@pytest.mark.parametrize("age", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 400])
+def test_number_that_no_exporter_has_is_not_taken(serve: Serve, age: str) -> None:
+    """No such number is JSON, and `--format=json` would print it."""
+    host = f'{{"state": "live", "last_seen_age_seconds": {age}}}'
+    assert asked(serve({"recent_refusals": []}, host)).fault == NO_EXPORTER
+    status = json.dumps({"recent_refusals": [refusal("conflict", "x", age=2.5)]})
+    assert asked(serve(status.replace("2.5", age), 404)).fault == NO_EXPORTER
+
+
+def test_long_texts_are_cut(serve: Serve) -> None:
+    status = {"recent_refusals": [refusal("x" * 10_000, "x" * 10_000)]}
+    [found] = asked(serve(status, 404)).refusals
+    assert len(found.reason) <= 200
+    assert len(found.detail) <= 1000
+    assert len(shown_address("x" * 10_000)) <= 200
+    assert asked(serve({"recent_refusals": []}, {"state": "x" * 10_000})).host is None
+
+
+def test_answer_that_never_ends_is_not_waited_for(serve: Serve) -> None:
+    server = serve({"recent_refusals": []}, 404)
+    server.drips = True
+    api = Api(Address("127.0.0.1", server.port), NO_OPTIONS)
+    assert api.ask("pi", time.monotonic() + 0.5).fault == "no answer in time"
 
 
 def test_nobody_is_there() -> None:
