@@ -70,7 +70,26 @@ def folders():
         yield os.path.join(shared, "pombo-agent-%d" % os.geteuid())
 
 
-def problem_of(folder):
+def is_safe(folder):
+    """Return whether no other user can replace what belongs to this one in a folder.
+
+    Otherwise what is loaded could differ from what was found here: with sudo, HOME may be another
+    user's. Who owns the root, which is root itself but in a user namespace, can replace everything.
+    """
+    found = os.lstat(folder)
+    own_group = (0, os.getegid())
+    others_write = found.st_mode & stat.S_IWOTH or (
+        found.st_mode & stat.S_IWGRP and found.st_gid not in own_group
+    )
+    if found.st_uid not in (0, os.geteuid(), os.lstat("/").st_uid):
+        return False
+    if others_write and not found.st_mode & stat.S_ISVTX:
+        return False
+    parent = os.path.dirname(folder)
+    return parent == folder or is_safe(parent)
+
+
+def problem_of(folder):  # noqa: PLR0911 - one for each problem
     """Return why nothing can be unpacked and loaded there, or nothing."""
     try:
         if not os.path.isdir(folder):
@@ -80,6 +99,8 @@ def problem_of(folder):
             return "it belongs to another user"
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return "others may write to it"
+        if not is_safe(os.path.dirname(os.path.realpath(folder))):
+            return "another user may replace it"
         if not os.access(folder, os.W_OK | os.X_OK):
             return "it cannot be written to"
         if os.statvfs(folder).f_flag & os.ST_NOEXEC:
@@ -97,7 +118,8 @@ def choose_folder():
     for folder in folders():
         problem = problem_of(folder)
         if not problem:
-            os.environ["PEX_ROOT"] = folder
+            # Without links, each of which another user may have made.
+            os.environ["PEX_ROOT"] = os.path.realpath(folder)
             return
         problems.append("%s: %s" % (folder, problem))
     fail(
