@@ -78,6 +78,7 @@ class Problems:
         """Note an event of a host."""
         if event is HostEvent.DOWN:
             if _counts(host):
+                self._make_room(Key(Kind.DOWN, host.name))
                 self._trackers[Kind.DOWN].began(_down(host), now)
         elif event is HostEvent.CONFLICT:
             self._conflict(host, now, wall)
@@ -155,6 +156,17 @@ class Problems:
         for mountpoint in self._full.pop(host.name, ()):
             key = Key(Kind.DISK, host.name, mountpoint)
             self._trackers[Kind.DISK].ended(key, text, now, wall)
+
+    def _make_room(self, key: Key) -> None:
+        """Let a host that was forgotten give way to one that is down now, if need be.
+
+        Otherwise, invented names would keep hosts from being announced for a day.
+        """
+        tracker = self._trackers[key.kind]
+        if tracker.is_full and key not in tracker and self._forgotten:
+            oldest = next(iter(self._forgotten))
+            del self._forgotten[oldest]
+            tracker.drop(Key(Kind.DOWN, oldest))
 
     def _conflict(self, host: Host, now: float, wall: float) -> None:
         counts = max(CONFLICT_SECONDS, _CONFLICT_INTERVALS * host.interval)

@@ -32,6 +32,11 @@ class Tracker:
         return key in self._firing or key in self._pending
 
     @property
+    def is_full(self) -> bool:
+        """Whether no other problem is taken."""
+        return len(self._pending) + len(self._firing) >= self._most
+
+    @property
     def firing_of_burst(self) -> int:
         """How many announced problems still last that began together with many others."""
         return self._burst
@@ -42,14 +47,14 @@ class Tracker:
         if key in self._firing:
             self._ending.pop(key, None)
         elif key not in self._pending:
-            if not self._has_room():
+            if self.is_full:
                 self.left_out += 1
                 return
             self._pending[key] = now, alert
 
     def known(self, alert: Alert) -> None:
         """Note a problem that an earlier run of the exporter has announced."""
-        if self._has_room():
+        if not self.is_full:
             self._firing[alert.key] = alert
 
     def ended(self, key: Key, words: Words, now: float, wall: float) -> None:
@@ -58,6 +63,14 @@ class Tracker:
         alert = self._firing.get(key)
         if alert is not None and key not in self._ending:
             self._ending[key] = now, alert.resolved(words, wall)
+
+    def drop(self, key: Key) -> None:
+        """Forget a problem. That it is over is never announced, and counted as left out."""
+        self._pending.pop(key, None)
+        self._ending.pop(key, None)
+        if (alert := self._firing.pop(key, None)) is not None:
+            self.left_out += 1
+            self._burst -= alert.in_burst
 
     def due(self, now: float, steps: StepClock) -> Iterator[Alert | None]:
         """Yield what is to be announced now, and None between steps."""
@@ -88,6 +101,3 @@ class Tracker:
             self._firing[alert.key] = marked
             self._burst += 1
         return marked
-
-    def _has_room(self) -> bool:
-        return len(self._pending) + len(self._firing) < self._most

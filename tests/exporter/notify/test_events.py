@@ -188,8 +188,28 @@ def test_problems_are_bounded() -> None:
         for each in agents:
             each.send()
         watched.wait(100)
-    assert 0 < len(watched.announced) <= 50
+    known = [each.key for each in watched.announced if each.key in watched.problems[DOWN]]
+    assert 0 < len(known) <= 50
     assert watched.problems.left_out > 0
+
+
+def test_names_that_come_and_go_keep_no_host_from_being_announced() -> None:
+    watched = Watched(Limits(hosts=20, forget_after=100.0))
+    real = Agent(watched, "real")
+    for start in range(0, 100, 10):
+        invented = [Agent(watched, f"invented-{start + number}") for number in range(10)]
+        for each in invented:
+            each.send()
+        real.run(5)
+        for each in invented:
+            each.send()
+        real.run(120)
+    assert (DOWN, "invented-0", True) in watched.said()
+    assert not any(host == "real" for _, host, _ in watched.said())
+    watched.wait(60)
+    assert watched.said()[-1] == (DOWN, "real", True)
+    real.run(60)
+    assert watched.said()[-1] == (DOWN, "real", False)
 
 
 # --- after a restart ---

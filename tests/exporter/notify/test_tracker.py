@@ -104,3 +104,15 @@ def test_problems_of_a_burst_are_counted_until_they_are_over() -> None:
     problems.ended(alert("a").key, OVER, HOLD, WALL)
     [end] = filter(None, problems.due(2 * HOLD, StepClock()))
     assert (end.in_burst, end.is_firing, problems.firing_of_burst) == (True, False, 1)
+
+
+def test_problem_that_is_dropped_leaves_room_and_is_never_over() -> None:
+    problems = tracker(most=1)
+    problems.began(alert("a"), 0.0)
+    [found] = filter(None, problems.due(HOLD, StepClock()))
+    problems.mark_burst(found)
+    problems.ended(alert("a").key, OVER, HOLD, WALL)
+    problems.drop(alert("a").key)
+    assert (problems.is_full, problems.firing_of_burst, problems.left_out) == (False, 0, 1)
+    problems.began(alert("b"), HOLD)
+    assert due(problems, 3 * HOLD) == [("b", True)]
