@@ -1,9 +1,11 @@
 """The page that adds a host, in a real browser."""
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -92,6 +94,43 @@ def test_copied_command_enrolls_the_host(start: Launcher, opened: Open, agents: 
     server = f"--server=EXPORTER:{exporter.port}"
     assert copied == f"""pombo-exporter enroll {server} 'it'"'"'s -1'"""
     expect(page.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["\x1b[201~$(id)\x0f", "a\x15'; id;'", "\u202ea", "\x7f"])
+def test_command_has_no_character_that_a_terminal_acts_upon(
+    start: Launcher, opened: Open, agents: str, name: str
+) -> None:
+    exporter = start.exporter(agents)
+    page = opened(join(exporter, f"?name={quote(name)}")).page
+    expect(page.locator("#enroll")).to_contain_text("printf")
+    shown = page.locator("#enroll").text_content() or ""
+    assert shown.isprintable()
+    words = shown.partition("pombo-exporter ")[2]
+    done = subprocess.run(["sh", "-c", f"printf '%s|' {words}"], capture_output=True, check=True)
+    assert done.stdout.decode().split("|")[2] == name
+
+
+def test_command_quotes_the_name_of_the_exporter(
+    start: Launcher, opened: Open, agents: str
+) -> None:
+    exporter = start.exporter(agents)
+    page = opened(join(exporter)).page
+    # Whether such a name is looked up depends on the browser and the resolver.
+    strange = "http://a$(id)b.localhost"
+    page.route(
+        f"{strange}/**",
+        lambda route, request: route.fulfill(
+            response=route.fetch(url=request.url.replace(strange, f"http://{exporter.target}"))
+        ),
+    )
+    page.goto(f"{strange}/join")
+    expect(page.locator("#enroll")).to_contain_text("NAME")
+    shown = page.locator("#enroll").text_content() or ""
+    words = shown.partition("pombo-exporter ")[2]
+    done = subprocess.run(["sh", "-c", f"printf '%s|' {words}"], capture_output=True, check=True)
+    server = f"--server=a$(id)b.localhost:{exporter.port}"
+    given = ["enroll", server, f"--web.external-url={strange}", "NAME", ""]
+    assert done.stdout.decode().split("|") == given
 
 
 def test_command_is_copied_where_the_browser_has_no_clipboard(

@@ -22,9 +22,19 @@ let typingTimer = 0;
 
 // --- the command ---
 
-/** Returns a word as a POSIX shell has it. */
+/**
+ * Returns a word as a POSIX shell has it. It has no character that a terminal acts upon: a link to
+ * this page has a name, and what is pasted would run before it is read.
+ */
 function quoted(word) {
+  if (human.printable(word) !== word) return `"$(printf '${octal(word)}')"`;
   return PLAIN_WORD.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+/** Returns the bytes of a text as printf has them. */
+function octal(text) {
+  const bytes = [...new TextEncoder().encode(text)];
+  return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
 /** Returns the command that prints how to set up the host. */
@@ -33,8 +43,8 @@ function enrollCommand() {
   const local = LOOPBACK.test(location.hostname);
   const host = local ? "EXPORTER" : location.hostname;
   const port = files.udp_port === DEFAULT_PORT ? "" : `:${files.udp_port}`;
-  const words = ["pombo-exporter enroll", `--server=${host}${port}`];
-  if (needsUrl()) words.push(`--web.external-url=${baseUrl(local)}`);
+  const words = ["pombo-exporter enroll", `--server=${quoted(`${host}${port}`)}`];
+  if (needsUrl()) words.push(`--web.external-url=${quoted(baseUrl(local))}`);
   words.push(name.startsWith("-") ? "--" : "", name ? quoted(name) : "NAME");
   return words.filter(Boolean).join(" ");
 }
