@@ -67,7 +67,8 @@ def external_url(text: str) -> ExternalUrl:
         host, _ = parts.hostname, parts.port  # the port is checked when it is read
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https") or re.search(r"[\s\"'@?#\\]", text):
+    is_plain = text.isprintable() and not re.search(r"[\s\"'`$<>@?#\\]", text)
+    if not host or parts.scheme not in ("http", "https") or not is_plain:
         raise ValueError(f"{text!r} is not a URL: write it as https://example.org/pombo")
     return ExternalUrl(parts.scheme, parts.netloc.lower(), host, path_prefix(parts.path))
 

@@ -104,3 +104,9 @@ def test_targets_without_an_external_url_are_at_the_address_of_the_request() -> 
 )
 def test_external_url_has_no_slash_at_its_end(text: str, url: ExternalUrl) -> None:
     assert external_url(text) == url
+
+
+@pytest.mark.parametrize("odd", ["\x1b[31m", "\u202e", "\x7f", "$(id)", "`id`", "<b>", " ", "'"])
+def test_external_url_has_no_character_that_a_terminal_or_a_shell_acts_upon(odd: str) -> None:
+    with pytest.raises(ValueError, match="is not a URL"):
+        external_url(f"http://a{odd}b/pombo")
