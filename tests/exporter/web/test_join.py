@@ -193,15 +193,19 @@ class Elsewhere:
     def __init__(self, client: Client) -> None:
         self._url = client.make_url("/")
         self._sessions: list[ClientSession] = []
+        self._responses: list[ClientResponse] = []
 
     async def download(self, address: str) -> ClientResponse:
         connector = TCPConnector(local_addr=(address, 0))
         self._sessions.append(ClientSession(connector=connector))
-        return await self._sessions[-1].get(self._url.with_path(AGENT))
+        self._responses.append(await self._sessions[-1].get(self._url.with_path(AGENT)))
+        return self._responses[-1]
 
     async def close(self) -> None:
-        for each in self._sessions:
-            await each.close()
+        for response in self._responses:
+            response.close()
+        for session in self._sessions:
+            await session.close()
 
 
 def downloading(
