@@ -145,6 +145,10 @@ def _measured(
     slots = [_shown(host, now) for host in hosts]
     return zip(
         _known(derive.cpu_average_usage(rows["cpu"])),
+        [
+            count or None
+            for count in np.bincount(rows["cpu"].host_of, minlength=len(hosts)).tolist()
+        ],
         _known(total),
         _known(available),
         _known(memory),

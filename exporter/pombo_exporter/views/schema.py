@@ -58,6 +58,7 @@ class HostSummary(Struct, frozen=True):
     looks_like: str
     clock_offset_seconds: float | None
     cpu_usage_ratio: float | None
+    cpu_cores: int | None
     memory_total_bytes: float | None
     memory_available_bytes: float | None
     memory_used_ratio: float | None

@@ -132,6 +132,7 @@ def test_summary_has_what_was_measured_in_the_units_of_its_names() -> None:
     assert found.labels == {"rack": "7"}
     assert found.interval_seconds == INTERVAL
     assert found.cpu_usage_ratio == pytest.approx(0.25)
+    assert found.cpu_cores == len(detail(agent).cores)
     assert (found.memory_total_bytes, found.memory_available_bytes) == (200, 50)
     assert found.memory_used_ratio == 0.75
     assert found.network_receive_bytes_per_second == pytest.approx(2 * 100 / INTERVAL)
@@ -209,6 +210,7 @@ def test_host_that_sent_no_sections_has_no_measured_values() -> None:
     assert unknown == [
         "clock_offset_seconds",
         "cpu_usage_ratio",
+        "cpu_cores",
         "memory_total_bytes",
         "memory_available_bytes",
         "memory_used_ratio",
