@@ -108,7 +108,8 @@ PURE = (
     "pombo_exporter.views",
     *(f"pombo_exporter.notify.{name}" for name in ("alerts", "tracker", "events", "disks")),
     *(f"pombo_exporter.notify.{name}" for name in ("words", "grouping", "queue")),
-    "pombo_exporter.top.table",
+    *(f"pombo_exporter.top.{name}" for name in ("table", "totals", "bars")),
+    *(f"pombo_exporter.top.{name}" for name in ("fleet_view", "detail_view")),
     "pombo_exporter.decode.contents",
     "pombo_exporter.decode.payloads",
 )
@@ -223,7 +224,7 @@ def test_only_the_web_and_the_commands_import_aiohttp(name: str) -> None:
     allowed = (
         "pombo_exporter.web",
         "pombo_exporter.__main__",
-        "pombo_exporter.top.screen",
+        "pombo_exporter.top.client",
         "pombo_exporter.notify.client",
     )
     assert is_part_of(name, allowed) or "aiohttp" not in top_level_imports(name)

@@ -341,7 +341,11 @@ def test_top_ignores_the_agents_variable_for_the_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    "argument", ["ftp://there", "http://", "http://there:x", "--interval=0s", "--sort=size"]
+    "argument",
+    [
+        *("ftp://there", "http://", "http://there:x", "--interval=0s", "--sort=size"),
+        *("--filter=cpu>", "--filter=state:dwn"),
+    ],
 )
 def test_invalid_argument_of_top_ends_with_2(argument: str) -> None:
     shown, result = top(argument)

@@ -49,7 +49,7 @@ def fleet(start_once: Launcher) -> Exporter:
 def test_hosts_with_problems_are_first_and_keys_change_the_order(fleet: Exporter) -> None:
     with top(fleet) as terminal:
         terminal.orders("gone", "lossy", "well")
-        terminal.shows("3 of 3 hosts, by trouble", "down", "live", "q quit")
+        terminal.shows("3 of 3 hosts, by trouble", "down", "live", "q quit", "? help")
         for key, order in (
             ("n", ("gone", "lossy", "well")),
             ("l", ("lossy", "gone", "well")),
@@ -76,15 +76,126 @@ def test_filter_keeps_hosts_by_name_and_by_label(fleet: Exporter) -> None:
         terminal.orders("gone", "lossy", "well")
 
 
-def test_table_fits_the_terminal_and_has_fewer_columns_on_a_narrow_one(fleet: Exporter) -> None:
+def test_filter_has_several_words_and_a_wrong_one_is_explained(fleet: Exporter) -> None:
+    with top(fleet) as terminal:
+        terminal.orders("gone", "lossy", "well")
+        terminal.type("/-state:down -rack=7")
+        terminal.orders("lossy")
+        terminal.type(" cpu>")
+        terminal.shows("write a number after >: cpu>80")
+        terminal.type("99")
+        terminal.shows("no host matches", without="write a number")
+        terminal.type("\x1b/state:x")
+        terminal.shows("there is no such state: write one of live, late, down")
+        terminal.type("\x7fdown")
+        terminal.orders("gone")
+
+
+def test_80_columns_have_what_matters_and_wider_screens_have_more(fleet: Exporter) -> None:
     with top(fleet, "--sort=name") as terminal:
-        terminal.shows("HOST", "STATE", "AGENT", "ADDRESS")
-        terminal.resize(60, 24)
-        screen = terminal.shows("HOST", "STATE", "SEEN", "CPU", "lossy", without="AGENT")
-        table = [line for line in screen.splitlines()[2:] if line.strip()][:-1]
-        assert [len(line.rstrip()) <= 60 for line in table] == [True] * 4
-        # Only reasons, which would be in the last column, may be cut.
-        assert ["…" in line.rstrip()[:-1] for line in table] == [False] * 4
+        terminal.shows("HOST", "STATE", "SEEN", "ATTENTION")
+        terminal.resize(80, 24)
+        screen = terminal.shows(
+            *("HOST", "SEVERITY", "CPU", "MEMORY", "DISK", "NETWORK"), without="SEEN"
+        )
+        assert len(screen.splitlines()) == 24
+        assert max(len(line.rstrip()) for line in screen.splitlines()) <= 80
+        terminal.resize(300, 24)
+        terminal.shows("HOST", "STATE", "ADDRESS", "AGENT", "LABELS", "rack=7")
+
+
+def test_totals_of_the_fleet_are_above_the_table(fleet: Exporter) -> None:
+    with top(fleet) as terminal:
+        terminal.shows("1 down", "1 needs attention", "cores", "memory", "loss")
+        terminal.type("a")
+        terminal.orders("gone")
+        terminal.type("a")
+        terminal.orders("gone", "lossy", "well")
+
+
+def test_selected_host_is_explained_and_stays_selected_in_another_order(fleet: Exporter) -> None:
+    with top(fleet) as terminal:
+        terminal.shows("gone: no report for more than 600 ms")
+        terminal.type("\x1b[B")
+        terminal.shows("lossy: nothing needs attention", without="gone: no report")
+        terminal.type("r")
+        terminal.orders("well", "lossy", "gone")
+        terminal.shows("reversed", "lossy: ")
+        terminal.type("G")
+        terminal.shows("gone: no report")
+        terminal.type("g")
+        terminal.shows("well: nothing needs attention")
+
+
+def test_help_lists_the_keys_until_any_key(fleet: Exporter) -> None:
+    with top(fleet, columns=80) as terminal:
+        terminal.orders("gone", "lossy", "well")
+        terminal.type("?")
+        screen = terminal.shows("KEYS", "FILTER", "reverse", "-word", without="SEVERITY")
+        assert max(len(line) for line in screen.splitlines()) <= 80
+        terminal.type("x")
+        terminal.orders("gone", "lossy", "well")
+
+
+# --- one host ---
+
+
+def test_enter_opens_the_selected_host_and_esc_comes_back(fleet: Exporter) -> None:
+    with top(fleet) as terminal:
+        terminal.orders("gone", "lossy", "well")
+        terminal.type("\r")
+        terminal.shows(
+            *("gone  critical  down", "! critical: no report for more than 600 ms"),
+            *("all values are those of that report", "MEMORY ──", "Esc back"),
+            without="3 of 3 hosts",
+        )
+        terminal.type("\x1b")
+        terminal.orders("gone", "lossy", "well")
+        terminal.type("\x1b[B\r")
+        terminal.shows("lossy  ok  live", "nothing needs attention")
+
+
+def test_real_agent_is_shown_with_its_cores_disks_and_processes(start: Launcher) -> None:
+    exporter = start.exporter()
+    start.agent("real", exporter, interval="1s", flags=["--collector.top-processes"])
+    with top(exporter, columns=120, lines=200) as terminal:
+        terminal.orders("real")
+        terminal.type("\r")
+        terminal.shows(
+            *("real  ", "CPU ──", "MEMORY ──", "FILESYSTEMS ──", "NETWORKS ──"),
+            *("PROCESSES BY CPU ──", "PROCESSES BY MEMORY ──"),
+        )
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b c", "100%25", "?x#y", "\x1b[2Jred", "数据库 🐦", "two\nlines"]
+)
+def test_host_of_any_name_can_be_opened(start: Launcher, name: str) -> None:
+    exporter = start.exporter()
+    with Sender(name, exporter.port) as sender:
+        sender.report(1, *steady(1))
+        sender.report(2, *steady(2))
+    with top(exporter) as terminal:
+        terminal.shows("1 of 1 hosts")
+        terminal.type("\r")
+        terminal.shows("nothing needs attention", "CPU ──", "MEMORY ──", "NETWORKS ──", "Esc back")
+        terminal.type("q")
+        assert terminal.left() == 0
+        assert "\x1b[2Jred" not in terminal.written
+
+
+def test_open_host_that_is_forgotten_says_so(start: Launcher) -> None:
+    exporter = start.exporter("--host.forget-after=1s")
+    with Sender("brief", exporter.port, interval=0.2) as sender, top(exporter) as terminal:
+        sender.report(1, *steady(1))
+        terminal.orders("brief")
+        terminal.type("\r")
+        terminal.shows("the exporter no longer has this host", "brief  ")
+        terminal.type("\x1b")
+        terminal.shows("no host has reported yet", "0 of 0 hosts")
+
+
+# --- scrolling and hostile names ---
 
 
 def test_arrows_and_page_keys_scroll_to_hosts_beyond_the_screen(start: Launcher) -> None:
@@ -98,16 +209,21 @@ def test_arrows_and_page_keys_scroll_to_hosts_beyond_the_screen(start: Launcher)
         lambda exposition: len(exposition.rows("pombo_host_up")) == len(names),
         "all hosts",
     )
-    with top(exporter, lines=14) as terminal:
+    with top(exporter, lines=16) as terminal:
         terminal.orders(*names[:10])
         terminal.type("\x1b[B\x1b[B\x1b[B")  # three keys in one read
-        terminal.orders(*names[3:13])
-        terminal.type("\x1b[A")
-        terminal.orders(*names[2:12])
+        terminal.shows("h03: ")
+        terminal.orders(*names[:10])
         terminal.type("\x1b[6~")
-        terminal.orders(*names[12:22])
-        terminal.type("\x1b[6~\x1b[6~")
+        terminal.shows("h13: ")
+        terminal.orders(*names[4:14])
+        terminal.type("\x1b[A")
+        terminal.shows("h12: ")
+        terminal.orders(*names[4:14])
+        terminal.type("\x1b[F")
         terminal.orders(*names[20:])
+        terminal.type("\x1b[5~\x1b[5~\x1b[5~")
+        terminal.orders(*names[:10])
 
 
 def test_no_name_or_label_can_control_the_terminal(start: Launcher) -> None:
@@ -127,7 +243,7 @@ def test_no_name_or_label_can_control_the_terminal(start: Launcher) -> None:
         lambda exposition: len(exposition.rows("pombo_host_up")) == len(hostile),
         "all hosts",
     )
-    with top(exporter) as terminal:
+    with top(exporter, columns=300) as terminal:
         terminal.shows(
             f"{len(hostile)} of {len(hostile)} hosts", "\\x1b]0;owned\\x07", "[bold red]markup"
         )
@@ -154,7 +270,7 @@ def test_busiest_process_of_each_host_is_shown(start: Launcher) -> None:
         lambda exposition: len(exposition.rows("pombo_host_up")) == 3,
         "all hosts",
     )
-    with top(exporter, "--sort=name") as terminal:
+    with top(exporter, "--sort=name", columns=240) as terminal:
         screen = terminal.shows("PROCESS", "150 % post gres", "150 % \\u202e[red]x\\u2028")
         quiet = next(line for line in screen.splitlines() if line.startswith("quiet"))
         assert "150 %" not in quiet

@@ -71,7 +71,7 @@ class Terminal:
         lines = self.screen().splitlines()
         start = next((n for n, line in enumerate(lines) if line.startswith("HOST")), len(lines))
         table = [line for line in lines[start + 1 :] if line.strip()]
-        return [line.split()[0] for line in table[:-1]]  # below it are the keys
+        return [line.split()[0] for line in table[:-2]]  # below are the selected host and the keys
 
     def orders(self, *hosts: str) -> None:
         """Wait until the table has exactly these hosts, in this order."""

@@ -10,6 +10,7 @@ import click
 from pombo_cli.flags import Duration
 
 from pombo_exporter.top.table import SortKey
+from pombo_exporter.views.filter import FilterError, parse
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ def top_command(run: Callable[[TopOptions], None]) -> click.Command:
         "--filter",
         default="",
         show_envvar=True,
-        metavar="TEXT",
-        help="Show only hosts with TEXT in their name or in a label, such as rack=7.",
+        metavar="WORDS",
+        callback=_filter,
+        help="Show only hosts that match all words: a part of a name or label, rack=7, "
+        "state:down, cpu>80; -word excludes.",
     )
     @click.option(
         "--http.config.file",
@@ -70,6 +73,14 @@ def top_command(run: Callable[[TopOptions], None]) -> click.Command:
         run(TopOptions(sort=SortKey(sort), **rest))
 
     return top
+
+
+def _filter(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        parse(value)
+    except FilterError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    return value
 
 
 def _url(ctx: click.Context, param: click.Parameter, value: str) -> str:

@@ -8,6 +8,7 @@ from pombo_cli import human
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.severity import RANKS, Severity
+from pombo_exporter.views.filter import fullest_ratio, matching, traffic
 from pombo_exporter.views.schema import HostSummary
 
 
@@ -45,11 +46,6 @@ def _busiest(host: HostSummary) -> str:
 def attention(host: HostSummary) -> str:
     """Return the reasons of the host's severity in words, the most urgent first."""
     return "; ".join(reason.text for reason in host.reasons) or human.UNKNOWN
-
-
-def _fullest_ratio(host: HostSummary) -> float | None:
-    found = host.fullest_filesystem
-    return found.used_ratio if found else None
 
 
 #: The title of the column that a narrow screen cuts.
@@ -93,29 +89,30 @@ _RANKS: Final = {State.DOWN: 0, State.LATE: 1, State.LIVE: 2}
 _VALUES: Final[dict[SortKey, Callable[[HostSummary], float | None]]] = {
     SortKey.CPU: lambda host: host.cpu_usage_ratio,
     SortKey.MEMORY: lambda host: host.memory_used_ratio,
-    SortKey.DISK: _fullest_ratio,
-    SortKey.NETWORK: lambda host: _sum(
-        host.network_receive_bytes_per_second, host.network_transmit_bytes_per_second
-    ),
+    SortKey.DISK: fullest_ratio,
+    SortKey.NETWORK: traffic,
     SortKey.LOST: lambda host: host.datagram_loss_ratio,
     SortKey.SEEN: lambda host: host.last_seen_age_seconds,
 }
 
 
-def _sum(*values: float | None) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def rows(
+    hosts: Sequence[HostSummary], sort: SortKey, wanted: str, *, reverse: bool = False
+) -> list[HostSummary]:
+    """Return the hosts that match a filter, in this order.
 
+    In reverse, hosts without the value are still the last ones.
 
-def rows(hosts: Sequence[HostSummary], sort: SortKey, wanted: str) -> list[HostSummary]:
-    """Return the hosts that have ``wanted`` in their name or in a label, in this order."""
-    text = wanted.casefold()
-    return sorted((host for host in hosts if _has(host, text)), key=_key(sort))
-
-
-def _has(host: HostSummary, text: str) -> bool:
-    labels = (f"{name}={value}" for name, value in host.labels.items())
-    return any(text in each.casefold() for each in (host.name, *labels))
+    Raises:
+        FilterError: when the filter cannot be understood.
+    """
+    found = matching(hosts, wanted)
+    if not reverse:
+        return sorted(found, key=_key(sort))
+    value = _VALUES.get(sort)
+    known = found if value is None else [host for host in found if value(host) is not None]
+    unknown = [] if value is None else [host for host in found if value(host) is None]
+    return sorted(known, key=_key(sort), reverse=True) + sorted(unknown, key=_key(sort))
 
 
 def _key(sort: SortKey) -> Callable[[HostSummary], tuple[Any, ...]]:
