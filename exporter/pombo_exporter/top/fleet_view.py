@@ -245,6 +245,6 @@ def _with_bar(words: str, share: float | None, width: int, *, unicode: bool) -> 
 
 
 def _line(*parts: Text) -> Text:
-    found = Text(" | ", style="bright_black").join(parts)
+    found = Text.assemble((" | ", "bright_black")).join(parts)
     found.no_wrap, found.overflow, found.end = True, "ellipsis", ""
     return found

@@ -78,7 +78,8 @@ FILTER: all words must match
   web                  a part of a name or of a label
   site=porto           a label with this value
   state:down           also severity:warning, reason:disk, name:web, agent:0.1
-  cpu>80               also memory, disk, lost (%), network>1MiB, seen>30s, uptime<1h
+  cpu>80               also memory, disk, lost: percents
+  network>1MiB         also receive, transmit; seen>30s, uptime<1h, clock, interval
   -word                hosts that do not match the word
   "two words"          a text with spaces
 
@@ -365,7 +366,7 @@ class Top:
             *table,
             *(Text() for _ in range(page - len(table))),
             self._line_of_selected(place, width),
-            Text(_KEYS_OF_FLEET, style="dim"),
+            self._last_line(width),
         ]
 
     def _title(self) -> Text:
@@ -375,9 +376,19 @@ class Top:
             found.append(", reversed")
         if self._only_attention:
             found.append(", only those that need attention")
-        if self._filter or self._typing:
-            found.append(f", filter: {safe(self._filter)}{'_' if self._typing else ''}")
+        if self._filter:
+            found.append(f", filter: {safe(self._filter)}")
         return found
+
+    def _last_line(self, width: int) -> Text:
+        """Return the keys, or the filter that is typed, of which the end is always visible."""
+        if not self._typing:
+            return Text(_KEYS_OF_FLEET, style="dim")
+        typed = f"filter: {safe(self._filter)}_"
+        hint = "  Enter keep  Esc clear"
+        while fleet_view.cell_width(typed) > width:
+            typed = typed[1:]
+        return Text.assemble(typed, (hint, "dim"))
 
     def _line_of_selected(self, place: int, width: int) -> Text:
         if self._wrong or self._message:
