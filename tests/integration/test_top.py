@@ -131,7 +131,7 @@ def test_help_lists_the_keys_until_any_key(fleet: Exporter) -> None:
     with top(fleet, columns=80) as terminal:
         terminal.orders("gone", "lossy", "well")
         terminal.type("?")
-        terminal.shows("KEYS", "FILTER", "reverse", "-word", "clock, interval", without="SEVERITY")
+        terminal.shows("KEYS", "FILTER", "reverse", "-word", "uptime<1h, clock", without="SEVERITY")
         terminal.type("x")
         terminal.orders("gone", "lossy", "well")
 

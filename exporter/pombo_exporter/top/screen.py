@@ -79,7 +79,7 @@ FILTER: all words must match
   site=porto           a label with this value
   state:down           also severity:warning, reason:disk, name:web, agent:0.1
   cpu>80               also memory, disk, lost: percents
-  network>1MiB         also receive, transmit; seen>30s, uptime<1h, clock, interval
+  network>1MiB         also receive, transmit; seen>30s, uptime<1h, clock
   -word                hosts that do not match the word
   "two words"          a text with spaces
 
