@@ -166,6 +166,21 @@ def test_real_agent_is_shown_with_its_cores_disks_and_processes(start: Launcher)
         )
 
 
+def test_host_with_more_lines_than_the_screen_can_be_scrolled(start: Launcher) -> None:
+    exporter = start.exporter()
+    with Sender("long", exporter.port) as sender:
+        sender.report(1, *steady(1))
+        sender.report(2, *steady(2))
+    with top(exporter, columns=80) as terminal:
+        terminal.orders("long")
+        terminal.type("\r")
+        terminal.shows("CPU ──", "more lines below", without="dev0 ")
+        terminal.type("G")
+        terminal.shows("dev0 ", without="more lines below")
+        terminal.type("g")
+        terminal.shows("CPU ──", "more lines below")
+
+
 @pytest.mark.parametrize(
     "name", ["a/b c", "100%25", "?x#y", "\x1b[2Jred", "数据库 🐦", "two\nlines"]
 )
