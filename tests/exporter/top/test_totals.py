@@ -1,5 +1,7 @@
 """The totals of a fleet: sums over the hosts that are not down, and counts of all."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from pombo_exporter.hosts.host import State
@@ -8,7 +10,7 @@ from pombo_exporter.top.totals import datagrams_per_second, totals
 from pombo_exporter.views.schema import ExporterStatus
 from support.summaries import reason, summary
 
-MEASURED = {
+MEASURED: dict[str, Any] = {
     "cpu_cores": 4,
     "cpu_usage_ratio": 0.5,
     "memory_total_bytes": 100.0,
@@ -41,10 +43,8 @@ def test_no_host_has_no_loss() -> None:
 
 
 def test_datagrams_a_second_are_known_within_one_run_of_the_exporter() -> None:
-    status = ExporterStatus(
-        **dict.fromkeys(ExporterStatus.__struct_fields__)
-        | {"uptime_seconds": 10.0, "datagrams_received": 100}
-    )
+    values: dict[str, Any] = dict.fromkeys(ExporterStatus.__struct_fields__)
+    status = ExporterStatus(**values | {"uptime_seconds": 10.0, "datagrams_received": 100})
     later = replace(status, uptime_seconds=12.0, datagrams_received=150)
     assert datagrams_per_second(status, later) == 25
     assert datagrams_per_second(None, later) is None
