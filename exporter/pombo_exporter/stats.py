@@ -83,6 +83,11 @@ class HttpCounters:
         default_factory=lambda: Counter({str(each): 0 for each in ClosedConnection})
     )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        return 0 < self.max_connections <= self.connections
+
     def copy(self) -> "HttpCounters":
         """Return the counters of this moment."""
         return replace(self, refused=self.refused.copy(), closed=self.closed.copy())

@@ -176,9 +176,6 @@ def test_more_agents_than_connections_lose_no_report(start: Launcher) -> None:
     page = exporter.page()
     for name in names:
         assert page.value("pombo_host_datagrams_lost_total", instance=name) == 0
-    closed = page.value("pombo_exporter_http_connections_closed_total", reason="limit")
-    assert closed is not None
-    assert closed > 6
 
 
 def test_only_an_agent_that_reports_over_http_loads_tls(start: Launcher) -> None:

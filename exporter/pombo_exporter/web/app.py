@@ -61,7 +61,9 @@ def application(  # noqa: PLR0913 - the options of its parts
     feed = Feed(topics_of(sources))
     counters.subscribers = lambda: feed.subscribers
     counters.longest_step = lambda: pacer.longest_step
-    report = ReportEndpoint(counters.intake, pacer, posts_per_second)
+    report = ReportEndpoint(
+        counters.intake, pacer, posts_per_second, is_full=lambda: counters.http.is_full
+    )
     counters.report_requests = lambda: dict(report.requests)
     live = Live(feed, HistorySampler(roster, histories, pacer, thresholds), max_subscribers)
     app = web.Application(middlewares=[api.errors_as_json, methods])

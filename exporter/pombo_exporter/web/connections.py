@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from fcntl import ioctl
 from sys import byteorder
-from termios import TIOCOUTQ
+from termios import FIONREAD, TIOCOUTQ
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -162,6 +162,15 @@ class Connection(web.RequestHandler):
         return self.unflushed_bytes + int.from_bytes(waiting, byteorder)
 
     @property
+    def has_received(self) -> bool:
+        """Whether bytes of its client have arrived that are not read yet."""
+        waiting = bytearray(4)
+        with suppress(OSError):  # unknown to this system
+            if self._lowest is not None:
+                ioctl(self._lowest.get_extra_info("socket"), FIONREAD, waiting)
+        return any(waiting)
+
+    @property
     def unflushed_bytes(self) -> int:
         """The bytes that were written and that the kernel has not taken."""
         size = 0
@@ -298,13 +307,16 @@ class Connections:
         """End a connection in favour of another one; return whether there is one to end.
 
         That is one that waits for a request, for the longest time, of the client with the most
-        connections, or else of any. If none waits, it is one that is slow to send or to read.
+        connections, or else of any; not one whose request has arrived. If none waits, it is one
+        that is slow to send or to read.
         """
         fullest = max(self._count, key=self._count.__getitem__, default="")
         for waiting in (self._waiting.get(fullest, {}), *self._waiting.values()):
             for connection in waiting:
-                self._close(connection, ClosedConnection.LIMIT)
-                return True
+                # A request that is there already would be lost, such as a report.
+                if not connection.has_received:
+                    self._close(connection, ClosedConnection.LIMIT)
+                    return True
         for connection in self._all:
             if connection.is_slow:
                 self._close(connection, ClosedConnection.LIMIT)

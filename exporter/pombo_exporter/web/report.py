@@ -80,12 +80,14 @@ class ReportEndpoint:
         pacer: Pacer,
         per_second: int = POSTS_PER_SECOND,
         clock: Callable[[], float] = monotonic,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take what stores datagrams, and how many requests one address may send in a second.
 
-        ``clock`` is monotonic, in seconds.
+        ``clock`` is monotonic, in seconds. ``is_full`` is whether there are as many connections as
+        there may be.
         """
-        self._intake, self._pacer, self._clock = intake, pacer, clock
+        self._intake, self._pacer, self._clock, self._is_full = intake, pacer, clock, is_full
         self._rates = TokenBuckets(per_second, 1 / per_second)
         self._log = LimitedLogger(log, _LOG_INTERVAL, clock)
         self._posts = 0
@@ -129,9 +131,14 @@ class ReportEndpoint:
             datagrams = _datagrams(request.content_type, await self._body(request))
             if any(each[:1] != _SEALED for each in datagrams):
                 require_password(request)
-            return await self._taken(datagrams, address)
+            response = await self._taken(datagrams, address)
         finally:
             self._posts -= 1
+        if self._is_full():
+            # An idle connection would be closed for the next client, perhaps just while its own
+            # sends a report, which is then lost: agents send none twice.
+            response.force_close()
+        return response
 
     def _claim_place(self) -> None:
         """Count a request that is under way.
