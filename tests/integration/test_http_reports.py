@@ -161,7 +161,7 @@ def test_agent_reports_over_udp_and_http_at_once(start: Launcher, keys: Keys) ->
     assert one.counted("pombo_exporter_report_requests_total", code="200") == 0
 
 
-@pytest.mark.slow  # fails now and then: a connection may still be closed while a report arrives
+@pytest.mark.slow  # until it has passed in whole runs: see Connections.give_way
 def test_more_agents_than_connections_lose_no_report(start: Launcher) -> None:
     exporter = start.exporter("--web.max-connections=3")
     names = [f"host-{number}" for number in range(6)]

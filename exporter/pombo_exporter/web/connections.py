@@ -163,11 +163,12 @@ class Connection(web.RequestHandler):
 
     @property
     def has_received(self) -> bool:
-        """Whether bytes of its client have arrived that are not read yet."""
+        """Whether a request, or bytes of one that are not read yet, may have arrived."""
+        if self._messages or self._lowest is None:
+            return True  # its answer has not begun yet, or its socket is not known yet
         waiting = bytearray(4)
         with suppress(OSError):  # unknown to this system
-            if self._lowest is not None:
-                ioctl(self._lowest.get_extra_info("socket"), FIONREAD, waiting)
+            ioctl(self._lowest.get_extra_info("socket"), FIONREAD, waiting)
         return any(waiting)
 
     @property
