@@ -77,7 +77,7 @@ class Problems:
     slow: Sender
     victim: Process
     written: Path
-    events: Path
+    container: Path
     _socket: socket.socket = field(
         default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     )
@@ -105,7 +105,9 @@ class Problems:
             file.flush()
             os.fsync(file.fileno())
         self._killed += 1
-        self.events.write_text(f"oom_kill {self._killed}\n")
+        (self.container / "memory.events").write_text(f"oom_kill {self._killed}\n")
+        # An agent reads the events of a container that is busy with each report.
+        (self.container / "cpu.stat").write_text(f"usage_usec {self._killed * 10**6}\n")
         post(self.exporter, json.dumps({"host": "poster", "interval": 60}).encode())
         self.filling.report(now, ("filesystems", filesystems(now)))
         clock = {"host": "fast clock", "interval": 60, "time": time.time() + 100}
@@ -223,7 +225,7 @@ def recording(
     victim = start_once.agent("gone", exporter)
     machine = tmp_path_factory.mktemp("machine")
     start_once.agent("equipped", exporter, interval="2s", flags=equipped(machine))
-    events = next(machine.rglob("*.scope")) / "memory.events"
+    container = next(machine.rglob("*.scope"))
     wait_until(
         exporter.page,
         lambda exposition: exposition.value("host_load1", instance="gone") is not None,
@@ -235,7 +237,7 @@ def recording(
         Sender("slow", exporter.port, interval=SLOW) as slow,
     ):
         written = tmp_path_factory.mktemp("disk") / "written"
-        problems = Problems(exporter, filling, slow, victim, written, events)
+        problems = Problems(exporter, filling, slow, victim, written, container)
         stack.callback(relay.close)
         stack.callback(problems.close)
 
