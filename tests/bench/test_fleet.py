@@ -151,6 +151,7 @@ def test_no_two_unlike_hosts_have_the_same_texts() -> None:
         assert len(set(several)) == len(several), section
 
 
+@pytest.mark.slow
 def test_unlike_hosts_have_the_sizes_that_the_readme_states() -> None:
     hosts = list(_by_host(fleet(400, "unlike")).values())
     bounds = {"cpu": (2, 64), "filesystems": (1, 30), "networks": (1, 20), "disks": (1, 6)}

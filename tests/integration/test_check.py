@@ -356,11 +356,8 @@ def test_clock_that_is_a_day_off_is_named(site: Site) -> None:
     assert 'remedy="check the time synchronisation' in said
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [pytest.param((), marks=pytest.mark.slow), (LOCAL,)],
-    ids=["with the API", "by probes"],
-)
+@pytest.mark.parametrize("flags", [(), (LOCAL,)], ids=["with the API", "by probes"])
+@pytest.mark.slow
 def test_two_hosts_with_one_name_are_named(site: Site, flags: Sequence[str]) -> None:
     site.exporter(*flags)
     first = site.sealed()

@@ -366,7 +366,9 @@ def test_agent_waits_as_long_as_a_server_asks(start: Launcher, front: MakeFront)
     assert "the server has asked to wait" in reporting.log
 
 
-@pytest.mark.parametrize("is_sealed", [False, True], ids=["plain", "sealed"])
+@pytest.mark.parametrize(
+    "is_sealed", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "sealed"]
+)
 def test_every_datagram_is_received_once_or_counted_as_lost(
     start: Launcher,
     keys: Keys,

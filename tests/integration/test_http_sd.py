@@ -193,6 +193,7 @@ QUERIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expression", [*QUERIES, *rules()])
 def test_dashboards_and_rules_have_the_same_results_with_both(both: Both, expression: str) -> None:
     one, each = both.results(expression)

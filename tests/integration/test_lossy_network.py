@@ -62,7 +62,9 @@ def assert_enough_was_lost(relay: Relay) -> None:
     assert seen.reordered > 0.02 * sent
 
 
-@pytest.mark.parametrize(("seed", "form"), [(5005, Form.JSON), (1913, Form.PACKED)])
+@pytest.mark.parametrize(
+    ("seed", "form"), [pytest.param(5005, Form.JSON, marks=pytest.mark.slow), (1913, Form.PACKED)]
+)
 def test_every_rate_and_total_is_right_and_every_loss_is_counted(
     start: Launcher, seed: int, form: Form
 ) -> None:

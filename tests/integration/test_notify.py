@@ -107,6 +107,7 @@ def test_two_agents_with_one_name_are_notified(start: Launcher, receiver: Receiv
     assert "from 127.0.0.1" in found["annotations"]["summary"]
 
 
+@pytest.mark.slow
 def test_full_disk_is_notified(start: Launcher, receiver: Receiver) -> None:
     exporter = start.exporter(f"--notify.url={receiver.url}", FOR, "--threshold.disk=40%,60%")
     columns = {"size": (100.0, 100.0), "free": (39.0, 50.0), "available": (39.0, 50.0)}

@@ -125,6 +125,7 @@ def test_agents_behind_nat_that_forgets_each_flow_are_heard(site: Site) -> None:
     assert all(agent.log.count("exporter answers") == 1 for agent in agents)
 
 
+@pytest.mark.slow
 def test_agents_leave_a_flow_that_connection_tracking_sends_to_the_old_exporter(
     site: Site,
 ) -> None:

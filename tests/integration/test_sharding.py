@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 from support.pages import wait_until
 from support.processes import ROOT, Exporter, Launcher, Prometheus
@@ -94,6 +95,7 @@ def test_two_servers_share_the_hosts_and_the_owners_labels_are_on_all_series(
         )
 
 
+@pytest.mark.slow
 def test_a_server_for_one_rack_has_only_the_hosts_of_that_rack(
     start: Launcher, tmp_path: Path
 ) -> None:

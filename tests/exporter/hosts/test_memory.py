@@ -29,6 +29,12 @@ LIMITS = Limits(
 #: What Python allocates for the dicts of a roster whatever is in them, as they grow by steps.
 FIXED = 128 * 1024
 
+#: Floods of each kind of what a host keeps; the others are slow tests.
+OFTEN_TRIED = {
+    *("labels that all have", "names", "open families with 16 labels", "records"),
+    "rows of two hosts",
+}
+
 #: Booked bytes by those that an honest host takes.
 MAX_OVERBOOKED = 1.6
 
@@ -61,7 +67,13 @@ def taken(exporter: Exporter, reports: Iterable[Iterable[bytes]]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("name", FLOODS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in OFTEN_TRIED else pytest.param(name, marks=pytest.mark.slow)
+        for name in FLOODS
+    ],
+)
 def test_flood_takes_no_more_memory_than_is_booked(name: str) -> None:
     warm = [*datagrams(FLOODS[name], range(HOSTS, HOSTS + 2))]
     taken(Exporter(LIMITS), [warm])  # what is made once, as caches of regular expressions
@@ -71,7 +83,9 @@ def test_flood_takes_no_more_memory_than_is_booked(name: str) -> None:
     assert found - FIXED <= exporter.roster.booked_bytes
 
 
-@pytest.mark.parametrize("kind", ["alike", "few", "unlike"])
+@pytest.mark.parametrize(
+    "kind", ["alike", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("few", "unlike"))]
+)
 def test_honest_hosts_are_booked_at_little_more_than_they_take(kind: Kind) -> None:
     senders = fleet(40, kind)
     reports = [[*senders.datagrams(report)] for report in range(3)]
