@@ -63,7 +63,7 @@ ORDER: dict[str, list[str | list[str]]] = {
         "layout",
         "schema",
         "names",
-        ["limits", "reasons", "framing"],
+        ["limits", "reasons", "framing", "rendezvous"],
     ],
     "pombo_cli": [
         "config",
