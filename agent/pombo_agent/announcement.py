@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pombo_wire.sealing import overhead
 
 from pombo_agent.settings import Options
 
 if TYPE_CHECKING:
-    from pombo_agent.transport.failover import Transport
+    from pombo_agent.transport.replicas import Replicas
 
 _SECONDS_PER_HOUR = 3600
 
@@ -20,23 +20,21 @@ class Announcement:
     A server whose address is not known yet is announced with a later report.
     """
 
-    def __init__(
-        self, options: Options, transports: "Iterable[Transport]", log: logging.Logger
-    ) -> None:
-        self._options, self._log = options, log
-        self._waiting = [*transports]
+    def __init__(self, options: Options, replicas: "Replicas[Any]", log: logging.Logger) -> None:
+        self._options, self._replicas, self._log = options, replicas, log
+        self._announced: set[str] = set()
+        self._is_done = False
 
     def note(self, datagrams: Sequence[bytes]) -> None:
         """Note that a report was handed over; its datagrams are not sealed yet."""
-        if not self._waiting:
+        if self._is_done:
             return
         sizes = report_sizes(self._options, datagrams)
-        waiting, self._waiting = self._waiting, []
-        for transport in waiting:
-            where = transport.where()
-            if not where:
-                self._waiting.append(transport)
+        for where in self._replicas.where():
+            server = str(where["server"])
+            if server in self._announced:
                 continue
+            self._announced.add(server)
             fields = {
                 **where,
                 "form": f"{self._options.wire}, {'sealed' if self._options.key_file else 'plain'}",
@@ -45,6 +43,7 @@ class Announcement:
                 "bytes_per_hour": bytes_per_hour(self._options, sizes),
             }
             self._log.info("reports are sent", extra={"fields": fields})
+        self._is_done = self._announced >= {*self._replicas.in_use}
 
 
 def report_sizes(options: Options, datagrams: Iterable[bytes]) -> list[int]:

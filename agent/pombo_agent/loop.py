@@ -33,12 +33,13 @@ from pombo_agent.schedule import ticks
 from pombo_agent.servers import Url
 from pombo_agent.settings import Options, ServerMode, is_valid_name
 from pombo_agent.suspension import Suspension, boot_clock
+from pombo_agent.transport.replicas import Choice, Replicas
 from pombo_agent.transport.udp import Sender
 from pombo_agent.wakeup import EventWaiter, SignalWaiter, Waiter
 
 if TYPE_CHECKING:
     from pombo_agent.transport.dialogue import Dialogue
-    from pombo_agent.transport.failover import Server, Transport
+    from pombo_agent.transport.replicas import Server
 
 _BYE_INTERVAL_SECONDS = 0.005
 _WARNING_INTERVAL_SECONDS = 3600.0  # between two warnings of one key
@@ -88,9 +89,9 @@ def reporter(options: Options, collected: Collection, log: LimitedLogger) -> Rep
     return Reporter(header(options), constant, collected, splitter_of(options), log)
 
 
-def senders_of(
+def replicas_of(
     options: Options, log: LimitedLogger, waiter: Waiter, byes: Callable[[], list[bytes]]
-) -> list["Transport"]:
+) -> Replicas[Address | Url]:
     """Return what sends to the servers, and seals if there is a key.
 
     ``byes`` returns the datagrams that end the session of now.
@@ -100,7 +101,7 @@ def senders_of(
     """
     new_dialogue = _dialogues(options)
 
-    def sender(server: Address | Url, *, probes: bool = False) -> "Server":
+    def sender(server: Address | Url, *, probes: bool) -> "Server":
         dialogue = new_dialogue(probes)
         if isinstance(server, Url):
             from pombo_agent.transport.http import HttpSender, Timing  # noqa: PLC0415 - large
@@ -111,15 +112,8 @@ def senders_of(
             )
         return Sender(server, log, waiter, time.monotonic, dialogue=dialogue, quiet=probes)
 
-    if options.server_mode == ServerMode.ALL:
-        return [sender(server) for server in options.servers]
-    from pombo_agent.transport.failover import Candidate, Failover  # noqa: PLC0415
-
-    candidates = [
-        Candidate(str(server), sender(server), sender(server, probes=True))
-        for server in options.servers
-    ]
-    return [Failover(candidates, byes, log, time.monotonic)]
+    choice = Choice(None if options.server_mode == ServerMode.ALL else 1)
+    return Replicas(options.servers, choice, sender, byes, log, time.monotonic)
 
 
 def _dialogues(options: Options) -> "Callable[[bool], Dialogue | None]":
@@ -156,37 +150,34 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
     waiter.watch(signal.SIGTERM, signal.SIGINT)
     collected = collection(options, waiter)
     reports = reporter(options, collected, limited)
-    senders = senders_of(options, limited, waiter, reports.byes)
+    replicas = replicas_of(options, limited, waiter, reports.byes)
     servers = " ".join(map(str, options.servers))
     fields = {"version": __version__, "name": options.name, "servers": servers}
     fields |= {"mode": options.server_mode, "answers": _answers(options)}
     _log.info("agent started", extra={"fields": fields})
 
-    announcement = Announcement(options, senders, _log)
+    announcement = Announcement(options, replicas, _log)
     suspension = Suspension(boot)
     for _ in ticks(options.interval, time.monotonic, waiter.wait):
         if seconds := suspension.new_seconds():
             _log.info("the system was suspended", extra={"fields": {"seconds": round(seconds, 1)}})
-            for sender in senders:
-                sender.renew()
+            replicas.renew()
             if options.key_file:  # one that seals has another salt now, so another session
                 reports.start_session(header(options))
         name = _followed_name(options)
         if name != options.name:
             _log.info("hostname changed", extra={"fields": {"from": options.name, "to": name}})
-            _send_byes(reports, senders)
+            _send_byes(reports, replicas)
             options = options._replace(name=name)
             reports.start_session(header(options))
         datagrams = reports.next_report()
         if waiter.stopped:  # while it was collected, so the report is not complete
             break
-        for sender in senders:
-            sender.send(datagrams)
+        replicas.send(datagrams)
         announcement.note(datagrams)
 
-    _send_byes(reports, senders)
-    for sender in senders:
-        sender.close()
+    _send_byes(reports, replicas)
+    replicas.close()
     _log.info("agent stopped")
 
 
@@ -206,8 +197,7 @@ def _followed_name(options: Options) -> str:
     return name if is_valid_name(name) else options.name
 
 
-def _send_byes(reports: Reporter, senders: list["Transport"]) -> None:
+def _send_byes(reports: Reporter, replicas: Replicas[Any]) -> None:
     for bye in reports.byes():
-        for sender in senders:
-            sender.send_known([bye])
+        replicas.send_known([bye])
         time.sleep(_BYE_INTERVAL_SECONDS)

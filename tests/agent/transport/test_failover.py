@@ -6,12 +6,7 @@ from itertools import pairwise
 import pytest
 from pombo_agent.transport.crypto import CRYPTO
 from pombo_agent.transport.dialogue import Dialogue
-from pombo_agent.transport.failover import (
-    MOST_PROBE_SECONDS,
-    PROBE_SECONDS,
-    Candidate,
-    Failover,
-)
+from pombo_agent.transport.replicas import MOST_PROBE_SECONDS, PROBE_SECONDS, Choice, Replicas
 from pombo_agent.transport.udp import Lookup, Sender
 from pombo_agent.wakeup import EventWaiter
 from pombo_cli.addresses import Address
@@ -40,18 +35,14 @@ class Agent:
     ) -> None:
         self.exporters, self._clock, self.key = exporters, clock, key
 
-        def sender(exporter: AnsweringExporter, *, probes: bool = False) -> Sender:
+        def sender(exporter: AnsweringExporter, *, probes: bool) -> Sender:
             server = Address(*exporter.address)
             lookup = Lookup(lambda *_: [exporter.destination])
             dialogue = Dialogue(CRYPTO, key, T, clock, probes=probes)
             return Sender(server, log, EventWaiter(), clock, lookup, dialogue, quiet=probes)
 
-        self.candidates = [
-            Candidate(str(place), sender(exporter), sender(exporter, probes=True))
-            for place, exporter in enumerate(exporters)
-        ]
-        self.failover = Failover(
-            self.candidates, lambda: [self._datagram(bye=True)] * 3, log, clock
+        self.replicas = Replicas(
+            exporters, Choice(1), sender, lambda: [self._datagram(bye=True)] * 3, log, clock
         )
 
     def _datagram(self, *, bye: bool = False) -> bytes:
@@ -61,7 +52,7 @@ class Agent:
 
     def report(self) -> list[list[bytes]]:
         """Send a report; return what has arrived at each exporter. An interval passes."""
-        self.failover.send([self._datagram()])
+        self.replicas.send([self._datagram()])
         arrived = [exporter.read() for exporter in self.exporters]
         self._clock.now += T
         return arrived
@@ -104,7 +95,7 @@ def start(fleet: FleetKey, key: HostKey, clock: Clock, log: LimitedLogger) -> It
 
     yield start_agent
     for agent in agents:
-        agent.failover.close()
+        agent.replicas.close()
         for exporter in agent.exporters:
             exporter.close()
 
@@ -286,7 +277,7 @@ def test_bye_goes_to_the_server_in_use(start: Start) -> None:
     agent = start(2, silent=(0,))
     agent.reports(3 * TIMEOUT)
     agent.exporters[0].read()
-    agent.failover.send_known([b'{"session":%d,"bye":true}' % SESSION])
+    agent.replicas.send_known([b'{"session":%d,"bye":true}' % SESSION])
     assert agent.exporters[0].read() == []
     agent.exporters[1].read()
     assert not agent.exporters[1].shows("pi")
@@ -303,7 +294,7 @@ def test_single_server_is_tried_for_ever(start: Start) -> None:
 def test_every_salt_is_new_after_a_suspension(start: Start, clock: Clock) -> None:
     agent = start(2, silent=(1,))
     before = {envelope(datagram).salt for _ in range(4) for datagram in agent.report()[0]}
-    agent.failover.renew()
+    agent.replicas.renew()
     clock.now += TIMEOUT
     after = {envelope(datagram).salt for _ in range(4) for datagram in agent.report()[0]}
     assert len(before) == len(after) == 1

@@ -1,0 +1,245 @@
+"""Sends each report to some of several servers: to those that a host prefers, of those that answer.
+
+All modes of the agent are this: *all* sends to every server, *failover* to one in the order given,
+*shard* to a number of them in an order of the host's own.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from pombo_cli.logs import LimitedLogger
+
+#: Seconds between two probes of a server that is preferred to one in use. They double, up to the
+#: most, each time that it answers probes and then no report, as one whose limits are reached.
+PROBE_SECONDS = 30.0
+MOST_PROBE_SECONDS = 960.0
+
+#: The bytes of a probe before it is sealed. As many as a long report has, so that a way on which
+#: only short datagrams arrive is not used again; room is left for the longest name.
+_PROBE_BYTES = 880
+
+_MOST_CHANGES = 10  # that are logged while the log repeats no line
+
+#: What says how a server is reached. Its text is its name.
+Where = TypeVar("Where")
+_Where_contra = TypeVar("_Where_contra", contravariant=True)
+
+
+class Server(Protocol):
+    """What sends to one server by whichever protocol, and reads its answers."""
+
+    @property
+    def is_heard(self) -> bool | None:
+        """Whether the server has answered in time; None where that is not known yet."""
+
+    def where(self) -> dict[str, object]:
+        """Return, for the log, where reports go; nothing where that is not known yet."""
+
+    def poll(self) -> None:
+        """Read the answers so far."""
+
+    def send(self, datagrams: Iterable[bytes]) -> None:
+        """Send the datagrams of a report, which ask for an answer."""
+
+    def send_known(self, datagrams: Iterable[bytes]) -> None:
+        """Send without a lookup, and without asking for an answer."""
+
+    def renew(self) -> None:
+        """Start anew, with another salt and another connection."""
+
+    def leave(self) -> None:
+        """Send nothing for a while. Whether it hears is not known until it answers again."""
+
+    def close(self) -> None:
+        """Close what is open, at the end."""
+
+
+class NewServer(Protocol[_Where_contra]):
+    """Makes what sends reports to a server, or with ``probes`` what sends probes."""
+
+    def __call__(self, server: _Where_contra, /, *, probes: bool) -> Server:
+        """Return it; nothing is opened before something is sent."""
+
+
+class Choice(NamedTuple):
+    """How servers are chosen: how many get each report, and whether their answers matter.
+
+    ``replicas`` is None for all of them. ``order`` puts the names of servers into the order in
+    which they are preferred. Where no server answers, ``has_answers`` is False, and those that are
+    preferred are used whether they hear or not.
+    """
+
+    replicas: int | None
+    order: Callable[[Sequence[str]], Sequence[str]] = list
+    has_answers: bool = True
+
+
+class _Candidate(Generic[Where]):
+    """A server that may get reports: what sends these to it, and what sends probes, once needed."""
+
+    def __init__(self, name: str, where: Where, new: NewServer[Where]) -> None:
+        self.name, self._where, self._new = name, where, new
+        self._reports: Server | None = None
+        self._probes: Server | None = None
+        self.is_silent = False  # it was left because it did not answer
+        self.has_returned = False  # it is in use again, and has not answered a report since
+        self.probed_at, self.probe_seconds = float("-inf"), PROBE_SECONDS
+
+    @property
+    def reports(self) -> Server:
+        if self._reports is None:
+            self._reports = self._new(self._where, probes=False)
+        return self._reports
+
+    @property
+    def probes(self) -> Server:
+        if self._probes is None:
+            self._probes = self._new(self._where, probes=True)
+        return self._probes
+
+    def opened(self) -> list[Server]:
+        return [each for each in (self._reports, self._probes) if each is not None]
+
+    def forget_probes(self) -> None:
+        """Forget what probes have shown: it says nothing of later."""
+        self.is_silent = False
+        if self._probes is not None:
+            self._probes.leave()
+
+
+class Replicas(Generic[Where]):
+    """Sends each report to the servers in use: as many as are to get it.
+
+    When one of them does not answer in time, the next in the order is used instead, and after the
+    last one the first. Those that are preferred to one in use are probed, which changes nothing
+    there, and one that answers is used again. The one that is left then gets ``byes``: it hears,
+    so it would take the host for down.
+
+    ``servers`` says how each server is reached. The clock is monotonic, in seconds.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of which it consists
+        self,
+        servers: Sequence[Where],
+        choice: Choice,
+        new: NewServer[Where],
+        byes: Callable[[], Sequence[bytes]],
+        log: LimitedLogger,
+        clock: Callable[[], float],
+    ) -> None:
+        self._choice, self._new, self._byes = choice, new, byes
+        self._log, self._clock = log, clock
+        by_name = {str(server): server for server in servers}
+        #: All servers in the order in which they are preferred.
+        self._candidates = [
+            _Candidate(name, by_name[name], new) for name in choice.order([*by_name])
+        ]
+        self._used = self._candidates[: choice.replicas]
+        self._changes = 0
+
+    @property
+    def order(self) -> list[str]:
+        """The names of all servers, in the order in which they are preferred."""
+        return [each.name for each in self._candidates]
+
+    @property
+    def in_use(self) -> list[str]:
+        """The names of the servers that get reports now, in the same order."""
+        return [each.name for each in self._used]
+
+    def where(self) -> list[dict[str, object]]:
+        """Return, for the log, where reports go now, as far as that is known."""
+        found = [each.reports.where() for each in self._used]
+        return [where for where in found if where]
+
+    def send(self, datagrams: Sequence[bytes]) -> None:
+        """Send a report to the servers in use, and probe those before them if that is due."""
+        has_spare = self._choice.has_answers and len(self._used) < len(self._candidates)
+        if has_spare:
+            self._choose()
+        for candidate in self._used:
+            candidate.reports.send(datagrams)
+        if has_spare:
+            self._probe()
+
+    def send_known(self, datagrams: Sequence[bytes]) -> None:
+        """Send to the servers in use, without a lookup and without asking for an answer."""
+        for candidate in self._used:
+            candidate.reports.send_known(datagrams)
+
+    def renew(self) -> None:
+        """Start anew with each server."""
+        for candidate in self._candidates:
+            for each in candidate.opened():
+                each.renew()
+
+    def close(self) -> None:
+        """Close what is open."""
+        for candidate in self._candidates:
+            for each in candidate.opened():
+                each.close()
+
+    def _choose(self) -> None:
+        """Read the answers so far, and use other servers if they say so."""
+        for candidate in self._preferred():
+            candidate.probes.poll()
+            if candidate.probes.is_heard and candidate in self._preferred():
+                candidate.has_returned = True
+                self._replace(self._used[-1], candidate, "it answers again")
+        for candidate in [*self._used]:
+            candidate.reports.poll()
+            if candidate.reports.is_heard:
+                candidate.has_returned, candidate.probe_seconds = False, PROBE_SECONDS
+            elif candidate.reports.is_heard is False:
+                if candidate.has_returned:
+                    doubled = 2 * candidate.probe_seconds
+                    candidate.probe_seconds = min(doubled, MOST_PROBE_SECONDS)
+                candidate.has_returned, candidate.is_silent = False, True
+                self._replace(candidate, self._next(candidate), "no answer")
+
+    def _preferred(self) -> list[_Candidate[Where]]:
+        """Return the servers not in use that are preferred to one in use."""
+        last = self._candidates.index(self._used[-1])
+        return [each for each in self._candidates[:last] if each not in self._used]
+
+    def _next(self, left: _Candidate[Where]) -> _Candidate[Where]:
+        """Return the server to use instead of one that does not answer.
+
+        It is the first that was not found silent. Where all were, each is tried in turn.
+        """
+        place = self._candidates.index(left)
+        in_turn = [*self._candidates[place + 1 :], *self._candidates[:place]]
+        spare = [each for each in in_turn if each not in self._used]
+        rest = [each for each in self._candidates if each in spare and not each.is_silent]
+        return (rest or spare)[0]
+
+    def _replace(self, left: _Candidate[Where], used: _Candidate[Where], reason: str) -> None:
+        if left.reports.is_heard:
+            left.reports.send_known(self._byes())
+            left.reports.renew()  # what said bye never comes back under the same salt
+        else:
+            left.reports.leave()
+        self._changes += 1
+        self._log.log(
+            logging.INFO,
+            "reports go to another exporter",
+            key=f"{used.name} instead {self._changes % _MOST_CHANGES}",
+            server=used.name,
+            instead_of=left.name,
+            reason=reason,
+        )
+        in_use = [used if each is left else each for each in self._used]
+        self._used = sorted(in_use, key=self._candidates.index)
+        left.probed_at = self._clock()
+        preferred = self._preferred()
+        for candidate in self._candidates:
+            if candidate not in preferred:
+                candidate.forget_probes()
+
+    def _probe(self) -> None:
+        now = self._clock()
+        for candidate in self._preferred():
+            if now - candidate.probed_at >= candidate.probe_seconds:
+                candidate.probed_at = now
+                candidate.probes.send([b"{}".ljust(_PROBE_BYTES)])
