@@ -4,11 +4,11 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pombo_cli import logs
-from pombo_cli.addresses import Address
 from pombo_cli.logs import LimitedLogger
 from pombo_wire.sealing import overhead
 from pombo_wire.splitting import Form, Splitter
@@ -30,9 +30,10 @@ from pombo_agent.collecting.sources import Sources, Usage
 from pombo_agent.discovery import collectors_of, usage_function
 from pombo_agent.report import Reporter, constant_sections
 from pombo_agent.schedule import ticks
-from pombo_agent.servers import Url
-from pombo_agent.settings import Options, ServerMode, is_valid_name
+from pombo_agent.servers import Endpoint, Url
+from pombo_agent.settings import Options, ServerMode, has_answers, is_valid_name
 from pombo_agent.suspension import Suspension, boot_clock
+from pombo_agent.transport.listing import Listing
 from pombo_agent.transport.replicas import Choice, Replicas
 from pombo_agent.transport.udp import Sender
 from pombo_agent.wakeup import EventWaiter, SignalWaiter, Waiter
@@ -91,17 +92,17 @@ def reporter(options: Options, collected: Collection, log: LimitedLogger) -> Rep
 
 def replicas_of(
     options: Options, log: LimitedLogger, waiter: Waiter, byes: Callable[[], list[bytes]]
-) -> Replicas[Address | Url]:
+) -> Replicas[Endpoint]:
     """Return what sends to the servers, and seals if there is a key.
 
-    ``byes`` returns the datagrams that end the session of now.
+    ``byes`` returns the datagrams that end the session of now at one of them.
 
     Raises:
         ValueError: when the key file cannot be used.
     """
     new_dialogue = _dialogues(options)
 
-    def sender(server: Address | Url, *, probes: bool) -> "Server":
+    def sender(server: Endpoint, *, probes: bool) -> "Server":
         dialogue = new_dialogue(probes)
         if isinstance(server, Url):
             from pombo_agent.transport.http import HttpSender, Timing  # noqa: PLC0415 - large
@@ -112,8 +113,27 @@ def replicas_of(
             )
         return Sender(server, log, waiter, time.monotonic, dialogue=dialogue, quiet=probes)
 
-    choice = Choice(None if options.server_mode == ServerMode.ALL else 1)
-    return Replicas(options.servers, choice, sender, byes, log, time.monotonic)
+    listing = Listing(options.servers, log, waiter, time.monotonic)
+    return Replicas(listing, choice_of(options), sender, byes, log, time.monotonic)
+
+
+def choice_of(options: Options) -> Choice:
+    """Return how servers are chosen in the mode of the options."""
+    count = {
+        ServerMode.ALL.value: None,
+        ServerMode.FAILOVER.value: 1,
+        ServerMode.SHARD.value: options.server_replicas,
+    }[options.server_mode]
+    return Choice(count, order_of(options), has_answers=has_answers(options))
+
+
+def order_of(options: Options) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Return what puts the names of servers into the order in which this host prefers them."""
+    if options.server_mode != ServerMode.SHARD.value:
+        return list
+    from pombo_wire.rendezvous import order  # noqa: PLC0415 - only this mode needs it
+
+    return partial(order, options.name)
 
 
 def _dialogues(options: Options) -> "Callable[[bool], Dialogue | None]":
@@ -150,11 +170,17 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
     waiter.watch(signal.SIGTERM, signal.SIGINT)
     collected = collection(options, waiter)
     reports = reporter(options, collected, limited)
-    replicas = replicas_of(options, limited, waiter, reports.byes)
+    replicas = replicas_of(options, limited, waiter, reports.byes_to_one)
     servers = " ".join(map(str, options.servers))
     fields = {"version": __version__, "name": options.name, "servers": servers}
-    fields |= {"mode": options.server_mode, "answers": _answers(options)}
+    fields |= {"mode": mode_text(options), "answers": _answers(options)}
     _log.info("agent started", extra={"fields": fields})
+    if options.server_mode == ServerMode.SHARD.value and not has_answers(options):
+        remedy = "give --key-file, without --one-way" if options.one_way else "give --key-file"
+        fields = {"remedy": remedy}
+        _log.warning(
+            "exporters are chosen without failover: they do not answer", extra={"fields": fields}
+        )
 
     announcement = Announcement(options, replicas, _log)
     suspension = Suspension(boot)
@@ -169,6 +195,7 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
             _log.info("hostname changed", extra={"fields": {"from": options.name, "to": name}})
             _send_byes(reports, replicas)
             options = options._replace(name=name)
+            replicas.reorder(order_of(options))
             reports.start_session(header(options))
         datagrams = reports.next_report()
         if waiter.stopped:  # while it was collected, so the report is not complete
@@ -179,6 +206,14 @@ def run(options: Options, boot: Callable[[], float] = boot_clock) -> None:
     _send_byes(reports, replicas)
     replicas.close()
     _log.info("agent stopped")
+
+
+def mode_text(options: Options) -> str:
+    """Return the mode for people."""
+    if options.server_mode != ServerMode.SHARD.value:
+        return options.server_mode
+    plural = "s" if options.server_replicas > 1 else ""
+    return f"{options.server_mode}, {options.server_replicas} replica{plural}"
 
 
 def _answers(options: Options) -> str:

@@ -16,8 +16,14 @@ from pombo_agent import __version__
 from pombo_agent.collecting.collector import Collector
 from pombo_agent.collecting.flags import Filter, Flag, Kind, default_of
 from pombo_agent.discovery import collectors_in, collectors_of, module_names
-from pombo_agent.server_flags import HTTP_FLAGS, ServerType, http_options, with_proxy
-from pombo_agent.settings import Options, ServerMode, is_valid_name
+from pombo_agent.server_flags import (
+    HTTP_FLAGS,
+    SERVER_FLAGS,
+    check_mode,
+    http_options,
+    with_proxy,
+)
+from pombo_agent.settings import Options, is_valid_name
 
 #: The module of each collector, and the collectors by name.
 _MODULES = {found.name: module for module in module_names() for found in collectors_in(module)}
@@ -163,23 +169,7 @@ def _flags_by_kind(name: str, own: Flag) -> Iterator[Callable[..., Any]]:
 
 #: What declares the flags, as decorators of a command.
 FLAGS = [
-    flag(
-        "server",
-        type=ServerType(),
-        multiple=True,
-        metavar="HOST[:PORT]|URL",
-        help=(
-            "Exporter to send reports to, over UDP, or over HTTP by https://HOST[:PORT][/PATH]; "
-            "may be repeated.  [port: 5005; path: /report]  [required]"
-        ),
-    ),
-    flag(
-        "server-mode",
-        type=click.Choice([mode.value for mode in ServerMode]),
-        default=ServerMode.ALL.value,
-        show_default=True,
-        help="Report to all servers, or to the first that answers, which needs --key-file.",
-    ),
+    *SERVER_FLAGS,
     flag(
         "name",
         default=socket.gethostname,
@@ -278,7 +268,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
     """
     if not given["server"] and not given["once"]:
         raise click.UsageError("give --server, or --once to print one report")
-    _check_mode(given)
+    check_mode(given)
     enabled = {
         name: {own.name: _value(given, known.parameter(own), own) for own in known.flags}
         for name, known in COLLECTORS.items()
@@ -290,6 +280,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
     return Options(
         servers=with_proxy(dict.fromkeys(given["server"]), given["http_proxy_url"]),
         server_mode=given["server_mode"],
+        server_replicas=given["server_replicas"],
         http=http_options(given, given["server"]),
         name=name,
         follow_hostname=follows,
@@ -309,22 +300,6 @@ def options_of(given: Mapping[str, Any]) -> Options:
         log_level=given["log_level"],
         log_format=given["log_format"],
     )
-
-
-def _check_mode(given: Mapping[str, Any]) -> None:
-    """Check that the agent will know whether a server answers, where it needs that."""
-    if given["server_mode"] != ServerMode.FAILOVER.value:
-        return
-    if not given["key_file"]:
-        raise click.UsageError(
-            "--server-mode=failover needs --key-file: exporters answer only sealed reports; "
-            "make the key of this host with `pombo-exporter enroll`"
-        )
-    if given["one_way"]:
-        raise click.UsageError(
-            "--server-mode=failover and --one-way exclude each other: without answers the agent "
-            "does not know which server hears; omit one of them"
-        )
 
 
 def _sealed_name(path: str, given: str | None) -> str:

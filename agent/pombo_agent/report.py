@@ -93,6 +93,18 @@ class Reporter:
             self._count(1)
         return byes
 
+    def byes_to_one(self) -> list[bytes]:
+        """Return the same for one of several servers; the session goes on at the others.
+
+        The next report has the numbers that would follow without these, so that none is missing.
+        """
+        before = self._header
+        self._header = {**before}
+        try:
+            return self.byes()
+        finally:
+            self._header = before
+
     def _number(self) -> dict[str, int]:
         """Return the number of the next datagram, unless what seals it numbers it."""
         return {"seq": self._header["seq"]} if "seq" in self._header else {}

@@ -1,4 +1,4 @@
-"""The flags that say where exporters are: ``--server``, and how those over HTTP are reached."""
+"""The flags that say where exporters are: ``--server``, how to choose, and how to reach them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,16 @@ from pombo_cli.addresses import Address
 from pombo_cli.flags import AddressType, flag, split_variable
 from pombo_wire.framing import REPORT_PATH
 
-from pombo_agent.servers import HttpOptions, Url
+from pombo_agent.servers import Endpoint, HttpOptions, Listed, Url
+from pombo_agent.settings import ServerMode
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9._:%-]+")
 _PATH = re.compile(r"/[!-~]*")
+
+#: The schemes of names that stand for several servers, as in Thanos.
+_LISTED = ("dns", "dnssrv")
+_SRV = re.compile(r"(_[a-z0-9-]+\.){2}([a-z0-9_-]+\.?)+")
 
 HTTP_FLAGS = [
     flag(
@@ -65,8 +70,8 @@ HTTP_FLAGS = [
 ]
 
 
-class ServerType(click.ParamType[Address | Url]):
-    """An address to send to over UDP, or the URL of an exporter over HTTP."""
+class ServerType(click.ParamType[Endpoint | Listed]):
+    """An address to send to over UDP, the URL of an exporter over HTTP, or a name of several."""
 
     name = "server"
 
@@ -76,23 +81,115 @@ class ServerType(click.ParamType[Address | Url]):
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Address | Url:
-        """Return the address or the URL, or fail with a remedy."""
-        if isinstance(value, Url):
+    ) -> Endpoint | Listed:
+        """Return the server in the form that all agents agree on, or fail with a remedy."""
+        if isinstance(value, (Url, Listed)):
             return value
-        if isinstance(value, str) and "://" in value:
-            try:
-                return _url(value)
-            except ValueError as error:
-                self.fail(str(error), param, ctx)
+        scheme = ""
+        if isinstance(value, str):
+            scheme, plus, rest = value.partition("+")
+            if plus and scheme in _LISTED and "://" not in rest:
+                try:
+                    return _listed(scheme, rest, param, ctx)
+                except ValueError as error:
+                    self.fail(f"{value!r}: {error}", param, ctx)
+            if "://" in value:
+                try:
+                    return _url(value)
+                except ValueError as error:
+                    self.fail(str(error), param, ctx)
         address = AddressType().convert(value, param, ctx)
         if not address.host or not address.port:
             remedy = "write host, host:port or https://host"
             self.fail(f"{value!r} is not a destination: {remedy}", param, ctx)
-        return address
+        return _uniform(address)
 
 
-def with_proxy(servers: Iterable[Address | Url], given: str) -> tuple[Address | Url, ...]:
+#: What declares the flags about servers.
+SERVER_FLAGS = [
+    flag(
+        "server",
+        type=ServerType(),
+        multiple=True,
+        metavar="HOST[:PORT]|URL|dns+NAME[:PORT]|dnssrv+NAME",
+        help=(
+            "Exporter to send reports to, over UDP, or over HTTP by https://HOST[:PORT][/PATH]; "
+            "may be repeated. dns+NAME[:PORT] is every address of a name, dnssrv+NAME every "
+            "target of its SRV records.  [port: 5005; path: /report]  [required]"
+        ),
+    ),
+    flag(
+        "server-mode",
+        type=click.Choice([mode.value for mode in ServerMode]),
+        default=ServerMode.ALL.value,
+        show_default=True,
+        help=(
+            "Report to all servers, to the first that answers, which needs --key-file, or to "
+            "those that the name of this host chooses."
+        ),
+    ),
+    flag(
+        "server-replicas",
+        type=click.IntRange(1, 16),
+        default=1,
+        show_default=True,
+        help="With --server-mode=shard: how many servers get each report.",
+    ),
+]
+
+
+def _uniform(address: Address) -> Address:
+    """Return an address in lower case, and an IP address in its shortest form."""
+    try:
+        return address._replace(host=str(ip_address(address.host)))
+    except ValueError:
+        host, percent, zone = address.host.partition("%")
+        return address._replace(host=f"{host.lower()}{percent}{zone}")
+
+
+def _listed(
+    scheme: str, rest: str, param: click.Parameter | None, ctx: click.Context | None
+) -> Listed:
+    """Return a name that stands for several servers.
+
+    Raises:
+        ValueError: when it cannot be one; the text has a remedy.
+    """
+    name = rest.lower().rstrip(".")
+    if scheme == "dnssrv":
+        if not _SRV.fullmatch(name):
+            raise ValueError("write the name of SRV records: dnssrv+_pombo._udp.example.org")
+        return Listed(scheme, name, 0)
+    address = _uniform(AddressType().convert(rest or ":0", param, ctx))
+    if not address.host or not address.port or ":" in address.host:
+        raise ValueError("write a name and perhaps a port: dns+exporters.example.org:5005")
+    return Listed(scheme, address.host.rstrip("."), address.port)
+
+
+def check_mode(given: Mapping[str, Any]) -> None:
+    """Check that the values of the flags go together that say which servers get reports.
+
+    Raises:
+        click.UsageError: when the agent would not know whether a server answers, and needs that,
+            or when a flag would do nothing.
+    """
+    if given["server_replicas"] != 1 and given["server_mode"] != ServerMode.SHARD.value:
+        raise click.UsageError("--server-replicas needs --server-mode=shard")
+    if given["server_mode"] != ServerMode.FAILOVER.value:
+        return
+    if not given["key_file"]:
+        raise click.UsageError(
+            "--server-mode=failover needs --key-file: exporters answer only sealed reports; "
+            "make the key of this host with `pombo-exporter enroll`"
+        )
+    if given["one_way"]:
+        raise click.UsageError(
+            "--server-mode=failover and --one-way exclude each other: without answers the agent "
+            "does not know which server hears; omit one of them"
+        )
+
+
+def with_proxy(servers: Iterable[Endpoint | Listed], given: str) -> tuple[Endpoint | Listed, ...]:
     """Return servers with the proxy of each that is reached over HTTP, from the flag or a variable.
 
     Raises:
@@ -104,7 +201,7 @@ def with_proxy(servers: Iterable[Address | Url], given: str) -> tuple[Address | 
     )
 
 
-def http_options(given: Mapping[str, Any], servers: Iterable[Address | Url]) -> HttpOptions:
+def http_options(given: Mapping[str, Any], servers: Iterable[Endpoint | Listed]) -> HttpOptions:
     """Return the values of ``HTTP_FLAGS``, after a check of their files if a server needs them.
 
     Raises:

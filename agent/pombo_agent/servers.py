@@ -1,4 +1,4 @@
-"""The servers that take reports over HTTP, and how the flags say that they are reached."""
+"""The servers that reports go to, as the flags say how they are reached."""
 
 from typing import NamedTuple
 
@@ -19,6 +19,26 @@ class Url(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.scheme}://{Address(self.host, self.port)}{self.path}"
+
+
+class Listed(NamedTuple):
+    """A name in DNS that stands for several servers.
+
+    With the ``scheme`` ``dns`` these are all its addresses, with ``port``. With ``dnssrv`` they are
+    the targets of its SRV records, and ``port`` is 0.
+    """
+
+    scheme: str
+    name: str
+    port: int
+
+    def __str__(self) -> str:
+        where = str(Address(self.name, self.port)) if self.port else self.name
+        return f"{self.scheme}+{where}"
+
+
+#: One server: over UDP, or over HTTP.
+Endpoint = Address | Url
 
 
 class HttpOptions(NamedTuple):

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 from pombo_cli.addresses import Address
 
 from pombo_agent.collecting.flags import from_json, to_json
-from pombo_agent.servers import HttpOptions, Url
+from pombo_agent.servers import Endpoint, HttpOptions, Listed, Url
 
 
 class ServerMode(str, Enum):
-    """Which of several servers get a report: each, or the first that answers."""
+    """Which of several servers get a report: each, the first that answers, or some by the name."""
 
     ALL = "all"
     FAILOVER = "failover"
+    SHARD = "shard"
 
 
 class Options(NamedTuple):
@@ -24,11 +25,13 @@ class Options(NamedTuple):
     ``modules`` are those of the enabled collectors; ``collectors`` has the values of the flags of
     each, by the names that it declares. ``key_file`` is empty where reports are not sealed.
     ``interval`` is in seconds; ``wire`` is the value of a ``Form``, ``server_mode`` that of a
-    ``ServerMode``. With ``follow_hostname``, ``name`` is the hostname, and changes with it.
+    ``ServerMode``. In the mode shard, ``server_replicas`` servers get each report. With
+    ``follow_hostname``, ``name`` is the hostname, and changes with it.
     """
 
-    servers: tuple[Address | Url, ...]
+    servers: tuple[Endpoint | Listed, ...]
     server_mode: str
+    server_replicas: int
     http: HttpOptions
     name: str
     follow_hostname: bool
@@ -47,6 +50,11 @@ class Options(NamedTuple):
     format: str
     log_level: str
     log_format: str
+
+
+def has_answers(options: Options) -> bool:
+    """Return whether the agent knows which servers hear it: they answer what is sealed."""
+    return bool(options.key_file) and not options.one_way
 
 
 def is_valid_name(name: str) -> bool:
@@ -79,8 +87,10 @@ def from_text(text: str) -> Options:
     return Options(**{**fields, "modules": tuple(found["modules"])})
 
 
-def _server(fields: list[Any]) -> Address | Url:
+def _server(fields: list[Any]) -> Endpoint | Listed:
     if len(fields) == len(Address._fields):
         return Address(*fields)
+    if len(fields) == len(Listed._fields):
+        return Listed(*fields)
     scheme, host, port, path, proxy = fields
     return Url(scheme, host, port, path, proxy and Address(*proxy))

@@ -91,7 +91,19 @@ def test_reports_go_to_all_servers_or_to_the_first_that_answers(key_file: str) -
     assert failover.server_mode == "failover"
     assert from_text(to_text(failover)) == failover
     assert parsed(*servers, POMBO_SERVER_MODE="failover") == failover
-    assert "'all', 'failover'" in usage_error(*servers, "--server-mode=shard")
+    assert "'all', 'failover', 'shard'" in usage_error(*servers, "--server-mode=one")
+
+
+def test_each_report_goes_to_as_many_servers_as_there_are_replicas(key_file: str) -> None:
+    shard = ("--server=a", "--server=b", "--server-mode=shard")
+    assert parsed(*shard).server_replicas == 1
+    replicas = parsed(*shard, "--server-replicas=2", f"--key-file={key_file}")
+    assert (replicas.server_mode, replicas.server_replicas) == ("shard", 2)
+    assert from_text(to_text(replicas)) == replicas
+    assert parsed(*shard, "--server-replicas=2", "--one-way").server_replicas == 2
+    error = usage_error("--server=a", "--server-replicas=2")
+    assert "--server-replicas needs --server-mode=shard" in error
+    assert "--server-replicas" in usage_error(*shard, "--server-replicas=0")
 
 
 def test_failover_needs_answers(key_file: str) -> None:

@@ -122,6 +122,15 @@ def test_bye_is_three_datagrams_without_sections(reporter: Make) -> None:
     assert {(bye.layout, bye.numbers) for bye in byes} == {(b"{}", b"")}
 
 
+def test_byes_to_one_of_several_servers_use_no_number_of_the_others(reporter: Make) -> None:
+    reporting = reporter({"meminfo": memory})
+    reporting.next_report()
+    byes = [*map(read, reporting.byes_to_one())]
+    assert [bye.header.seq for bye in byes] == [1, 2, 3]
+    assert all(bye.header.bye for bye in byes)
+    assert [read(each).header.seq for each in reporting.next_report()] == [1]
+
+
 @pytest.mark.parametrize("faulty", [broken, nameless])
 def test_failing_collector_costs_its_own_section_alone(
     faulty: Collect, reporter: Make, warnings: Warnings

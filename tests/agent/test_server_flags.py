@@ -1,11 +1,11 @@
-"""The flags for exporters over HTTP: URLs, proxies, files."""
+"""The flags that say where exporters are: addresses, names of several, URLs, proxies, files."""
 
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from pombo_agent.options import command
-from pombo_agent.servers import HttpOptions, Url
+from pombo_agent.servers import HttpOptions, Listed, Url
 from pombo_agent.settings import Options, from_text, to_text
 from pombo_cli.addresses import Address
 from support.certificates import Authority, Pair
@@ -47,6 +47,49 @@ def usage_error(*arguments: str, **variables: str) -> str:
 )
 def test_url_has_the_port_of_its_scheme_and_the_path_of_reports(text: str, url: Url) -> None:
     assert parsed(f"--server={text}").servers == (url,)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Exporter.Example", "exporter.example:5005"),
+        ("10.0.0.1", "10.0.0.1:5005"),
+        ("[2001:DB8:0:0:0:0:0:1]:7", "[2001:db8::1]:7"),
+        ("[fe80::1%Eth0]", "[fe80::1%Eth0]:5005"),
+        ("dns+Exporters.Example", "dns+exporters.example:5005"),
+        ("dns+exporters.example.:7", "dns+exporters.example:7"),
+        ("dnssrv+_Pombo._udp.example.", "dnssrv+_pombo._udp.example"),
+        ("HTTPS://Exporter", "https://exporter:443/report"),
+    ],
+)
+def test_server_has_one_text_however_it_is_written(text: str, shown: str) -> None:
+    options = parsed(f"--server={text}")
+    assert [*map(str, options.servers)] == [shown]
+    assert from_text(to_text(options)) == options
+
+
+def test_name_of_several_servers_is_of_its_kind() -> None:
+    options = parsed("--server=dns+a:7", "--server=dnssrv+_pombo._udp.a")
+    assert options.servers == (Listed("dns", "a", 7), Listed("dnssrv", "_pombo._udp.a", 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("dns+", "dns+exporters.example.org:5005"),
+        ("dns+:5005", "dns+exporters.example.org:5005"),
+        ("dns+a:0", "dns+exporters.example.org:5005"),
+        ("dns+[::1]:5005", "dns+exporters.example.org:5005"),
+        ("dns+a:99999", "a port is from 0 to 65535"),
+        ("dnssrv+a", "dnssrv+_pombo._udp.example.org"),
+        ("dnssrv+_pombo._udp.a:5005", "dnssrv+_pombo._udp.example.org"),
+        ("dns+https://a", "write http:// or https://"),
+    ],
+)
+def test_name_of_several_servers_that_cannot_be_one_is_refused_with_a_remedy(
+    text: str, remedy: str
+) -> None:
+    assert remedy in usage_error(f"--server={text}")
 
 
 def test_servers_of_both_kinds_stay_in_their_order_and_are_the_same_after_they_were_text() -> None:

@@ -38,9 +38,13 @@ def expected_counts(delivered: list[int]) -> Counts:
 
 @dataclass
 class LossyNetwork:
-    """Decides the fate of each datagram; the first is always lost."""
+    """Decides the fate of each datagram; the first is always lost.
+
+    While ``is_quiet``, all arrive at once and in their order.
+    """
 
     rng: random.Random
+    is_quiet: bool = False
     _delayed: list[tuple[int, bytes]] = field(default_factory=list)
     _entered: int = 0
 
@@ -50,7 +54,9 @@ class LossyNetwork:
         due = [each for each in self._delayed if each[0] <= self._entered]
         self._delayed = [each for each in self._delayed if each[0] > self._entered]
         arriving = []
-        if not first and self.rng.random() >= LOST:
+        if self.is_quiet:
+            arriving = [datagram]
+        elif not first and self.rng.random() >= LOST:
             for _ in range(2 if self.rng.random() < DOUBLED else 1):
                 if self.rng.random() < DELAYED:
                     delay = self.rng.randint(1, LONGEST_DELAY)
@@ -90,6 +96,10 @@ class Relay(Thread):
                 self._deliver(self._network.carry(datagram))
         self._deliver(self._network.flush())
         self._socket.close()
+
+    def be_quiet(self) -> None:
+        """Lose, double and delay nothing any more."""
+        self._network.is_quiet = True
 
     def close(self) -> None:
         """Deliver the delayed datagrams, and stop."""

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from pombo_cli.addresses import Address
 from pombo_cli.flags import Duration
 from pombo_wire.keys import HostKey
 
 from pombo_agent.check import configuration, this_host
+from pombo_agent.check.choice import about_mode, servers_of
 from pombo_agent.check.facts import Findings
 from pombo_agent.check.http_server import check_http
 from pombo_agent.check.output import as_json, as_text
@@ -25,7 +25,7 @@ from pombo_agent.check.sealed_server import check_sealed
 from pombo_agent.check.server import Task
 from pombo_agent.check.this_host import KeyFault
 from pombo_agent.options import FLAGS, is_default, options_of
-from pombo_agent.servers import Url
+from pombo_agent.servers import Endpoint, Url
 from pombo_agent.settings import Options, ServerMode
 
 #: The most seconds that a check takes.
@@ -34,7 +34,7 @@ MOST_SECONDS = 15.0
 _WAIT_SECONDS = 0.2  # between two looks at what the threads have done
 
 #: Flags that a check has no use for. They may be in the configuration of an agent.
-_HIDDEN = ("--collector.", "--path.", "--once", "--log.", "--label", "--wire", "--server-mode")
+_HIDDEN = ("--collector.", "--path.", "--once", "--log.", "--label", "--wire", "--server-")
 
 _HELP = """\
 Say whether reports of this host arrive at its exporters, and what to do if they do not.
@@ -130,13 +130,14 @@ def _run(given: dict[str, Any], found: str) -> int:
     options, key, fault = _about_settings(host, given, found)
     most = MOST_SECONDS + max(0.0, (given["probes"] - 100) / 20) + max(0.0, given["timeout"] - 3)
     task = Task(options, key, given["probes"], given["timeout"], began + most, given["api"])
-    checks = [_Check(task, server, fault) for server in options.servers]
+    checks = [_Check(task, server, fault) for server in servers_of(task, host)]
     for each in checks:
         each.start()
     this_host.about_view(host, options, this_host.container_kind())
     this_host.about_collectors(host, options)
     _wait(checks, task)
     servers = [each.findings for each in checks]
+    about_mode(host, options, servers)
     if given["format"] == "json":
         click.echo(as_json(host, servers))
     else:
@@ -175,8 +176,13 @@ def _about_settings(
     # What is wrong with the key is said above, and need not keep the rest from being checked.
     without_key = {**given, "key_file": ""}
     if given["key_file"]:
-        without_key["server_mode"] = ServerMode.ALL.value
-    options = options_of(without_key)._replace(name=name, key_file=given["key_file"])
+        without_key |= {"server_mode": ServerMode.ALL.value, "server_replicas": 1}
+    options = options_of(without_key)._replace(
+        name=name,
+        key_file=given["key_file"],
+        server_mode=given["server_mode"],
+        server_replicas=given["server_replicas"],
+    )
     return options, key, fault
 
 
@@ -194,7 +200,7 @@ def _read_key(path: str) -> tuple[HostKey | None, KeyFault | None]:
 class _Check(Thread):
     """Checks one server in a thread of its own."""
 
-    def __init__(self, task: Task, server: Address | Url, fault: KeyFault | None) -> None:
+    def __init__(self, task: Task, server: Endpoint, fault: KeyFault | None) -> None:
         super().__init__(daemon=True)
         self.findings = Findings(str(server))
         self.sent = 0

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pombo_cli.addresses import Address
 
 from pombo_agent.check.facts import Command, Remedy
+from pombo_agent.servers import Listed
 
 
 def open_port(port: int) -> Remedy:
@@ -186,6 +187,17 @@ def check_name(server: str) -> Remedy:
     return Remedy(
         "Correct the name in --server, or mend the resolver of this host.",
         (Command(f"getent ahosts {shlex.quote(server)}"), Command("cat /etc/resolv.conf")),
+    )
+
+
+def check_list(listed: Listed) -> Remedy:
+    """Return what to do about a name that stands for no server."""
+    if listed.scheme == "dns":
+        return check_name(listed.name)
+    return Remedy(
+        "Correct the name in --server: it needs SRV records, of which each has the name and the "
+        "port of an exporter.",
+        (Command(f"dig +short {shlex.quote(listed.name)} SRV"), Command("cat /etc/resolv.conf")),
     )
 
 

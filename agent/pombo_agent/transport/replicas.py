@@ -98,6 +98,10 @@ class _Candidate(Generic[Where]):
             self._probes = self._new(self._where, probes=True)
         return self._probes
 
+    @property
+    def was_used(self) -> bool:
+        return self._reports is not None
+
     def opened(self) -> list[Server]:
         return [each for each in (self._reports, self._probes) if each is not None]
 
@@ -113,29 +117,29 @@ class Replicas(Generic[Where]):
 
     When one of them does not answer in time, the next in the order is used instead, and after the
     last one the first. Those that are preferred to one in use are probed, which changes nothing
-    there, and one that answers is used again. The one that is left then gets ``byes``: it hears,
-    so it would take the host for down.
+    there, and one that answers is used. The one that is left then gets ``byes``: it hears, so it
+    would take the host for down.
 
-    ``servers`` says how each server is reached. The clock is monotonic, in seconds.
+    ``servers`` returns how each server is reached now: the same object until that changes. One that
+    is added is probed first, and one that is removed is left at once; no other is left for that.
+    Without answers, those are used at once that are preferred. The clock is monotonic, in seconds.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of which it consists
         self,
-        servers: Sequence[Where],
+        servers: Callable[[], Sequence[Where]],
         choice: Choice,
         new: NewServer[Where],
         byes: Callable[[], Sequence[bytes]],
         log: LimitedLogger,
         clock: Callable[[], float],
     ) -> None:
-        self._choice, self._new, self._byes = choice, new, byes
+        self._servers, self._choice, self._new, self._byes = servers, choice, new, byes
         self._log, self._clock = log, clock
-        by_name = {str(server): server for server in servers}
-        #: All servers in the order in which they are preferred.
-        self._candidates = [
-            _Candidate(name, by_name[name], new) for name in choice.order([*by_name])
-        ]
-        self._used = self._candidates[: choice.replicas]
+        self._known: Sequence[Where] = ()
+        #: All servers in the order in which they are preferred, and those that get reports.
+        self._candidates: list[_Candidate[Where]] = []
+        self._used: list[_Candidate[Where]] = []
         self._changes = 0
 
     @property
@@ -155,6 +159,9 @@ class Replicas(Generic[Where]):
 
     def send(self, datagrams: Sequence[bytes]) -> None:
         """Send a report to the servers in use, and probe those before them if that is due."""
+        servers = self._servers()
+        if servers is not self._known:
+            self._follow(servers)
         has_spare = self._choice.has_answers and len(self._used) < len(self._candidates)
         if has_spare:
             self._choose()
@@ -168,6 +175,11 @@ class Replicas(Generic[Where]):
         for candidate in self._used:
             candidate.reports.send_known(datagrams)
 
+    def reorder(self, order: Callable[[Sequence[str]], Sequence[str]]) -> None:
+        """Prefer servers in another order, from the next report on, as a host of another name."""
+        self._choice = self._choice._replace(order=order)
+        self._known = ()
+
     def renew(self) -> None:
         """Start anew with each server."""
         for candidate in self._candidates:
@@ -180,13 +192,48 @@ class Replicas(Generic[Where]):
             for each in candidate.opened():
                 each.close()
 
+    def _follow(self, servers: Sequence[Where]) -> None:
+        """Use the servers of now: those in use stay in use, unless they are removed."""
+        self._known = servers
+        by_name = {str(server): server for server in servers}
+        before = {each.name: each for each in self._candidates}
+        self._candidates = [
+            before.get(name) or _Candidate(name, by_name[name], self._new)
+            for name in self._choice.order([*by_name])
+        ]
+        was_used, kept = self._used, [each for each in self._used if each.name in by_name]
+        self._used = self._filled(kept if self._choice.has_answers else [])
+        if before:
+            self._log_servers(before, by_name)
+        left = [each for each in was_used if each not in self._used]
+        new = [each for each in self._used if each not in was_used]
+        for place, candidate in enumerate(left):
+            self._leave(candidate)
+            reason = "it is preferred" if candidate.name in by_name else "the other was removed"
+            if place < len(new):
+                self._log_change(new[place], candidate, reason)
+        for name in before.keys() - by_name.keys():
+            for each in before[name].opened():
+                each.close()
+        self._forget_later()
+
+    def _filled(self, used: Iterable[_Candidate[Where]]) -> list[_Candidate[Where]]:
+        """Return these servers and as many others as are missing, living ones first."""
+        found = [*used]
+        spare = [each for each in self._candidates if each not in found]
+        spare.sort(key=lambda candidate: candidate.is_silent)
+        most = len(self._candidates) if self._choice.replicas is None else self._choice.replicas
+        found += spare[: max(0, most - len(found))]
+        return sorted(found, key=self._candidates.index)
+
     def _choose(self) -> None:
         """Read the answers so far, and use other servers if they say so."""
         for candidate in self._preferred():
             candidate.probes.poll()
             if candidate.probes.is_heard and candidate in self._preferred():
                 candidate.has_returned = True
-                self._replace(self._used[-1], candidate, "it answers again")
+                reason = "it answers again" if candidate.was_used else "it was added"
+                self._replace(self._used[-1], candidate, reason)
         for candidate in [*self._used]:
             candidate.reports.poll()
             if candidate.reports.is_heard:
@@ -200,7 +247,7 @@ class Replicas(Generic[Where]):
 
     def _preferred(self) -> list[_Candidate[Where]]:
         """Return the servers not in use that are preferred to one in use."""
-        last = self._candidates.index(self._used[-1])
+        last = self._candidates.index(self._used[-1]) if self._used else 0
         return [each for each in self._candidates[:last] if each not in self._used]
 
     def _next(self, left: _Candidate[Where]) -> _Candidate[Where]:
@@ -215,11 +262,30 @@ class Replicas(Generic[Where]):
         return (rest or spare)[0]
 
     def _replace(self, left: _Candidate[Where], used: _Candidate[Where], reason: str) -> None:
-        if left.reports.is_heard:
-            left.reports.send_known(self._byes())
-            left.reports.renew()  # what said bye never comes back under the same salt
+        self._leave(left)
+        in_use = [used if each is left else each for each in self._used]
+        self._used = sorted(in_use, key=self._candidates.index)
+        self._log_change(used, left, reason)
+        self._forget_later()
+
+    def _leave(self, candidate: _Candidate[Where]) -> None:
+        """Send a server nothing more, and end the session there unless it does not hear."""
+        candidate.probed_at = self._clock()
+        server = candidate.reports
+        if server.is_heard or not self._choice.has_answers:
+            server.send_known(self._byes())
+            server.renew()  # what said bye never comes back under the same salt
         else:
-            left.reports.leave()
+            server.leave()
+
+    def _forget_later(self) -> None:
+        """Forget what was known of servers that are not probed now."""
+        preferred = self._preferred()
+        for candidate in self._candidates:
+            if candidate not in preferred:
+                candidate.forget_probes()
+
+    def _log_change(self, used: _Candidate[Where], left: _Candidate[Where], reason: str) -> None:
         self._changes += 1
         self._log.log(
             logging.INFO,
@@ -229,13 +295,19 @@ class Replicas(Generic[Where]):
             instead_of=left.name,
             reason=reason,
         )
-        in_use = [used if each is left else each for each in self._used]
-        self._used = sorted(in_use, key=self._candidates.index)
-        left.probed_at = self._clock()
-        preferred = self._preferred()
-        for candidate in self._candidates:
-            if candidate not in preferred:
-                candidate.forget_probes()
+
+    def _log_servers(self, before: Iterable[str], now: Iterable[str]) -> None:
+        """Log which servers were added and removed."""
+        added, removed = sorted({*now} - {*before}), sorted({*before} - {*now})
+        if added or removed:
+            self._changes += 1
+            self._log.log(
+                logging.INFO,
+                "list of exporters has changed",
+                key=f"list of exporters {self._changes % _MOST_CHANGES}",
+                added=" ".join(added),
+                removed=" ".join(removed),
+            )
 
     def _probe(self) -> None:
         now = self._clock()

@@ -7,7 +7,6 @@ import errno
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from pombo_cli.logs import LimitedLogger
 from pombo_wire.sealing import ACCEPTED, IPV4_MAPPED, Acknowledgement
 
 from pombo_agent.collecting.deadlines import start_thread
+from pombo_agent.transport.background import Background
 from pombo_agent.transport.dialogue import Dialogue
 from pombo_agent.transport.heard import MOST_CHANGES, Heard
 from pombo_agent.wakeup import Waiter
@@ -90,15 +90,13 @@ class Sender:
         *,
         quiet: bool = False,
     ) -> None:
-        self._server, self._log, self._waiter, self._clock = server, log, waiter, clock
+        self._server, self._log, self._clock = server, log, clock
         self._lookup, self._dialogue = lookup, dialogue
         self._heard = Heard(server, None if quiet else log)
         self._destinations: list[Destination] = []
         self._unheard: Destination | None = None  # the address that was left for its silence
         self._socket: socket.socket | None = None
-        # The thread sets it; None once it is used.
-        self._answer: list[Destination] | Exception | None = None
-        self._resolving = False
+        self._lookups = Background(lambda: lookup.resolver(*server), waiter, lookup.start)
         self._resolved_at = float("-inf")
         self._failed = False
         self._faulty_since: float | None = None  # when sending in plain has failed last
@@ -260,11 +258,11 @@ class Sender:
         retry = self._failed or not self._destinations
         interval = RETRY_INTERVAL_SECONDS if retry else RESOLVE_INTERVAL_SECONDS
         due = self._clock() - self._resolved_at >= interval
-        if due and not self._resolving:
+        if due and not self._lookups.is_running:
             self._resolved_at, self._failed = self._clock(), False
             self.close()
             self._start_lookup()
-        answer, self._answer = self._answer, None
+        answer = self._lookups.take()
         if isinstance(answer, Exception):
             self._warn("lookup failed", answer)
         elif answer:
@@ -272,28 +270,12 @@ class Sender:
 
     def _start_lookup(self) -> None:
         """Resolve the name in a thread, and wait for it for a while."""
-        self._resolving = True
-        try:
-            self._lookup.start(self._resolve)
-        except RuntimeError as error:  # too many threads, for now
-            self._resolving, self._failed = False, True
+        error = self._lookups.begin(self._lookup.timeout)
+        if isinstance(error, RuntimeError):
+            self._failed = True
             self._warn("lookup failed", error)
-            return
-        end = time.monotonic() + self._lookup.timeout
-        while self._resolving and (left := end - time.monotonic()) > 0:
-            if self._waiter.wait(left):
-                return
-        if self._resolving:
-            self._warn("lookup timed out", TimeoutError("the resolver does not answer"))
-
-    def _resolve(self) -> None:
-        try:
-            self._answer = self._lookup.resolver(*self._server)
-        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid name
-            self._answer = error
-        finally:
-            self._resolving = False
-            self._waiter.wake()
+        elif error is not None:
+            self._warn("lookup timed out", error)
 
     def _use(self, destinations: list[Destination]) -> None:
         """Keep the address in use if it is among ``destinations``, else use the first.

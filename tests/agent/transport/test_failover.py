@@ -1,83 +1,18 @@
-"""Reports of one agent to several exporters, on real sockets, with real seals and answers."""
+"""Reports of one agent to the first of several exporters that answers, on real sockets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import pytest
-from pombo_agent.transport.crypto import CRYPTO
-from pombo_agent.transport.dialogue import Dialogue
-from pombo_agent.transport.replicas import MOST_PROBE_SECONDS, PROBE_SECONDS, Choice, Replicas
-from pombo_agent.transport.udp import Lookup, Sender
-from pombo_agent.wakeup import EventWaiter
-from pombo_cli.addresses import Address
+from pombo_agent.transport.replicas import MOST_PROBE_SECONDS, PROBE_SECONDS, Choice
 from pombo_cli.logs import LimitedLogger
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.roster import HostEvent
 from pombo_wire.keys import FleetKey, HostKey
-from pombo_wire.sealing import PROBE, envelope, opened
-from support.answering import WALL, AnsweringExporter
+from pombo_wire.sealing import envelope
+from support.answering import AnsweringExporter
 from support.clocks import Clock
-
-T = 5.0  # seconds between reports
-TIMEOUT = 2 * T
-SESSION = int((WALL + 900) * 1e9)  # before the exporters of a test start
-
-
-def is_probe(key: HostKey, datagram: bytes) -> bool:
-    return bool(opened(CRYPTO, key.key, envelope(datagram)).flags & PROBE)
-
-
-class Agent:
-    """What sends reports, and the exporters to which it may send them."""
-
-    def __init__(
-        self, key: HostKey, clock: Clock, log: LimitedLogger, exporters: list[AnsweringExporter]
-    ) -> None:
-        self.exporters, self._clock, self.key = exporters, clock, key
-
-        def sender(exporter: AnsweringExporter, *, probes: bool) -> Sender:
-            server = Address(*exporter.address)
-            lookup = Lookup(lambda *_: [exporter.destination])
-            dialogue = Dialogue(CRYPTO, key, T, clock, probes=probes)
-            return Sender(server, log, EventWaiter(), clock, lookup, dialogue, quiet=probes)
-
-        self.replicas = Replicas(
-            exporters, Choice(1), sender, lambda: [self._datagram(bye=True)] * 3, log, clock
-        )
-
-    def _datagram(self, *, bye: bool = False) -> bytes:
-        end = b',"bye":true' if bye else b',"parts":1'
-        now = WALL + self._clock.now
-        return b'{"session":%d,"time":%f,"interval":%f%s}' % (SESSION, now, T, end)
-
-    def report(self) -> list[list[bytes]]:
-        """Send a report; return what has arrived at each exporter. An interval passes."""
-        self.replicas.send([self._datagram()])
-        arrived = [exporter.read() for exporter in self.exporters]
-        self._clock.now += T
-        return arrived
-
-    def reports(self, seconds: float) -> list[int]:
-        """Send reports for some time; return how many datagrams have arrived at each exporter."""
-        counts = [0] * len(self.exporters)
-        for _ in range(round(seconds / T)):
-            for place, datagrams in enumerate(self.report()):
-                counts[place] += len(datagrams)
-        return counts
-
-    def returns(self, seconds: float) -> Iterator[float]:
-        """Send reports for some time; yield when the first server is used again."""
-        is_first = True
-        for _ in range(round(seconds / T)):
-            now, [datagrams, *_] = self._clock.now, self.report()
-            was_first, is_first = is_first, any(not is_probe(self.key, each) for each in datagrams)
-            if is_first and not was_first:
-                yield now
-
-    def live(self) -> list[bool]:
-        """Return which of the exporters shows the host as live."""
-        return [exporter.is_live("pi") for exporter in self.exporters]
-
+from support.replicated import SESSION, TIMEOUT, Agent, T, is_probe
 
 Start = Callable[..., Agent]
 
@@ -90,7 +25,7 @@ def start(fleet: FleetKey, key: HostKey, clock: Clock, log: LimitedLogger) -> It
         exporters = [AnsweringExporter(fleet, clock, host) for _ in range(count)]
         for place in silent:
             exporters[place].hears = False
-        agents.append(Agent(key, clock, log, exporters))
+        agents.append(Agent(key, clock, log, exporters, Choice(1)))
         return agents[-1]
 
     yield start_agent
