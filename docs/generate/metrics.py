@@ -16,7 +16,7 @@ from pombo_exporter.metrics.exporter import ExporterMetrics
 from pombo_exporter.metrics.family import Family, HostField, MapFamilies, Source
 from pombo_exporter.metrics.host_families import family_table
 from pombo_exporter.metrics.node_families import UNSUPPORTED
-from pombo_exporter.stats import Counters, Delivery, ReceiveBuffer
+from pombo_exporter.stats import Cluster, Counters, Delivery, ReceiveBuffer
 
 from docs.generate.collector_tables import collectors_table, missing_table, open_table
 
@@ -224,6 +224,7 @@ def own_rows() -> Iterator[str]:
     intake, buffer = Intake(roster, lambda: 0.0), ReceiveBuffer(0, 0)
     counters = Counters(roster, intake, lambda: 0, buffer, 0.0, 0.0)
     counters.report_requests = lambda: {200: 0}
+    counters.cluster = Cluster("", "")
     counters.notifications = counters.heartbeats = lambda: [Delivery("", 0, 0, 0.0)]
     stats = counters.read(0.0, 0.0)
     metrics = ExporterMetrics()

@@ -39,7 +39,7 @@ from pombo_exporter.runtime.replying import ReplyingSocket
 from pombo_exporter.runtime.stopping import Stop
 from pombo_exporter.seal.key_file import KeyFileError
 from pombo_exporter.state.file import StateFile
-from pombo_exporter.stats import Counters, ReceiveBuffer, StateErrors
+from pombo_exporter.stats import Cluster, Counters, ReceiveBuffer, StateErrors
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.web.acceptor import plain
 from pombo_exporter.web.app import Parts, application
@@ -121,7 +121,7 @@ async def serve(
     _on_hangup(keys, roster, notifier)
     try:
         http = listen.tcp(options.web_listen_address)
-        counters.http.max_connections = connections_within_limit(options.max_connections)
+        _count_http(counters, options, http)
         await server.start(http)
         log.info("exporter listens", extra={"fields": {"udp": _where(udp), "web": _where(http)}})
         async with asyncio.TaskGroup() as group:
@@ -169,6 +169,14 @@ def _count_files(counters: Counters, keys: "Keyring | None", state: StateFile | 
         counters.key_file_valid = lambda: keys.reload_successful
     if state is not None:
         counters.state_errors = lambda: StateErrors(state.load_errors, state.write_errors)
+
+
+def _count_http(counters: Counters, options: Options, http: socket.socket) -> None:
+    """Let counters know how many connections there may be, and where the exporter is reached."""
+    counters.http.max_connections = connections_within_limit(options.max_connections)
+    if options.cluster_name:
+        member = Address(socket.gethostname(), _where(http).port)
+        counters.cluster = Cluster(options.cluster_name, str(member))
 
 
 def _notifier(

@@ -48,6 +48,7 @@ class Options:
     seal_key_file: Path | None
     require_sealed: bool
     state_file: Path | None
+    cluster_name: str
     limits: Limits
     notify: NotifyFlags
     thresholds: Table
@@ -156,6 +157,7 @@ class _ThresholdsType(click.ParamType[Thresholds]):
 
 
 _LEAST_SECONDS = 0.001
+_LONGEST_NAME = 64  # characters
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%)?")
 _EXAMPLES = {Unit.RATIO: "90%,97%", Unit.SECONDS: "5s,5m", Unit.COUNT: "1,off"}
 
@@ -187,6 +189,13 @@ def _threshold_flags(command: Command) -> Command:
         )
         command = add(command)
     return command
+
+
+def _cluster_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if len(value) > _LONGEST_NAME or not (value.isprintable() and value == value.strip()):
+        remedy = f"write at most {_LONGEST_NAME} characters that can be printed"
+        raise click.BadParameter(f"{value!r}: {remedy}", ctx, param)
+    return value
 
 
 def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
@@ -261,6 +270,14 @@ def command(
         "state.file",
         type=click.Path(dir_okay=False, path_type=Path),
         help="File in which the exporter remembers its hosts over a restart.",
+    )
+    @flag(
+        "cluster.name",
+        default="",
+        metavar="NAME",
+        callback=_cluster_name,
+        help="Name of the exporters that share a fleet, the same at each of them. "
+        "It is shown, and is in pombo_exporter_cluster_info.",
     )
     @_url_flags("notify", "to which notifications are posted, in the JSON of Alertmanager")
     @flag(

@@ -22,6 +22,13 @@ class ReceiveBuffer(Struct, frozen=True):
     granted_bytes: int
 
 
+class Cluster(Struct, frozen=True):
+    """The name of the exporters that share a fleet, and which of them this one is: host:port."""
+
+    name: str
+    member: str
+
+
 class StateErrors(NamedTuple):
     """How often the state file, or a line of it, could not be read, and how often not written."""
 
@@ -109,6 +116,7 @@ class Stats:
     configuration file. ``certificate_expires`` is when the first certificate of the web server
     does, in Unix seconds, None without one. ``thresholds`` are those of severities.
     ``report_requests`` are those that brought reports over HTTP, by the status of the answer.
+    ``cluster`` is None where the exporter has no name of one.
     ``notifications`` and ``heartbeats`` have an item for each URL. ``recent_refusals`` are newest
     first, and ``longest_step`` is that of long work since the start, in seconds.
     """
@@ -138,6 +146,7 @@ class Stats:
     web_config_valid: bool | None
     certificate_expires: float | None
     thresholds: Table
+    cluster: Cluster | None
     notifications: Sequence[Delivery]
     heartbeats: Sequence[Delivery]
     kernel_drops: int
@@ -166,6 +175,7 @@ class Counters:
     web_config_valid: Callable[[], bool | None] = lambda: None
     certificate_expires: Callable[[], float | None] = lambda: None
     thresholds: Table = field(default_factory=lambda: DEFAULTS)
+    cluster: Cluster | None = None
     notifications: Callable[[], Sequence[Delivery]] = tuple
     heartbeats: Callable[[], Sequence[Delivery]] = tuple
     http: HttpCounters = field(default_factory=HttpCounters)
@@ -198,6 +208,7 @@ class Counters:
             web_config_valid=self.web_config_valid(),
             certificate_expires=self.certificate_expires(),
             thresholds=self.thresholds,
+            cluster=self.cluster,
             notifications=self.notifications(),
             heartbeats=self.heartbeats(),
             kernel_drops=self.kernel_drops(),

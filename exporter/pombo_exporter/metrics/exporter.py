@@ -13,7 +13,12 @@ from prometheus_client import (
     Summary,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from pombo_exporter import __version__
@@ -120,6 +125,12 @@ class _Captured(Collector):
             },
         )
         yield _thresholds(stats.thresholds)
+        if stats.cluster is not None:
+            yield InfoMetricFamily(
+                "pombo_exporter_cluster",
+                "The exporters that share a fleet, by --cluster.name, and which one this is.",
+                value={"cluster": stats.cluster.name, "member": stats.cluster.member},
+            )
         if stats.certificate_expires is not None:
             yield GaugeMetricFamily(
                 "pombo_exporter_web_certificate_expiry_timestamp_seconds",

@@ -28,6 +28,7 @@ function showFacts(status, now) {
   showPairs(byId("facts"), [
     ["Version", human.printable(status.version)],
     ["Python", human.printable(status.python_version)],
+    ...clusterFacts(status.cluster),
     ["Uptime", human.age(now - status.started_timestamp_seconds)],
     ["Datagrams received", human.number(status.datagrams_received)],
     ["Datagrams refused", human.number(refusedTotal(status))],
@@ -35,6 +36,14 @@ function showFacts(status, now) {
     ["Receive buffer", human.size(granted) + short],
     ["Down hosts forgotten after", human.span(status.forget_after_seconds)],
   ]);
+}
+
+function clusterFacts(cluster) {
+  if (!cluster) return [];
+  return [
+    ["Cluster", human.printable(cluster.name)],
+    ["Member of the cluster", human.printable(cluster.member)],
+  ];
 }
 
 function showLimits(limits) {

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.severity import Reason, Severity
-from pombo_exporter.stats import ReceiveBuffer
+from pombo_exporter.stats import Cluster, ReceiveBuffer
 
 
 class FullestFilesystem(Struct, frozen=True):
@@ -234,7 +234,7 @@ class ExporterStatus(Struct, frozen=True):
 
     ``last_datagram_timestamp_seconds`` is when the last datagram arrived over UDP or HTTP, whatever
     became of it, and None before the first one. ``refusal_remedies`` are those of the reasons for
-    which datagrams were refused.
+    which datagrams were refused. ``cluster`` is what ``--cluster.name`` says, and None without it.
     """
 
     version: str
@@ -252,3 +252,4 @@ class ExporterStatus(Struct, frozen=True):
     recent_refusals: list[RefusalSummary]
     receive_buffer: ReceiveBuffer
     kernel_drops: int
+    cluster: Cluster | None

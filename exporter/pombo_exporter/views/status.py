@@ -75,6 +75,7 @@ def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
         recent_refusals=[_summary(refusal, stats.wall) for refusal in stats.recent_refusals],
         receive_buffer=stats.receive_buffer,
         kernel_drops=stats.kernel_drops,
+        cluster=stats.cluster,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import logging
 import re
 import socket
@@ -16,6 +17,7 @@ from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.metrics.host_families import PROCESS_FAMILIES
 from pombo_exporter.runtime import listen
+from pombo_exporter.stats import Cluster
 from pombo_wire import MAX_DATAGRAM_BYTES, Build, Process, Report, encode
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
@@ -189,6 +191,22 @@ def test_exporters_own_metrics_have_its_counters_states_and_limits() -> None:
     assert limits[("limit", "datagram_bytes"),] == MAX_DATAGRAM_BYTES
     assert limits[("limit", "bytes"),] == served.exporter.limits.bytes
     assert limits[("limit", "families"),] == served.exporter.limits.families
+
+
+def test_exporters_own_metrics_and_status_say_which_member_of_a_cluster_it_is() -> None:
+    def served(cluster: Cluster | None) -> Served:
+        found = Served()
+        found.counters.cluster = cluster
+        return found
+
+    assert b"pombo_exporter_cluster_info" not in get(served(None), "/metrics")[1]
+    assert json.loads(get(served(None), "/api/v1/status")[1])["cluster"] is None
+    member = Cluster('a "b"', "pombo-0:5005")
+    exposition = get(served(member), "/metrics")[1].decode()
+    labels = (("cluster", 'a "b"'), ("member", "pombo-0:5005"))
+    assert own(exposition, "pombo_exporter_cluster_info") == {labels: 1}
+    status = json.loads(get(served(member), "/api/v1/status")[1])
+    assert status["cluster"] == {"name": 'a "b"', "member": "pombo-0:5005"}
 
 
 def test_exporters_own_metrics_have_what_is_stored() -> None:
