@@ -1,5 +1,6 @@
 """The *Exporter* dashboard: what the exporters receive, refuse, store and serve."""
 
+from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.generate import variables
@@ -34,6 +35,17 @@ _RATIO = limits(0.8, 0.95)
 
 def _limit(name: str) -> str:
     return of_exporter("pombo_exporter_limits", f'limit="{name}"')
+
+
+def _rate(counter: str, legend: str = "") -> Query:
+    """Return the rate of a counter of each exporter, which the legend names first."""
+    return counted(rate(of_exporter(counter)), f"{{{{instance}}}} {legend}".strip())
+
+
+def _increase(title: str, description: str, expr: str, legend: str) -> stat.Panel:
+    """Return a panel of how many there were within the time range; one is too many."""
+    query = Query(expr, legend)
+    return number(title, description, "short", query, NumberStyle(limits(orange=1), width=8))
 
 
 def dashboard() -> Dashboard:
@@ -125,7 +137,7 @@ _EXPORTERS = [
         "Exporter CPU",
         "CPU usage of each exporter, as a share of one core.",
         "percentunit",
-        [counted(rate(of_exporter("process_cpu_seconds_total")), "{{instance}}")],
+        [_rate("process_cpu_seconds_total")],
         GraphStyle(thresholds=_RATIO, width=8),
     ),
     graph(
@@ -138,28 +150,25 @@ _EXPORTERS = [
 ]
 
 _DATAGRAMS = [
-    number(
+    _increase(
         "Lost on the network",
         "Datagrams lost within the time range, minus those that the kernel of the exporter's "
         "machine dropped.",
-        "short",
-        Query(f"clamp_min(sum({increase(_LOST)}) - sum({increase(_KERNEL_DROPS)}), 0)", "network"),
-        NumberStyle(limits(orange=1), width=8),
+        f"clamp_min(sum({increase(_LOST)}) - sum({increase(_KERNEL_DROPS)}), 0)",
+        "network",
     ),
-    number(
+    _increase(
         "Dropped by the kernel",
         "Datagrams dropped within the time range because the exporter's receive buffer was full. "
         "A larger --udp.receive-buffer helps.",
-        "short",
-        Query(f"sum({increase(_KERNEL_DROPS)})", "kernel buffer"),
-        NumberStyle(limits(orange=1), width=8),
+        f"sum({increase(_KERNEL_DROPS)})",
+        "kernel buffer",
     ),
-    number(
+    _increase(
         "Refused",
         "Datagrams refused within the time range, for any reason.",
-        "short",
-        Query(f"sum({increase(_REFUSED)})", "refused"),
-        NumberStyle(limits(orange=1), width=8),
+        f"sum({increase(_REFUSED)})",
+        "refused",
     ),
     graph(
         "Lost, dropped and refused",
@@ -207,7 +216,7 @@ _DATAGRAMS = [
         "Datagrams received",
         "Datagrams that each exporter received.",
         "suffix:/s",
-        [counted(rate(of_exporter("pombo_exporter_datagrams_received_total")), "{{instance}}")],
+        [_rate("pombo_exporter_datagrams_received_total")],
     ),
 ]
 
@@ -244,7 +253,7 @@ _STORAGE = [
         "and reports from another address.",
         "suffix:/s",
         [
-            counted(rate(of_exporter(f"pombo_exporter_{name}_total")), "{{instance}} " + legend)
+            _rate(f"pombo_exporter_{name}_total", legend)
             for name, legend in (
                 ("evictions", "evictions"),
                 ("holder_changes", "other agent"),
@@ -290,38 +299,22 @@ _HTTP = [
         "Requests refused",
         "Requests refused, by reason: malformed, beyond a limit, without a password.",
         "suffix:/s",
-        [
-            counted(
-                rate(of_exporter("pombo_exporter_http_requests_refused_total")),
-                "{{instance}} {{reason}}",
-            )
-        ],
+        [_rate("pombo_exporter_http_requests_refused_total", "{{reason}}")],
         GraphStyle(width=8),
     ),
     graph(
         "Connections closed",
         "Connections that the exporter closed, by reason: idle, incomplete, unread, at the limit.",
         "suffix:/s",
-        [
-            counted(
-                rate(of_exporter("pombo_exporter_http_connections_closed_total")),
-                "{{instance}} {{reason}}",
-            )
-        ],
+        [_rate("pombo_exporter_http_connections_closed_total", "{{reason}}")],
     ),
     graph(
         "Reports over HTTP and acknowledgements",
         "Requests to /report by status of the answer, and answers to sealed datagrams.",
         "suffix:/s",
         [
-            counted(
-                rate(of_exporter("pombo_exporter_report_requests_total")),
-                "{{instance}} /report {{code}}",
-            ),
-            counted(
-                rate(of_exporter("pombo_exporter_acknowledgements_total")),
-                "{{instance}} acknowledgements",
-            ),
+            _rate("pombo_exporter_report_requests_total", "/report {{code}}"),
+            _rate("pombo_exporter_acknowledgements_total", "acknowledgements"),
         ],
     ),
 ]

@@ -85,7 +85,7 @@ class Acceptor:
             except OSError as error:
                 self._cannot_accept(error)
                 return
-            has_room = not self._connections.is_full or self._connections.give_way()
+            has_room = not self._connections.counters.is_full or self._connections.give_way()
             self._connect(sock, address[0].removeprefix(_IPV4_MAPPED))
             if not has_room:
                 self._pause()

@@ -244,7 +244,7 @@ class Connections:
         self.errors = Limiter(_LOG_INTERVAL, self.loop.time)
         #: Called every second, and when a connection is gone or may give way.
         self.on_change: Callable[[], None] = lambda: None
-        self._counters = counters
+        self.counters = counters
         self._log = LimitedLogger(log, _LOG_INTERVAL, self.loop.time)
         self._all: dict[Connection, None] = {}
         self._count: Counter[str] = Counter()  # by client
@@ -260,11 +260,6 @@ class Connections:
         """Return whether a connection is counted."""
         return connection in self._all
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the limit is reached."""
-        return 0 < self._counters.max_connections <= len(self._all)
-
     def start(self) -> None:
         """Look at all connections every second, until ``stop``."""
         self._timer = self.loop.call_later(_CHECK_INTERVAL, self._check)
@@ -278,7 +273,7 @@ class Connections:
         """Count a connection, which waits for its first request."""
         self._all[connection] = None
         self._count[connection.network] += 1
-        self._counters.connections = len(self._all)
+        self.counters.connections = len(self._all)
         self.waits(connection)
 
     def remove(self, connection: Connection) -> None:
@@ -286,7 +281,7 @@ class Connections:
         if connection not in self._all:
             return
         del self._all[connection]
-        self._counters.connections = len(self._all)
+        self.counters.connections = len(self._all)
         self.answers(connection)
         self._count[connection.network] -= 1
         if not self._count[connection.network]:
@@ -338,7 +333,7 @@ class Connections:
 
     def refuse(self, reason: RefusedRequest, detail: object, address: str) -> None:
         """Count and log a request that is refused."""
-        self._counters.refused[reason] += 1
+        self.counters.refused[reason] += 1
         self._log.warning(
             "request refused", key=reason, reason=reason, detail=detail, address=address
         )
@@ -354,10 +349,10 @@ class Connections:
         self.on_change()
 
     def _close(self, connection: Connection, reason: ClosedConnection) -> None:
-        self._counters.closed[reason] += 1
+        self.counters.closed[reason] += 1
         if reason is ClosedConnection.LIMIT:
             remedy = "raise --web.max-connections, or see who opens so many"
-            fields = {"limit": self._counters.max_connections, "remedy": remedy}
+            fields = {"limit": self.counters.max_connections, "remedy": remedy}
             self._log.warning(
                 "too many connections", key=reason, address=connection.address, **fields
             )
