@@ -126,6 +126,8 @@ def fitting(hosts: Sequence[HostSummary], width: int) -> list[tuple[Column, int]
         least = column.least
         if width >= _ROOMY and column.title in _TEXTS:
             least = least * 3 // 2  # rather a text that can be read than one more column
+            if column.title == "ATTENTION":
+                least = max(least, min(wanted[column.title], left - GAP))
         least = min(least, wanted[column.title])
         if least + GAP > left and widths:
             break
