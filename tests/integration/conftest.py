@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+from support.browsers import Open, chromium, tabs
 from support.processes import Launcher
 
 
@@ -34,3 +36,17 @@ def start_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     launcher = Launcher(tmp_path_factory.mktemp("module"))
     yield launcher
     launcher.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for all tests of a module."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Open]:
+    """A function that opens a tab. No tab may log an error or open a dialog."""
+    with tabs(browser) as opened:
+        yield opened

@@ -4,66 +4,44 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
-import msgspec
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
-from pombo_exporter.views.schema import HostList
+from playwright.sync_api import Page, ViewportSize, expect
 from pombo_wire import Collectors, Filesystems, Memory, Part, Temperatures
-from support.browsers import PHONE, Tab, accessibility_violations, chromium
-from support.pages import fetch, wait_until
+from support.browsers import DESKTOP, PHONE, Open, accessibility_violations
+from support.pages import wait_until
 from support.processes import BIN, Exporter, Launcher
-from support.senders import Sender
+from support.senders import Sender, failed_service
+from support.status_page import home, host_url, row, shown, summaries
+from support.terminals import top
 
-TABLET = {"width": 800, "height": 1000}
-HEALTHY = 30
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
+TABLET: ViewportSize = {"width": 800, "height": 1000}
+HOSTS = 300
+AT_ONCE = 50  # hosts whose reports the receive buffer has room for
 
 
-Open = Callable[..., Tab]
+def healthy(
+    *, data: float = 0.4, files: float = 0.1, available: float = 0.5, error: bool = False
+) -> list[Part]:
+    """Return the sections of a host.
 
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Open]:
-    """Return a function that opens a tab. No tab may log an error or open a dialog."""
-    tabs: list[Tab] = []
-
-    def new(url: str, **settings: Any) -> Tab:
-        tab = Tab(browser, **settings)
-        tabs.append(tab)
-        tab.page.goto(url)
-        return tab
-
-    yield new
-    errors = [error for tab in tabs for error in tab.errors + tab.dialogs]
-    for tab in tabs:
-        tab.close()
-    assert not errors
-
-
-def summaries(exporter: Exporter, query: str = "") -> HostList:
-    answer = fetch(f"http://{exporter.target}/api/v1/hosts{query}")
-    return msgspec.json.decode(answer, type=HostList)
-
-
-def healthy(*, data: float = 0.4, available: float = 0.5) -> list[Part]:
-    """Return the sections of a host by the share of its disk and of its memory."""
+    ``data`` and ``files`` are the shares of /var/lib/data and of its inodes that are used,
+    ``available`` is that of the memory, and with ``error`` the sizes of /mnt/nfs are unknown.
+    """
     free = 1000 * (1 - data)
+    nfs = None if error else 600.0
     filesystems = Filesystems(
-        ("/", "/var/lib/data"),
-        ("/dev/sda1", "/dev/sdb1"),
-        ("ext4", "xfs"),
-        size=(1000.0, 1000.0),
-        free=(600.0, free),
-        available=(600.0, free),
+        ("/", "/var/lib/data", "/mnt/nfs"),
+        ("/dev/sda1", "/dev/sdb1", "nas:/srv"),
+        ("ext4", "xfs", "nfs4"),
+        size=(1000.0, 1000.0, nfs),
+        free=(600.0, free, nfs),
+        available=(600.0, free, nfs),
+        files=(1000.0, 1000.0, nfs),
+        files_free=(900.0, 1000 * (1 - files), nfs),
+        device_error=(0.0, 0.0, float(error)),
     )
     return [
         ("labels", {"site": "porto"}),
@@ -72,93 +50,132 @@ def healthy(*, data: float = 0.4, available: float = 0.5) -> list[Part]:
     ]
 
 
-#: Hosts with one fault each: the severity, the column that is marked, and what their row says.
+class Fault(NamedTuple):
+    """What a row of a host with a fault shows: the severity, the column marked, and the words."""
+
+    severity: str
+    column: str
+    words: str
+
+
+#: Of the three hundred hosts, those with one fault each.
 FAULTS = {
-    "db-151": ("critical", "disk", "disk /var/lib/data 98.5 % used"),
-    "dead": ("critical", "seen", "no report since "),
-    "proxmox-2": ("critical", "curved", "memory 98 % used"),
-    "twin": ("warning", "", "two agents: 127.0.0.1:"),
-    "backup-vps": ("warning", "clock", "clock 1 min 37 s ahead"),
-    "hot": ("warning", "", "temperature cpu temp1 96 % of critical"),
-    "pi-garage": ("warning", "", "1 collector failing: hwmon"),
+    "db-151": Fault("critical", "disk", "disk /var/lib/data 98.5 % used"),
+    "mail-2": Fault("critical", "disk", "inodes of /var/lib/data 99 % used"),
+    "proxmox-2": Fault("critical", "curved", "memory 98 % used"),
+    "edge-faro": Fault("warning", "lost", " % of datagrams lost in 10 min"),
+    "backup-vps": Fault("warning", "clock", "clock 1 min 37 s ahead"),
+    "nas-hot": Fault("warning", "", "temperature cpu temp1 96 % of critical"),
+    "web-017": Fault("warning", "", "1 service failed: nginx.service"),
+}
+
+#: Of a smaller fleet, those with another fault.
+OTHERS = {
+    "dead": Fault("critical", "seen", "no report "),
+    "twin": Fault("warning", "", "two agents: 127.0.0.1:"),
+    "stale-nfs": Fault("warning", "", "1 filesystem with device errors: /mnt/nfs"),
+    "pi-garage": Fault("warning", "", "1 collector failing: hwmon"),
 }
 
 
-def plain(exporter_port: int, name: str, session: int, **fields: Any) -> None:
-    """Send one plain datagram of an agent."""
-    header = {"host": name, "session": session, "seq": 0, "interval": 600, **fields}
-    with Sender(name, exporter_port) as sender:
-        sender.raw(json.dumps(header).encode())
+def plain(exporter: Exporter, name: str, session: int, *numbers: int, **fields: Any) -> None:
+    """Send plain datagrams of an agent, with these sequence numbers."""
+    header = {"host": name, "session": session, "interval": 600, **fields}
+    with Sender(name, exporter.port) as sender:
+        for number in numbers:
+            sender.raw(json.dumps({**header, "seq": number}).encode())
+
+
+def report(exporter: Exporter, name: str, *parts: Part, interval: float = 600) -> None:
+    """Send one report of an agent."""
+    with Sender(name, exporter.port, interval=interval) as sender:
+        sender.report(1, *parts)
+
+
+def wait_for_hosts(exporter: Exporter, hosts: int, faults: Collection[str] = ()) -> None:
+    """Wait until there are so many hosts, and these, no others, have a fault."""
+    wait_until(
+        lambda: [(host.severity, host.name) for host in summaries(exporter).hosts],
+        lambda found: (
+            len(found) == hosts
+            and {name for severity, name in found if severity != "ok"} == {*faults}
+        ),
+        f"{hosts} hosts, and {len(faults)} with a fault",
+    )
 
 
 @pytest.fixture(scope="module")
 def faulty(start_once: Launcher) -> Exporter:
-    """An exporter with thirty healthy hosts, and one host with each fault."""
+    """An exporter with three hundred hosts, of which seven have one fault each."""
     exporter = start_once.exporter()
-    with ExitStack() as stack:
-
-        def report(name: str, *parts: Part, interval: float = 600) -> None:
-            sender = stack.enter_context(Sender(name, exporter.port, interval=interval))
-            sender.report(1, *parts)
-
-        for number in range(HEALTHY):
-            report(f"app-{number:02}", *healthy())
-        report("db-151", *healthy(data=0.985))
-        report("dead", *healthy(data=0.7), interval=0.3)
-        report("proxmox-2", *healthy(available=0.02))
-        temperatures = Temperatures(("cpu",), ("temp1",), celsius=(96.0,), crit=(100.0,))
-        report("hot", *healthy(), ("temperatures", temperatures))
-        collectors = Collectors(("cpu", "hwmon"), seconds=(0.1, 0.1), success=(1.0, 0.0))
-        report("pi-garage", *healthy(), ("collectors", collectors))
+    calm = [f"app-{number:03}" for number in range(HOSTS - len(FAULTS))]
+    for start in range(0, len(calm), AT_ONCE):
+        for name in calm[start : start + AT_ONCE]:
+            report(exporter, name, *healthy())
+        wait_for_hosts(exporter, min(len(calm), start + AT_ONCE))
+    report(exporter, "db-151", *healthy(data=0.985))
+    report(exporter, "mail-2", *healthy(files=0.99))
+    report(exporter, "proxmox-2", *healthy(available=0.02))
+    temperatures = Temperatures(("cpu",), ("temp1",), celsius=(96.0,), crit=(100.0,))
+    report(exporter, "nas-hot", *healthy(), ("temperatures", temperatures))
+    report(exporter, "web-017", *healthy(), failed_service("nginx.service"))
     began = time.time_ns()
-    plain(exporter.port, "backup-vps", began, time=time.time() + 97)
-    plain(exporter.port, "twin", began)
-    plain(exporter.port, "twin", began - 10**9)  # of another agent, which is refused
-    plain(exporter.port, "twin", began, seq=1)
-    wait_until(
-        lambda: [(host.severity, host.name) for host in summaries(exporter).hosts],
-        lambda found: (
-            len(found) == HEALTHY + len(FAULTS)
-            and ("critical", "dead") in found
-            and sum(severity != "ok" for severity, _ in found) == len(FAULTS)
-        ),
-        "all hosts and faults",
-    )
+    plain(exporter, "backup-vps", began, 0, time=time.time() + 97)
+    plain(exporter, "edge-faro", began, *(each for each in range(200) if each % 5))
+    wait_for_hosts(exporter, HOSTS, FAULTS)
     return exporter
 
 
-def row(page: Page, name: str) -> Locator:
-    link = page.get_by_role("rowheader").get_by_role("link", name=name, exact=True)
-    return page.locator("#rows tr").filter(has=link)
+@pytest.fixture(scope="module")
+def otherwise_faulty(start_once: Launcher) -> Exporter:
+    """An exporter with hosts that have the other faults, and a healthy one."""
+    exporter = start_once.exporter()
+    report(exporter, "app-000", *healthy())
+    report(exporter, "dead", *healthy(data=0.7), interval=0.3)
+    report(exporter, "stale-nfs", *healthy(error=True))
+    collectors = Collectors(("cpu", "hwmon"), seconds=(0.1, 0.1), success=(1.0, 0.0))
+    report(exporter, "pi-garage", *healthy(), ("collectors", collectors))
+    began = time.time_ns()
+    plain(exporter, "twin", began, 0)
+    plain(exporter, "twin", began - 10**9, 0)  # of another agent, which is refused
+    plain(exporter, "twin", began, 1)
+    wait_for_hosts(exporter, 1 + len(OTHERS), OTHERS)
+    return exporter
 
 
-def shown(page: Page) -> list[str]:
-    return page.locator("#rows .name a").all_inner_texts()
-
-
-@pytest.mark.parametrize("viewport", [None, TABLET, PHONE], ids=["desktop", "tablet", "phone"])
-def test_hosts_with_a_fault_are_first_and_say_why(
-    faulty: Exporter, opened: Open, viewport: Any
-) -> None:
-    page = opened(f"http://{faulty.target}/", **({"viewport": viewport} if viewport else {})).page
-    expect(page).to_have_title(f"{len(FAULTS)} need attention · Pombo")
-    first = page.locator("#rows tr").nth(len(FAULTS) - 1)
-    expect(first).to_have_attribute("data-severity", "warning")
+def check_first_rows(page: Page, faults: Mapping[str, Fault]) -> None:
+    """Check that the hosts with these faults are the first ones, and that they say why."""
+    expect(page).to_have_title(f"{len(faults)} need attention · Pombo")
+    button = page.get_by_role("button", name=f"{len(faults)} need attention")
+    expect(button).to_be_visible()
+    last = page.locator("#rows tr").nth(len(faults) - 1)
+    expect(last).to_have_attribute("data-severity", "warning")
     names = shown(page)
-    assert {*names[: len(FAULTS)]} == {*FAULTS}
-    assert names[0] == "dead"
-    for name, (severity, column, words) in FAULTS.items():
-        expect(row(page, name)).to_have_attribute("data-severity", severity)
-        expect(row(page, name).locator(".warning")).to_contain_text(words)
-        if column:
-            marked = row(page, name).locator(f"td.{column}[data-severity='{severity}']")
+    assert {*names[: len(faults)]} == {*faults}
+    critical = [name for name in names if name in faults and faults[name].severity == "critical"]
+    assert names[: len(critical)] == critical
+    for name, fault in faults.items():
+        expect(row(page, name)).to_have_attribute("data-severity", fault.severity)
+        expect(row(page, name).locator(".warning")).to_contain_text(fault.words)
+        if fault.column:
+            marked = row(page, name).locator(f"td.{fault.column}[data-severity='{fault.severity}']")
             expect(marked).to_have_count(1)
-    assert accessibility_violations(page) == []
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, TABLET, PHONE], ids=["desktop", "tablet", "phone"])
+def test_hosts_with_a_fault_are_first_and_say_why(
+    faulty: Exporter, otherwise_faulty: Exporter, opened: Open, viewport: ViewportSize
+) -> None:
+    for exporter, faults in ((faulty, FAULTS), (otherwise_faulty, OTHERS)):
+        page = opened(home(exporter), viewport=viewport).page
+        check_first_rows(page, faults)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert accessibility_violations(page) == []
 
 
 def test_healthy_row_has_no_mark_and_no_colour(faulty: Exporter, opened: Open) -> None:
-    page = opened(f"http://{faulty.target}/?sort=name").page
-    calm = row(page, "app-03")
+    page = opened(home(faulty, "?sort=name")).page
+    calm = row(page, "app-003")
     expect(calm).to_have_attribute("data-severity", "ok")
     assert calm.locator("[data-severity]:not([data-severity='ok'])").count() == 0
     greys = calm.evaluate(
@@ -175,7 +192,7 @@ def test_healthy_row_has_no_mark_and_no_colour(faulty: Exporter, opened: Open) -
 def test_button_counts_the_hosts_that_need_attention_and_shows_only_them(
     faulty: Exporter, opened: Open
 ) -> None:
-    page = opened(f"http://{faulty.target}/").page
+    page = opened(home(faulty)).page
     button = page.get_by_role("button", name=f"{len(FAULTS)} need attention")
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
@@ -187,29 +204,46 @@ def test_button_counts_the_hosts_that_need_attention_and_shows_only_them(
     expect(page.locator("#shown")).to_have_text("")
 
 
-def test_api_and_terminal_have_the_same_hosts_in_the_same_order(
+def test_api_has_the_reasons_of_each_fault(faulty: Exporter, otherwise_faulty: Exporter) -> None:
+    for exporter, faults in ((faulty, FAULTS), (otherwise_faulty, OTHERS)):
+        asked = summaries(exporter, "?severity=critical&severity=warning").hosts
+        assert {host.name for host in asked} == {*faults}
+        for host in asked:
+            [reason] = host.reasons
+            assert faults[host.name].words in reason.text
+            assert host.severity == reason.severity == faults[host.name].severity
+
+
+def test_terminal_has_the_same_hosts_in_the_same_order_and_says_why(
     faulty: Exporter, opened: Open
 ) -> None:
-    asked = summaries(faulty, "?severity=critical&severity=warning").hosts
-    assert {host.name for host in asked} == {*FAULTS}
+    page = opened(home(faulty)).page
+    expect(page.locator("#rows tr").nth(len(FAULTS))).to_be_visible()
+    first = shown(page)[: len(FAULTS) + 1]
+    with top(faulty, columns=160, lines=40) as terminal:
+        screen = terminal.shows(f"{len(FAULTS)} need attention", *FAULTS)
+        assert terminal.order()[: len(first)] == first
+        for fault in FAULTS.values():
+            assert fault.words in screen
+        terminal.type("a")
+        terminal.orders(*first[:-1])
+        terminal.resize(80, 24)
+        terminal.orders(*first[:-1])
     command = [str(BIN / "pombo-exporter"), "top", "--once", faulty.target]
     printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert printed.returncode == 1
-    lines = [line.split()[0] for line in printed.stdout.splitlines()[1:]]
-    page = opened(f"http://{faulty.target}/").page
-    expect(page.locator("#rows tr")).not_to_have_count(0)
-    count = page.locator("#rows tr").count()
-    assert lines[:count] == shown(page)[:count]
-    assert "disk /var/lib/data 98.5 % used" in printed.stdout
+    lines = printed.stdout.splitlines()[1:]
+    assert len(lines) >= HOSTS
+    assert [line.split()[0] for line in lines[: len(first)]] == first
 
 
 def test_page_of_a_host_begins_with_what_is_wrong(faulty: Exporter, opened: Open) -> None:
-    page = opened(f"http://{faulty.target}/host?name=db-151").page
+    page = opened(host_url(faulty, "db-151")).page
     expect(page.locator("#reasons li")).to_have_text(["disk /var/lib/data 98.5 % used"])
     expect(page.locator("#filesystems [data-severity='critical']")).to_have_count(1)
     expect(page.locator("#past")).to_be_hidden()
     assert accessibility_violations(page) == []
-    page.goto(f"http://{faulty.target}/host?name=app-03")
+    page.goto(host_url(faulty, "app-003"))
     expect(page.locator("#tiles")).to_be_visible()
     expect(page.locator("#reasons")).to_be_hidden()
 
@@ -218,13 +252,13 @@ def test_host_that_is_down_keeps_its_last_values_and_curves_on_its_page(
     start: Launcher, opened: Open
 ) -> None:
     exporter = start.exporter()
-    before = opened(f"http://{exporter.target}/host?name=gone").page
+    before = opened(host_url(exporter, "gone")).page
     with Sender("gone", exporter.port, interval=2) as sender:
         for moment in range(4):
             sender.report(moment, *healthy(data=0.7, available=0.25))
             expect(before.locator("#tiles strong").nth(1)).to_have_text("75 %")
     expect(before.locator("#state")).to_have_text("down")
-    for page in (before, opened(f"http://{exporter.target}/host?name=gone").page):
+    for page in (before, opened(host_url(exporter, "gone")).page):
         expect(page.locator("#past")).to_contain_text("The last report came at ")
         expect(page.locator("#detail")).to_have_css("filter", "grayscale(1)")
         expect(page.locator("#tiles strong").nth(1)).to_have_text("75 %")
@@ -246,7 +280,7 @@ def test_empty_page_says_for_how_long_no_datagram_has_arrived_where(
     start: Launcher, opened: Open
 ) -> None:
     exporter = start.exporter()
-    page = opened(f"http://{exporter.target}/").page
+    page = opened(home(exporter)).page
     empty = page.locator("#empty")
     expect(empty).to_contain_text(
         f"No datagram has arrived at UDP port {exporter.port} since the exporter started, "
@@ -273,7 +307,7 @@ def test_empty_page_says_why_all_datagrams_are_refused_and_what_to_do(
         sender.raw(b"<b>no report</b>")
         sender.raw(b'{"host":5}')
         sender.raw(b'{"host":6}')
-    page = opened(f"http://{exporter.target}/", **({"viewport": viewport} if viewport else {})).page
+    page = opened(home(exporter), **({"viewport": viewport} if viewport else {})).page
     empty = page.locator("#empty")
     expect(empty).to_contain_text(f"3 datagrams have arrived at UDP port {exporter.port}")
     expect(empty).to_contain_text("all were refused")

@@ -2,14 +2,13 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from support.browsers import PHONE, Tab, accessibility_violations, chromium
+from playwright.sync_api import Page, expect
+from support.browsers import PHONE, Open, accessibility_violations
 from support.certificates import password_hash
 from support.joining import NewHost, agent_file, enrolled
 from support.pages import fetch, wait_until
@@ -18,33 +17,6 @@ from support.sealing import KeyFiles
 from support.senders import Sender, steady
 
 WAITING = re.compile("^Waiting for the first report of")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-Open = Callable[..., Tab]
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Open]:
-    """Return a function that opens a tab. No tab may log an error or open a dialog."""
-    tabs: list[Tab] = []
-
-    def new(url: str, **settings: Any) -> Tab:
-        tab = Tab(browser, **settings)
-        tabs.append(tab)
-        tab.page.goto(url)
-        return tab
-
-    yield new
-    errors = [error for tab in tabs for error in tab.errors + tab.dialogs]
-    for tab in tabs:
-        tab.close()
-    assert not errors
 
 
 @pytest.fixture(scope="module")

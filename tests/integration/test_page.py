@@ -9,84 +9,29 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from typing import Any
 
-import msgspec
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from pombo_cli import human
 from pombo_exporter.hosts.host import State
 from pombo_exporter.top import table
-from pombo_exporter.views.schema import HostList
 from pombo_wire import ContainerDisks, Containers, Filesystems, Info, Memory, Part, System
-from support.browsers import PHONE, Tab, accessibility_violations, chromium
+from support.browsers import PHONE, Open, Tab, accessibility_violations
 from support.pages import fetch, wait_until
 from support.processes import Exporter, Launcher
 from support.senders import HOSTILE_NAMES, Sender, steady
+from support.status_page import cell, home, host_url, row, shown, summaries
 
 GIBIBYTE = 2**30
 INTERVAL = 1.0  # seconds between two reports of the hosts here
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-Open = Callable[..., Tab]
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Open]:
-    """Return a function that opens a tab. No tab may log an error or open a dialog."""
-    tabs: list[Tab] = []
-
-    def new(url: str, **settings: Any) -> Tab:
-        tab = Tab(browser, **settings)
-        tabs.append(tab)
-        tab.page.goto(url)
-        return tab
-
-    yield new
-    errors = [error for tab in tabs for error in tab.errors + tab.dialogs]
-    for tab in tabs:
-        tab.close()
-    assert not errors
-
-
-def home(exporter: Exporter, query: str = "") -> str:
-    return f"http://{exporter.target}/{query}"
-
-
-def host_url(exporter: Exporter, name: str) -> str:
-    return f"http://{exporter.target}/host?name={urllib.parse.quote(name, safe='')}"
-
-
-def row(page: Page, name: str) -> Locator:
-    link = page.get_by_role("rowheader").get_by_role("link", name=name, exact=True)
-    return page.locator("#rows tr").filter(has=link)
-
-
-def shown(page: Page) -> list[str]:
-    """Return the names of the rows in the document, from top to bottom."""
-    return page.locator("#rows .name a").all_inner_texts()
-
-
-def cell(page: Page, name: str, kind: str) -> Locator:
-    return row(page, name).locator(f".{kind} .value").first
-
-
 def memory(page: Page, name: str) -> Locator:
     return row(page, name).locator(".curved > .value").nth(1)
-
-
-def summaries(exporter: Exporter) -> HostList:
-    answer = fetch(f"http://{exporter.target}/api/v1/hosts")
-    return msgspec.json.decode(answer, type=HostList)
 
 
 def machine(*, used: float, version: str = "tester 1.0") -> list[Part]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, expect
-from support.browsers import Tab, chromium
+from support.browsers import Tab
 from support.pages import fetch, wait_until
 from support.processes import BIN, ROOT, Exporter, Launcher, found, free_port
 from support.proxies import proxy
@@ -17,12 +17,6 @@ from support.senders import Sender, steady
 
 #: Names that are special in a path.
 NAMES = ["pi", "a/b", "50%", "x y", "übergröße"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A real headless Chromium, and the errors that its pages log."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
@@ -59,6 +59,32 @@ class Tab:
     def close(self) -> None:
         """Close the page and its context."""
         self._context.close()
+
+
+#: Opens a URL in a new tab. Further arguments are settings of the tab's browser context.
+Open = Callable[..., Tab]
+
+
+@contextmanager
+def tabs(browser: Browser) -> Iterator[Open]:
+    """Give a function that opens tabs, and close them.
+
+    Raises:
+        AssertionError: when a tab logged an error or opened a dialog.
+    """
+    opened: list[Tab] = []
+
+    def new(url: str, **settings: Any) -> Tab:
+        tab = Tab(browser, **settings)
+        opened.append(tab)
+        tab.page.goto(url)
+        return tab
+
+    yield new
+    errors = [error for tab in opened for error in tab.errors + tab.dialogs]
+    for tab in opened:
+        tab.close()
+    assert not errors
 
 
 def accessibility_violations(page: Page) -> list[str]:

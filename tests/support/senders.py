@@ -2,11 +2,20 @@
 
 import socket
 import time
-from types import TracebackType
 from typing import Self
 
 from msgspec.structs import replace
-from pombo_wire import Cpu, Disks, Memory, Networks, Part, Report, ReportSplitter, encode
+from pombo_wire import (
+    Cpu,
+    Disks,
+    Memory,
+    Networks,
+    OpenFamily,
+    Part,
+    Report,
+    ReportSplitter,
+    encode,
+)
 from pombo_wire.packing import pack
 from pombo_wire.splitting import Form
 
@@ -32,12 +41,7 @@ class Sender:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def send_to(self, port: int) -> None:
@@ -67,6 +71,19 @@ class Sender:
     def raw(self, datagram: bytes) -> None:
         """Send any bytes."""
         self._socket.send(datagram)
+
+
+def failed_service(unit: str) -> Part:
+    """Return the families of a systemd with one unit, which has failed."""
+    of_unit: dict[str, tuple[str, ...]] = {
+        "name": (unit,),
+        "state": ("failed",),
+        "type": ("simple",),
+    }
+    return "families", {
+        "node_systemd_units": OpenFamily("gauge", labels={"state": ("failed",)}, values=(1.0,)),
+        "node_systemd_unit_state": OpenFamily("gauge", labels=of_unit, values=(1.0,)),
+    }
 
 
 CORES, DEVICES = 4, 30
