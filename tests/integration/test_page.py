@@ -101,7 +101,7 @@ def test_pages_reconnect_when_the_exporter_is_back(start: Launcher, browser: Bro
     expect(row(tab.page, "steady")).to_be_visible()
     expect(row(tab.page, "once")).to_be_visible()
     expect(detail.page.locator("#tiles")).to_be_visible()
-    exporter.end()
+    exporter.kill()
     for page in (tab.page, detail.page):
         expect(page.get_by_role("alert")).to_contain_text("The exporter does not answer.")
         expect(page.locator("main")).to_have_css("filter", "grayscale(1)")
@@ -116,6 +116,22 @@ def test_pages_reconnect_when_the_exporter_is_back(start: Launcher, browser: Bro
     assert only_connection_errors(tab.errors + detail.errors)
     tab.close()
     detail.close()
+
+
+@pytest.mark.slow  # a dead connection is noticed after 45 s
+def test_pages_say_so_when_the_exporter_hangs(start: Launcher, opened: Open) -> None:
+    exporter = start.exporter()
+    start.agent("steady", exporter)
+    fleet, detail = opened(home(exporter)).page, opened(host_url(exporter, "steady")).page
+    expect(row(fleet, "steady").locator(".state")).to_have_text("live")
+    expect(detail.locator("#state")).to_have_text("live")
+    exporter.send_signal(signal.SIGSTOP)
+    for page in (fleet, detail):
+        expect(page.get_by_role("alert")).to_be_visible(timeout=70_000)
+    exporter.send_signal(signal.SIGCONT)
+    for page in (fleet, detail):
+        expect(page.get_by_role("alert")).to_be_hidden()
+    expect(detail.locator("#state")).to_have_text("live")
 
 
 def test_age_of_the_last_report_grows_without_events(start: Launcher, opened: Open) -> None:

@@ -2,6 +2,7 @@
 
 const RETRY_AFTER = 2000; // ms
 const SILENT_AFTER = 45000; // ms; the connection may be dead without an error
+const ANSWER_WITHIN = 5000; // ms; the exporter sends the first event at once
 const CHECK_INTERVAL = 5000; // ms
 const HIDDEN_CLOSE_AFTER = 60000; // ms; browsers allow few connections per server, other tabs need them
 
@@ -15,6 +16,7 @@ export function listen(url, handlers, onConnection) {
   let retryTimer = 0;
   let hiddenTimer = 0;
   let lastEventAt = performance.now();
+  let answered = false; // since it was opened
   let connected = null;
 
   function setConnected(value) {
@@ -32,6 +34,7 @@ export function listen(url, handlers, onConnection) {
   function open() {
     close();
     lastEventAt = performance.now();
+    answered = false;
     source = new EventSource(url);
     source.addEventListener("error", () => {
       setConnected(false);
@@ -41,6 +44,7 @@ export function listen(url, handlers, onConnection) {
     for (const [name, handle] of Object.entries(handlers)) {
       source.addEventListener(name, (event) => {
         lastEventAt = performance.now();
+        answered = true;
         const data = JSON.parse(event.data);
         setConnected(true);
         handle(data);
@@ -49,7 +53,9 @@ export function listen(url, handlers, onConnection) {
   }
 
   const checks = setInterval(() => {
-    if (source && performance.now() - lastEventAt > SILENT_AFTER) open();
+    const silence = source ? performance.now() - lastEventAt : 0;
+    if (!answered && silence > ANSWER_WITHIN) setConnected(false);
+    if (silence > SILENT_AFTER) open();
   }, CHECK_INTERVAL);
 
   function onVisibility() {
