@@ -85,10 +85,10 @@ corpus: develop
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz.corpus $(FUZZ)
 
 # The tests start real Prometheus servers, a node_exporter to compare with, a browser, and nc as
-# the smallest agent. Valgrind counts the instructions that the budget bounds. Podman builds the
-# images and runs the services of docker-compose.yml; mmdebstrap makes the base image. Systemd runs
-# the units; lintian checks the Debian packages. BusyBox, wget and curl run the installer, each in
-# turn.
+# the smallest agent. Valgrind counts the instructions that the budget bounds. Faketime sets the
+# clock of an agent. Podman builds the images and runs the services of docker-compose.yml; mmdebstrap
+# makes the base image. Systemd runs the units; lintian checks the Debian packages. BusyBox, wget and
+# curl run the installer, each in turn.
 programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
@@ -100,6 +100,7 @@ programs:
 	tools/need wget wget wget --version
 	tools/need curl curl curl --version
 	tools/need valgrind valgrind valgrind --version
+	tools/need faketime faketime faketime --version
 	tools/need ip iproute2 ip -V
 	tools/need iptables iptables iptables --version
 	tools/need dbus-daemon dbus-daemon dbus-daemon --version
@@ -190,8 +191,11 @@ docs: develop
 	$(BIN)/python docs/generate/sealed_vectors.py > docs/wire-vectors/sealed.json
 	$(BIN)/mkdocs build --quiet
 
-# The pictures in README.md, of real agents; some minutes.
+# Screenshots of the status page in pictures/, of simulated hosts, some minutes; those in README.md
+# are made of them.
 pictures: develop
+	tools/need chromium chromium chromium --version
+	tools/need pngquant pngquant pngquant --version
 	PYTHONPATH=tests $(BIN)/python docs/generate/screenshots.py
 
 # Pins the newest versions that the packages and tests/requirements.txt allow, for every platform.

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from support.dashboards import RANGE, Viewer
-from support.processes import Prometheus, free_port
+from support.processes import Prometheus, Times, free_port
 
 from bench.cases.under_load import Load, reports_of
 from bench.harness import processes
@@ -31,7 +31,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         load = Load(fleet, hosts)
         load.warm(port)
         target = f"127.0.0.1:{port}"
-        prometheus = Prometheus(folder, free_port(), target, "prometheus.yml", interval)
+        prometheus = Prometheus(folder, free_port(), target, "prometheus.yml", Times(interval))
         stack.callback(prometheus.end)
         with load.send(port) as sending:
             sending.result()

@@ -17,7 +17,7 @@ import sys
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from support.pages import Labels, Page, fetch, fetch_page, wait_until
 
@@ -144,17 +144,30 @@ class Exporter(Process):
         return int(value)
 
 
+class Times(NamedTuple):
+    """How often a Prometheus scrapes and evaluates, and how long alerts are pending.
+
+    Without ``hold``, that is what the rules say.
+    """
+
+    interval: str = "1s"
+    hold: str = ""
+
+
+_TIMES = Times()
+
+
 class Prometheus(Process):
     """A Prometheus with one of the repository's configurations, at another exporter's address."""
 
     def __init__(
-        self, directory: Path, port: int, target: str, shipped: str, interval: str = "1s"
+        self, directory: Path, port: int, target: str, shipped: str, times: Times = _TIMES
     ) -> None:
         config = directory / "prometheus.yml"
         text = (ROOT / shipped).read_text()
         for old, new in (
             ("localhost:5005", target),
-            ("_interval: 5s", f"_interval: {interval}"),
+            ("_interval: 5s", f"_interval: {times.interval}"),
         ):
             assert old in text, f"{shipped} has no {old!r}"
             text = text.replace(old, new)
@@ -165,10 +178,12 @@ class Prometheus(Process):
         for path in (ROOT / "prometheus" / "rules").iterdir():
             often = re.sub(
                 r"^    interval: \S+$",
-                f"    interval: {interval}",
+                f"    interval: {times.interval}",
                 path.read_text(),
                 flags=re.MULTILINE,
             )
+            if times.hold:
+                often = re.sub(r"(?m)^        for: \S+$", f"        for: {times.hold}", often)
             (directory / "rules" / path.name).write_text(often)
         super().__init__(
             [
@@ -246,12 +261,16 @@ class Launcher:
         return self.kept(Process(command, self._new_log()))
 
     def prometheus(
-        self, exporter: Exporter, history: str = "", config: str = "prometheus.yml"
+        self,
+        exporter: Exporter,
+        history: str = "",
+        config: str = "prometheus.yml",
+        hold: str = "",
     ) -> Prometheus:
         """Start a Prometheus that scrapes the exporter every second, and wait for its API.
 
         ``history`` is put into its storage first: OpenMetrics with timestamps. ``config`` is one
-        of the repository's configurations.
+        of the repository's configurations. With ``hold``, every alert fires after that time.
         """
         directory = self._directory / f"prometheus-{len(self._processes)}"
         directory.mkdir()
@@ -260,7 +279,9 @@ class Launcher:
             past.write_text(history)
             blocks = [found("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet"]
             subprocess.run([*blocks, past, directory / "tsdb"], check=True, timeout=60)
-        prometheus = self.kept(Prometheus(directory, free_port(), exporter.target, config))
+        times = Times(hold=hold)
+        prometheus = Prometheus(directory, free_port(), exporter.target, config, times)
+        self.kept(prometheus)
         wait_until(lambda: prometheus.instant("up"), bool, "the first scrape", within=30)
         return prometheus
 
