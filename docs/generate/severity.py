@@ -61,8 +61,8 @@ threshold.loss: 10%,off
 threshold.temperature: "off"
 ```
 
-A threshold is the same for all hosts. The [alerts](alerts.md) have the default thresholds where
-both have one: to change those, edit `prometheus/rules`.
+A threshold is the same for all hosts. The [alerts](alerts.md) for disks, inodes, memory,
+temperatures, clocks and lost datagrams follow it.
 
 ## Hosts that are down
 
