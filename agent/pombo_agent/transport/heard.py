@@ -18,12 +18,14 @@ MISSED = "exporter does not answer"
 class Heard:
     """Whether one server hears this agent.
 
-    ``is_heard`` is None until that is known. Each change is logged; without ``log`` none is.
+    ``is_heard`` is None until that is known, and ``is_accepted`` what the last answer says of a
+    report. Each change is logged; without ``log`` none is.
     """
 
     def __init__(self, server: object, log: LimitedLogger | None) -> None:
         self._server, self._log = server, log
         self.is_heard: bool | None = None
+        self.is_accepted = False  # what was sent last, as far as an answer says
         self._logged: bool | None = None  # what the log said last
         self._message = "exporter answers"
         self._changes = 0
@@ -36,7 +38,7 @@ class Heard:
         It came from ``address``, if the answer says that, and the exporter's clock is so many
         seconds ahead of this host's.
         """
-        self.is_heard = True
+        self.is_heard, self.is_accepted = True, accepted
         if clock_ahead is not None and abs(clock_ahead) > CLOCK_SECONDS:
             self._warn_of_clock(clock_ahead)
         if accepted and self._logged is not True:
@@ -47,7 +49,7 @@ class Heard:
 
     def missed(self, trying: str = "", *, cause: str = "", message: str = MISSED) -> None:
         """Note that the server does not hear: the cause, if it is known, or what is tried now."""
-        self.is_heard = False
+        self.is_heard = self.is_accepted = False
         if self._logged is not False:
             fields = (
                 {"cause": cause} if cause else {"trying": trying, "remedy": _remedies().SILENCE}
@@ -79,7 +81,7 @@ class Heard:
 
     def forget(self) -> None:
         """Note that it is not known any more, since nothing is sent to this server."""
-        self.is_heard = None
+        self.is_heard, self.is_accepted = None, False
         if self._logged:
             self._logged = None
             self._changes += 1

@@ -96,6 +96,11 @@ class HttpSender:
         """Whether the server hears this agent; None where that is not known."""
         return self._heard.is_heard
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the last answer says that the server has accepted a report."""
+        return self._heard.is_accepted
+
     def poll(self) -> None:
         """Do nothing: the thread has read the answers so far."""
 

@@ -33,6 +33,10 @@ class Server(Protocol):
     def is_heard(self) -> bool | None:
         """Whether the server has answered in time; None where that is not known yet."""
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether its last answer says that it has accepted a report."""
+
     def where(self) -> dict[str, object]:
         """Return, for the log, where reports go; nothing where that is not known yet."""
 
@@ -83,7 +87,8 @@ class _Candidate(Generic[Where]):
         self._reports: Server | None = None
         self._probes: Server | None = None
         self.is_silent = False  # it was left because it did not answer
-        self.has_returned = False  # it is in use again, and has not answered a report since
+        self.is_joining = False  # it gets reports beside those in use, until it accepts one
+        self.reason = ""  # why it is to be used, for the log
         self.probed_at, self.probe_seconds = float("-inf"), PROBE_SECONDS
 
     @property
@@ -117,7 +122,8 @@ class Replicas(Generic[Where]):
 
     When one of them does not answer in time, the next in the order is used instead, and after the
     last one the first. Those that are preferred to one in use are probed, which changes nothing
-    there, and one that answers is used. The one that is left then gets ``byes``: it hears, so it
+    there. One that answers gets reports, too, and once it has accepted one it is used instead: so
+    no report is missing where it does not. The one that is left then gets ``byes``: it hears, so it
     would take the host for down.
 
     ``servers`` returns how each server is reached now: the same object until that changes. One that
@@ -165,14 +171,14 @@ class Replicas(Generic[Where]):
         has_spare = self._choice.has_answers and len(self._used) < len(self._candidates)
         if has_spare:
             self._choose()
-        for candidate in self._used:
+        for candidate in self._receiving():
             candidate.reports.send(datagrams)
         if has_spare:
             self._probe()
 
     def send_known(self, datagrams: Sequence[bytes]) -> None:
-        """Send to the servers in use, without a lookup and without asking for an answer."""
-        for candidate in self._used:
+        """Send to the same servers, without a lookup and without asking for an answer."""
+        for candidate in self._receiving():
             candidate.reports.send_known(datagrams)
 
     def reorder(self, order: Callable[[Sequence[str]], Sequence[str]]) -> None:
@@ -191,6 +197,10 @@ class Replicas(Generic[Where]):
         for candidate in self._candidates:
             for each in candidate.opened():
                 each.close()
+
+    def _receiving(self) -> list[_Candidate[Where]]:
+        """Return the servers that get reports: those in use, and those that join them."""
+        return [*self._used, *(each for each in self._candidates if each.is_joining)]
 
     def _follow(self, servers: Sequence[Where]) -> None:
         """Use the servers of now: those in use stay in use, unless they are removed."""
@@ -213,6 +223,8 @@ class Replicas(Generic[Where]):
             if place < len(new):
                 self._log_change(new[place], candidate, reason)
         for name in before.keys() - by_name.keys():
+            if before[name].is_joining:
+                self._leave(before[name])
             for each in before[name].opened():
                 each.close()
         self._forget_later()
@@ -229,21 +241,30 @@ class Replicas(Generic[Where]):
     def _choose(self) -> None:
         """Read the answers so far, and use other servers if they say so."""
         for candidate in self._preferred():
+            if candidate.is_joining:
+                self._admit(candidate)
+                continue
             candidate.probes.poll()
             if candidate.probes.is_heard and candidate in self._preferred():
-                candidate.has_returned = True
-                reason = "it answers again" if candidate.was_used else "it was added"
-                self._replace(self._used[-1], candidate, reason)
+                candidate.reason = "it answers again" if candidate.was_used else "it was added"
+                candidate.is_joining = True
+                candidate.forget_probes()
         for candidate in [*self._used]:
             candidate.reports.poll()
-            if candidate.reports.is_heard:
-                candidate.has_returned, candidate.probe_seconds = False, PROBE_SECONDS
-            elif candidate.reports.is_heard is False:
-                if candidate.has_returned:
-                    doubled = 2 * candidate.probe_seconds
-                    candidate.probe_seconds = min(doubled, MOST_PROBE_SECONDS)
-                candidate.has_returned, candidate.is_silent = False, True
+            if candidate.reports.is_heard is False:
+                candidate.is_silent = True
                 self._replace(candidate, self._next(candidate), "no answer")
+
+    def _admit(self, candidate: _Candidate[Where]) -> None:
+        """Use a server that has accepted a report; send it no more if it has not answered any."""
+        candidate.reports.poll()
+        if candidate.reports.is_accepted and candidate in self._preferred():
+            candidate.probe_seconds = PROBE_SECONDS
+            self._replace(self._used[-1], candidate, candidate.reason)
+        elif candidate.reports.is_heard is False:
+            candidate.is_joining, candidate.is_silent = False, True
+            candidate.probe_seconds = min(2 * candidate.probe_seconds, MOST_PROBE_SECONDS)
+            self._leave(candidate)
 
     def _preferred(self) -> list[_Candidate[Where]]:
         """Return the servers not in use that are preferred to one in use."""
@@ -272,6 +293,8 @@ class Replicas(Generic[Where]):
         """Send a server nothing more, and end the session there unless it does not hear."""
         candidate.probed_at = self._clock()
         server = candidate.reports
+        if candidate.is_joining:
+            server.poll()  # it may have answered meanwhile
         if server.is_heard or not self._choice.has_answers:
             server.send_known(self._byes())
             server.renew()  # what said bye never comes back under the same salt
@@ -284,6 +307,9 @@ class Replicas(Generic[Where]):
         for candidate in self._candidates:
             if candidate not in preferred:
                 candidate.forget_probes()
+                if candidate.is_joining and candidate not in self._used:
+                    self._leave(candidate)
+                candidate.is_joining = False
 
     def _log_change(self, used: _Candidate[Where], left: _Candidate[Where], reason: str) -> None:
         self._changes += 1

@@ -114,6 +114,11 @@ class Sender:
         """Whether the server has answered in time; None where that is not known."""
         return self._heard.is_heard
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the last answer says that the server has accepted a report."""
+        return self._heard.is_accepted
+
     def poll(self) -> None:
         """Read what the server has answered so far, and try another way if it has not."""
         if self._dialogue is None:

@@ -83,8 +83,8 @@ def test_first_server_is_used_again_once_it_answers(
         "exporter does not answer",
         "reports go to another exporter",
         "exporter answers",
-        "reports go to another exporter",
         "exporter answers again",
+        "reports go to another exporter",
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pombo_agent.transport.replicas import PROBE_SECONDS, Choice
 from pombo_cli.logs import LimitedLogger
+from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.roster import HostEvent
 from pombo_wire.keys import FleetKey, HostKey
 from support.answering import AnsweringExporter
@@ -141,6 +142,8 @@ def test_preferred_server_that_is_added_is_probed_and_then_used(
     agent.listed = agent.exporters
     assert [*map(len, agent.report())] == [1, 1, 1], "a probe"
     assert not agent.exporters[0].shows("pi")
+    assert [*map(len, agent.report())] == [1, 1, 1], "a report"
+    assert agent.live() == [True, True, True]
     agent.report()
     assert agent.live() == [True, True, False]
     assert not agent.exporters[2].shows("pi"), "it got a bye"
@@ -148,6 +151,43 @@ def test_preferred_server_that_is_added_is_probed_and_then_used(
     assert changes(warnings) == ["it was added"]
     [added] = [fields for message, fields in warnings if message == "list of exporters has changed"]
     assert added == {"added": agent.replicas.order[0], "removed": ""}
+
+
+def test_report_is_missing_nowhere_while_servers_are_added_and_removed(start: Start) -> None:
+    agent = start(4, Choice(1), listed=(3,))
+    agent.reports(60)
+    for listed in ((2, 3), (1, 2, 3), (0, 1, 2, 3), (1, 2, 3), (3,), (0, 3), (0, 1, 2, 3)):
+        agent.listed = [agent.exporters[place] for place in listed]
+        for _ in range(6):
+            agent.report()
+            assert any(agent.live())
+        assert [place for place, is_live in enumerate(agent.live()) if is_live] == [listed[0]]
+
+
+def test_server_that_joins_and_is_removed_gets_a_bye(start: Start) -> None:
+    agent = start(3, listed=(1, 2))
+    agent.reports(60)
+    agent.listed = agent.exporters
+    agent.report()
+    agent.report()
+    assert agent.exporters[0].shows("pi"), "it has got a report"
+    agent.listed = agent.exporters[1:]
+    agent.report()
+    assert not agent.exporters[0].shows("pi")
+    assert agent.live() == [False, True, True]
+
+
+def test_server_that_answers_probes_alone_costs_no_report(start: Start) -> None:
+    agent = start(3, listed=(1, 2))
+    agent.reports(60)
+    agent.exporters[0].start(Limits(hosts=0))  # which no report passes
+    agent.listed = agent.exporters
+    for _ in range(round(4 * PROBE_SECONDS / T)):
+        agent.report()
+        assert agent.live() == [False, True, True]
+    agent.exporters[0].start()
+    agent.reports(4 * PROBE_SECONDS)
+    assert agent.live() == [True, True, False]
 
 
 def test_other_server_that_is_added_changes_nothing(
