@@ -78,6 +78,9 @@ def about_mode(host: Findings, options: Options, servers: Sequence[Findings]) ->
     answering = [each for each in servers if _answers(each)] if has_answers(options) else servers
     rest = [each for each in servers if each not in answering]
     used = [*answering, *rest][:count]
+    for each in servers:
+        if each not in used:
+            each.excuse("reports")  # where it was left while it was silent, the host is down there
     shown = [f"{each.title} (in use)" if each in used else each.title for each in servers]
     text = f"{loop.mode_text(options)}, in the order of this host: {', '.join(shown)}"
     values = {

@@ -76,6 +76,13 @@ class Findings:
         """Add a fault, and what to do about it."""
         self._add(Fact(key, Mark.WRONG, text, values), remedies)
 
+    def excuse(self, key: str) -> None:
+        """Let a fact be no fault, and need no remedy, if it is there."""
+        self.facts = [
+            fact._replace(mark=Mark.NOTE) if fact.key == key else fact for fact in self.facts
+        ]
+        self.advice = [each for each in self.advice if each.fact.key != key]
+
     def _add(self, fact: Fact, remedies: tuple[Remedy, ...]) -> None:
         self.facts.append(fact)
         self.advice += [Advice(fact, remedy) for remedy in remedies]
