@@ -5,6 +5,7 @@ import json
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -800,7 +801,7 @@ def test_an_unknown_host_is_shown_once_it_reports(start: Launcher, opened: Open)
 def test_refusals_are_shown_newest_first_and_limits_with_their_use(
     start: Launcher, opened: Open
 ) -> None:
-    exporter = start.exporter("--limit.hosts=4")
+    exporter = start.exporter("--limit.hosts=4", "--cluster.name=<b>Berlin</b> 2")
     with Sender("one", exporter.port, interval=600) as sender:
         sender.report(1, *machine(used=0.5))
         sender.raw(b"no <b>JSON</b>")
@@ -819,6 +820,8 @@ def test_refusals_are_shown_newest_first_and_limits_with_their_use(
             "Since the start: 2 invalid field, 1 unknown form."
         )
         expect(page.locator("#limits tr").first).to_contain_text("Hosts1425 %")
+        for text in ("<b>Berlin</b> 2", f"{socket.gethostname()}:{exporter.port}"):
+            expect(page.locator("#facts")).to_contain_text(text)
         sender.raw(b"again no JSON")
         expect(refusals.nth(0)).to_contain_text("again no JSON")
 
