@@ -137,6 +137,11 @@ def changes(site: Site) -> dict[str, list[str]]:
     }
 
 
+def wait_for_changes(site: Site, expected: dict[str, list[str]]) -> None:
+    """Wait until the agents have logged these changes: a bye may be seen before its line."""
+    wait_until(lambda: changes(site), lambda found: found == expected, f"{expected}")
+
+
 def test_each_host_reports_to_the_exporters_that_its_name_chooses(site: Site) -> None:
     site.start_exporters(1, 2, 3)
     site.list_exporters(3, 1, 2)
@@ -202,28 +207,27 @@ def test_no_host_is_without_an_exporter_while_exporters_die_return_and_are_added
     site.exporters[1].kill()
     site.wait_for(site.chosen(2, 3), TIMEOUT + 2 * SECONDS + BUSY)
     moved = three[1]
-    assert changes(site) == {host: ["no answer"] if host in moved else [] for host in HOSTS}
+    wait_for_changes(site, {host: ["no answer"] if host in moved else [] for host in HOSTS})
 
     site.start_exporters(1)
     site.wait_for(three, PROBE_SECONDS + 4 * SECONDS + DOWN_WITHIN + BUSY)
     returned = ["no answer", "it answers again"]
-    assert changes(site) == {host: returned if host in moved else [] for host in HOSTS}
+    before = {host: returned if host in moved else [] for host in HOSTS}
+    wait_for_changes(site, before)
 
     site.start_exporters(4)
     four = site.chosen(1, 2, 3, 4)
     assert four[4], "no host prefers the fourth exporter: use other names"
     assert four[4] != {*HOSTS}
-    before = {host: [*found] for host, found in changes(site).items()}
     site.list_exporters(1, 2, 3, 4)
     site.wait_for(four, LOOKUP_SECONDS + 4 * SECONDS + BUSY)
-    for host, found in changes(site).items():
-        assert found == before[host] + (["it was added"] if host in four[4] else [])
+    added = {host: ["it was added"] if host in four[4] else [] for host in HOSTS}
+    wait_for_changes(site, {host: before[host] + added[host] for host in HOSTS})
 
     site.list_exporters(1, 2, 3)
     site.wait_for(three | {4: set()}, LOOKUP_SECONDS + 4 * SECONDS + BUSY)
-    for host, found in changes(site).items():
-        added = ["it was added", "the other was removed"] if host in four[4] else []
-        assert found == before[host] + added
+    removed = {host: ["the other was removed"] if host in four[4] else [] for host in HOSTS}
+    wait_for_changes(site, {host: before[host] + added[host] + removed[host] for host in HOSTS})
     for number, exporter in site.exporters.items():
         page = exporter.page()
         assert page.value("pombo_exporter_holder_changes_total") == 0, number
