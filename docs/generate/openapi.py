@@ -111,12 +111,15 @@ def _parameters(endpoint: Endpoint) -> Iterator[JSON]:
             "description": f"The {name}'s name, percent-encoded.",
             "schema": {"type": "string", "minLength": 1},
         }
-    for name, values in endpoint.query.items():
+    for name, parameter in endpoint.query.items():
+        item: JSON = {"type": "string"}
+        if parameter.values:
+            item["enum"] = [*parameter.values]
         yield {
             "name": name,
             "in": "query",
-            "description": "All of them, unless it is given.",
-            "schema": {"type": "array", "items": {"type": "string", "enum": [*values]}},
+            "description": parameter.description,
+            "schema": {"type": "array", "items": item},
         }
 
 

@@ -1,5 +1,6 @@
 // All hosts that the server has sent, and which of them are shown in which order. Uses no DOM.
 
+import { FilterError, parse, textsOf, traffic } from "./filter.js";
 import { History } from "./history.js";
 
 const STATE_RANKS = { down: 0, late: 1, live: 2 };
@@ -7,11 +8,6 @@ const SEVERITY_RANKS = { critical: 0, warning: 1, ok: 2 };
 
 /** Whether a host needs attention. */
 export const needsAttention = (row) => row.severity !== "ok";
-
-function sumOfKnown(...values) {
-  const known = values.filter((value) => value != null);
-  return known.length ? known.reduce((sum, value) => sum + value) : null;
-}
 
 /** The sort keys, as of `pombo-exporter top`: `values` descend, later ones decide between equal
  *  ones; a `text` ascends. */
@@ -30,11 +26,7 @@ export const ORDERS = {
   cpu: { values: (row) => [row.cpu_usage_ratio] },
   memory: { values: (row) => [row.memory_used_ratio] },
   disk: { values: (row) => [row.fullest_filesystem?.used_ratio] },
-  network: {
-    values: (row) => [
-      sumOfKnown(row.network_receive_bytes_per_second, row.network_transmit_bytes_per_second),
-    ],
-  },
+  network: { values: (row) => [traffic(row)] },
   lost: { values: (row) => [row.datagram_loss_ratio] },
   clock: { values: (row) => [row.clock_offset_seconds == null ? null : Math.abs(row.clock_offset_seconds)] },
   interval: { values: (row) => [row.interval_seconds] },
@@ -72,7 +64,8 @@ class Host {
   history = new History();
   labelsJson = "";
   sortKey = null;
-  searchTexts = []; // in lower case
+  texts = null; // what the filter compares its words with
+  matches = true; // the filter
   version = 0; // grows with each row, so that an unchanged host is not drawn again
 }
 
@@ -84,10 +77,18 @@ export class Fleet {
   order = "trouble";
   reversed = false;
   filter = "";
+  wrong = ""; // why the filter cannot be used; then it hides no host
   state = ""; // show only hosts in this state
   onlyAttention = false; // show only hosts that need it
   shown = [];
   needsArranging = true; // `shown` is out of date
+  #now;
+  #parsed = parse("");
+
+  /** Takes a function that returns the exporter's time, in seconds since 1970. */
+  constructor(now) {
+    this.#now = now;
+  }
 
   /** Takes a host's row; returns the state it had before, undefined for a new host. */
   update(row, timestamp) {
@@ -102,10 +103,9 @@ export class Fleet {
     const labelsJson = JSON.stringify(row.labels);
     if (host.labelsJson !== labelsJson) {
       host.labelsJson = labelsJson;
-      const pairs = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`);
-      host.searchTexts = [row.name, ...pairs].map((text) => text.toLowerCase());
-      this.needsArranging = true;
+      host.texts = null;
     }
+    if (!host.texts || host.row.agent_version !== row.agent_version) host.texts = textsOf(row);
     host.row = row;
     host.version += 1;
     if (row.history) host.history = History.from(row.history);
@@ -119,6 +119,10 @@ export class Fleet {
     }
     if (neededAttention !== needsAttention(row)) {
       this.attention += neededAttention ? -1 : 1;
+      this.needsArranging = true;
+    }
+    if (host.matches !== this.#matches(host)) {
+      host.matches = !host.matches;
       this.needsArranging = true;
     }
     const sortKey = this.#sortKey(row);
@@ -141,22 +145,47 @@ export class Fleet {
   /** Changes what is shown and in which order. */
   setView(view) {
     for (const name of ["order", "reversed", "filter", "state", "onlyAttention"]) this[name] = view[name] ?? this[name];
-    for (const host of this.hosts.values()) host.sortKey = this.#sortKey(host.row);
+    this.wrong = "";
+    try {
+      this.#parsed = parse(this.filter);
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      this.wrong = error.message;
+      this.#parsed = parse("");
+    }
+    for (const host of this.hosts.values()) {
+      host.version += 1; // its labels show whether the filter has them
+      host.sortKey = this.#sortKey(host.row);
+      host.matches = this.#matches(host);
+    }
     this.needsArranging = true;
+  }
+
+  /** Applies what time alone changes. */
+  passTime() {
+    if (!this.#parsed.isTimed) return;
+    for (const host of this.hosts.values()) {
+      if (host.matches === this.#matches(host)) continue;
+      host.matches = !host.matches;
+      this.needsArranging = true;
+    }
   }
 
   /** Filters and sorts `shown`, if it is out of date. */
   arrange() {
     if (!this.needsArranging) return;
     this.needsArranging = false;
-    const filter = this.filter.toLowerCase();
     this.shown = [...this.hosts.values()].filter(
       (host) =>
         (!this.state || host.row.state === this.state) &&
         (!this.onlyAttention || needsAttention(host.row)) &&
-        (!filter || host.searchTexts.some((text) => text.includes(filter))),
+        host.matches,
     );
     this.shown.sort((a, b) => compareHosts(a, b, this.reversed));
+  }
+
+  #matches(host) {
+    return this.#parsed.matches(host.row, host.texts, this.#now());
   }
 
   #sortKey(row) {

@@ -5,6 +5,7 @@ import { byId, create, setAttribute, setText, showSeverity } from "./dom.js";
 import { showNothing } from "./empty.js";
 import { listen, ServerClock } from "./events.js";
 import { refusedTotal, showStatus } from "./exporter_section.js";
+import { toggled } from "./filter.js";
 import { Fleet, ORDERS } from "./fleet.js";
 import { HostTable } from "./host_table.js";
 import * as human from "./human.js";
@@ -22,8 +23,8 @@ const attention = byId("attention");
 const stateButtons = [...document.querySelectorAll("[data-state]")];
 
 const clock = new ServerClock();
-const fleet = new Fleet();
-const table = new HostTable(byId("table"), fleet, clock, sort);
+const fleet = new Fleet(() => clock.now());
+const table = new HostTable(byId("table"), fleet, clock, sort, pick);
 
 let status = null;
 let queue = []; // changes that are not applied yet, as functions
@@ -191,8 +192,14 @@ function sort(order) {
   setView({ order, reversed: fleet.order === order ? !fleet.reversed : false });
 }
 
+/** Adds a word to the filter, or removes it. */
+function pick(word) {
+  setView({ filter: toggled(fleet.filter, word) });
+}
+
 function setView(view) {
   fleet.setView(view);
+  showWrongFilter();
   arrangeAtOnce = true;
   table.showOrder();
   orderSelect.value = fleet.order;
@@ -208,6 +215,13 @@ function setView(view) {
   setParameter("reversed", fleet.reversed ? "1" : "");
   if (address.href !== location.href) history.replaceState(null, "", address);
   requestFrame();
+}
+
+function showWrongFilter() {
+  const box = byId("wrong");
+  box.hidden = !fleet.wrong;
+  setText(box, fleet.wrong && `The filter is not applied. ${fleet.wrong}.`);
+  setAttribute(filter, "aria-invalid", String(Boolean(fleet.wrong)));
 }
 
 function readAddress() {
@@ -246,6 +260,7 @@ addEventListener("popstate", readAddress);
 
 setInterval(() => {
   if (document.hidden) return;
+  fleet.passTime();
   table.showAges();
   if (status) showStatus(status, clock.now());
   showTotals();

@@ -3,14 +3,16 @@
 
 import { createChart, drawCurves } from "./curves.js";
 import {
-  create, createMeter, createStateBadge, setAttribute, setText, showRatio, showSeverity, showState,
+  create, createMeter, createStateBadge, setAttribute, setText, showRatio, showSeverity, showState, syncChildren,
 } from "./dom.js";
+import { hasWord, labelWord } from "./filter.js";
 import { CPU, MEMORY, RECEIVE, TRANSMIT } from "./history.js";
 import * as human from "./human.js";
 import { reasonText, severityOf } from "./reasons.js";
 
 const OVERSCAN = 6; // rows beyond each edge of the window
 const MAX_SPARE_ROWS = 60;
+const MAX_LABELS = 8; // of a row, which has no room for more
 const MIN_NETWORK_SCALE = 1024; // bytes/s; so that little traffic does not fill the chart
 
 /** A column with a text. */
@@ -68,9 +70,9 @@ const filesystemColumn = {
 const nameColumn = {
   className: "name",
   create: (cell) => {
-    cell.append(create("a", "", create("bdi")), create("span", "warning"), create("bdi", "labels"));
+    cell.append(create("a", "", create("bdi")), create("span", "warning"), create("span", "labels"));
   },
-  show: (cell, host) => {
+  show: (cell, host, filter) => {
     const { name, labels, looks_like: other, reasons, severity } = host.row;
     const [link, warning] = cell.children;
     const words = reasons.map((reason) => reasonText(reason, host.row));
@@ -81,10 +83,25 @@ const nameColumn = {
     setAttribute(link, "href", `host?name=${encodeURIComponent(name)}`);
     setAttribute(link, "title", human.printable(name));
     setText(link.firstChild, human.displayName(name));
-    const pairs = Object.entries(labels).map((pair) => pair.join("="));
-    setText(cell.lastChild, human.printable(pairs.join("  ")));
+    const shown = Object.entries(labels).slice(0, MAX_LABELS);
+    syncChildren(cell.lastChild, shown, createLabel, (label, pair) => showLabel(label, pair, filter));
   },
 };
+
+function createLabel() {
+  const label = create("button", "label");
+  label.type = "button";
+  label.tabIndex = -1; // the filter does the same for those who use the keyboard
+  return label;
+}
+
+function showLabel(label, [name, value], filter) {
+  const text = human.printable(`${name}=${value}`);
+  label.word = labelWord(name, value);
+  setText(label, text);
+  setAttribute(label, "title", `Filter by ${text}`);
+  setAttribute(label, "aria-pressed", String(hasWord(filter, label.word)));
+}
 
 const stateColumn = {
   className: "state-cell",
@@ -124,8 +141,11 @@ export class HostTable {
   #top = 0; // px from the window's upper edge to the first host
   #activeHost = null; // has, or had last, the keyboard focus
 
-  /** Shows `fleet`; calls `sort(order)` when a column's header is pressed. */
-  constructor(table, fleet, clock, sort) {
+  /**
+   * Shows `fleet`; calls `sort(order)` when a column's header is pressed, and `pick(word)` when a
+   * label is, with the word of the filter that matches it.
+   */
+  constructor(table, fleet, clock, sort, pick) {
     this.#table = table;
     this.#body = table.tBodies[0];
     this.#fleet = fleet;
@@ -146,6 +166,10 @@ export class HostTable {
     table.tabIndex = -1;
     table.addEventListener("keydown", (event) => this.#returnFocus(event));
     this.#body.addEventListener("keydown", (event) => this.#moveFocus(event));
+    this.#body.addEventListener("click", ({ target }) => {
+      const label = target instanceof Element ? target.closest(".label") : null;
+      if (label) pick(label.word);
+    });
     this.#body.addEventListener("focusin", (event) => {
       this.#activeHost = this.#hostOf(event.target);
     });
@@ -205,7 +229,7 @@ export class HostTable {
         this.#body.insertBefore(row, next);
       }
       setAttribute(row, "aria-rowindex", String(index + 2));
-      if (row.version !== host.version) showHost(row, host);
+      if (row.version !== host.version) showHost(row, host, this.#fleet.filter);
       showLastSeen(row, now);
     }
     if (inView.has(focusedHost) && this.#hostOf(document.activeElement) !== focusedHost) {
@@ -300,13 +324,13 @@ function createRow() {
   return row;
 }
 
-function showHost(row, host) {
+function showHost(row, host, filter) {
   row.version = host.version;
   setAttribute(row, "data-state", host.row.state);
   showSeverity(row, host.row.severity);
   COLUMNS.forEach((column, index) => {
     const cell = row.cells[index];
-    column.show(cell, host);
+    column.show(cell, host, filter);
     showSeverity(cell, severityOf(host.row, column.order));
   });
 }

@@ -1,4 +1,4 @@
-"""The filter of hosts: words that must all match.
+r"""The filter of hosts: words that must all match.
 
 A word is one of:
 
@@ -8,14 +8,16 @@ A word is one of:
 - ``name:web``, ``agent:0.1``: a field and any part of its value;
 - ``cpu>80``, ``memory>=90``, ``seen>30s``, ``network>1M``: a number and a bound.
 
-``-`` before a word excludes what it matches. A word in quotes may contain spaces. Case does not
-matter.
+``-`` before a word excludes what it matches. A word in quotes may contain spaces, and ``\"`` for a
+quotation mark. Case does not matter. ``page/filter.js`` has the same rules for the status page.
 """
 
 import re
 from collections.abc import Callable, Iterable
 from operator import ge, gt, le, lt
 from typing import Final
+
+from pombo_cli.human import printable
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.severity import REASONS, SEVERITIES
@@ -24,7 +26,12 @@ from pombo_exporter.views.schema import HostSummary
 #: Returns whether a host is shown.
 Predicate = Callable[[HostSummary], bool]
 
-_WORD: Final = re.compile(r'(?:"[^"]*"?|[^\s"])+')
+#: The most words of a filter, which bounds what a request costs for each host.
+MOST_WORDS: Final = 32
+
+_WORD: Final = re.compile(r'(?:"(?:\\["\\]|[^"])*"?|[^ \t\r\n"])+')
+_QUOTED: Final = re.compile(r'"((?:\\["\\]|[^"])*)"?')
+_ESCAPED: Final = re.compile(r'\\(["\\])')
 _COMPARISON: Final = re.compile(r"([a-z]+)(>=|<=|>|<)(.*)", re.DOTALL)
 _NUMBER: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})([a-z%/]*)")
 _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -108,7 +115,10 @@ def parse(text: str) -> Predicate:
     Raises:
         FilterError: when a word cannot be understood.
     """
-    found = [_word(word) for word in _WORD.findall(text)]
+    words = _WORD.findall(text)
+    if len(words) > MOST_WORDS:
+        raise FilterError(f"the filter has {len(words)} words: write at most {MOST_WORDS}")
+    found = [_word(word) for word in words]
     return lambda host: all(predicate(host) for predicate in found)
 
 
@@ -130,7 +140,8 @@ def _word(written: str) -> Predicate:
 
 
 def _positive(written: str) -> Predicate:
-    word = written.replace('"', "").casefold()
+    # As JavaScript does it, and not ``casefold``: both have the same answers.
+    word = _QUOTED.sub(lambda found: _ESCAPED.sub(r"\1", found[1]), written).lower()
     if written.startswith('"'):  # in quotes it is a text, whatever is in it
         return _part(word)
     if comparison := _COMPARISON.fullmatch(word):
@@ -148,13 +159,15 @@ def _positive(written: str) -> Predicate:
 def _comparison(word: str, written: str, operator: str, number: str) -> Predicate:
     name = _ALIASES.get(written, written)
     if name not in _NUMBERS:
-        raise FilterError(f"{word!r}: {written} is no number: write one of {', '.join(NUMBERS)}")
+        remedy = f"write one of {', '.join(NUMBERS)}"
+        raise FilterError(f"'{printable(word)}': {written} is no number: {remedy}")
     value, units = _NUMBERS[name]
     parts = _NUMBER.fullmatch(number)
     unit = parts[2].removesuffix("/s") if parts else ""
     if not parts or unit not in units:
         example = next(each for known, each in _EXAMPLES if known is units)
-        raise FilterError(f"{word!r}: write a number after {operator}: {name}{operator}{example}")
+        remedy = f"write a number after {operator}: {name}{operator}{example}"
+        raise FilterError(f"'{printable(word)}': {remedy}")
     bound, compare = float(parts[1]) * units[unit], _OPERATORS[operator]
 
     def is_so(host: HostSummary) -> bool:
@@ -168,7 +181,7 @@ def _field(name: str, value: str) -> Predicate:
     known = _VALUES.get(name)
     if known and not any(each.startswith(value) for each in known):
         remedy = f"write one of {', '.join(known)}"
-        raise FilterError(f"{f'{name}:{value}'!r}: there is no such {name}: {remedy}")
+        raise FilterError(f"'{name}:{printable(value)}': there is no such {name}: {remedy}")
     if name == "state":
         return lambda host: host.state.startswith(value)
     if name == "severity":
@@ -176,15 +189,14 @@ def _field(name: str, value: str) -> Predicate:
     if name == "reason":
         return lambda host: any(reason.id.startswith(value) for reason in host.reasons)
     if name == "agent":
-        return lambda host: value in host.agent_version.casefold()
-    return lambda host: value in host.name.casefold()
+        return lambda host: value in host.agent_version.lower()
+    return lambda host: value in host.name.lower()
 
 
 def _label(word: str, label: str, value: str) -> Predicate:
     def has(host: HostSummary) -> bool:
-        return word in host.name.casefold() or any(
-            name.casefold() == label and found.casefold() == value
-            for name, found in host.labels.items()
+        return word in host.name.lower() or any(
+            name.lower() == label and found.lower() == value for name, found in host.labels.items()
         )
 
     return has
@@ -192,8 +204,8 @@ def _label(word: str, label: str, value: str) -> Predicate:
 
 def _part(word: str) -> Predicate:
     def has(host: HostSummary) -> bool:
-        return word in host.name.casefold() or any(
-            word in f"{name}={value}".casefold() for name, value in host.labels.items()
+        return word in host.name.lower() or any(
+            word in f"{name}={value}".lower() for name, value in host.labels.items()
         )
 
     return has

@@ -18,6 +18,7 @@ from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters, RefusedRequest
 from pombo_exporter.views import describe, schema
+from pombo_exporter.views.filter import FilterError, Predicate, parse
 from pombo_exporter.views.status import read_status
 from pombo_exporter.web.base import BASE
 from pombo_exporter.web.origin import refuse_foreign
@@ -36,6 +37,13 @@ class Error(msgspec.Struct, frozen=True):
     error: str
 
 
+class Parameter(NamedTuple):
+    """A parameter of a query; without ``values``, any text may be one. It may be repeated."""
+
+    description: str
+    values: Sequence[str] = ()
+
+
 class Endpoint(NamedTuple):
     """One path and method of the API; ``handler`` is the method of ``Api`` that answers."""
 
@@ -45,7 +53,7 @@ class Endpoint(NamedTuple):
     summary: str
     answer: type[msgspec.Struct] | None  # None answers 204, without a body
     errors: Sequence[tuple[int, str]] = ()
-    query: Mapping[str, Sequence[str]] = {}  # the values of each parameter
+    query: Mapping[str, Parameter] = {}
 
 
 _NOT_FOUND = (404, "No host has this name.")
@@ -56,10 +64,13 @@ ENDPOINTS: Final = (
         "GET",
         "/hosts",
         "hosts",
-        "The summaries of all hosts, or of those of a severity. The parameter may be repeated.",
+        "The summaries of all hosts, or of those that match. Parameters may be repeated.",
         schema.HostList,
-        [(400, "A value of `severity` is unknown."), _BUSY],
-        {"severity": SEVERITIES},
+        [(400, "A value of `severity` is unknown, or a word of `filter` says nothing."), _BUSY],
+        {
+            "severity": Parameter("Severities of hosts: all, unless it is given.", SEVERITIES),
+            "filter": Parameter("Words that must all match, as docs/view.md lists them."),
+        },
     ),
     Endpoint(
         "GET",
@@ -154,8 +165,8 @@ class Api:
         self._admin = admin
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the summaries of all hosts, or of those of some severities."""
-        wanted = _severities(request)
+        """Answer with the summaries of all hosts, or of those that match."""
+        wanted, matches = _severities(request), _filter(request)
         with self._roster.snapshot(*moment()) as snapshot:
 
             def work(steps: StepClock) -> Iterator[bytes | None]:
@@ -163,7 +174,7 @@ class Api:
                 yield b'{"hosts":['
                 for hosts in steps.size(describe.FIRST).batches(snapshot, describe.weight):
                     found = describe.summaries(hosts, snapshot.now, self._thresholds)
-                    found = [each for each in found if each.severity in wanted]
+                    found = [each for each in found if each.severity in wanted and matches(each)]
                     if found:
                         yield comma + msgspec.json.encode(found)[1:-1]
                         comma = b","
@@ -238,6 +249,14 @@ def _severities(request: web.Request) -> Collection[Severity]:
         names = ", ".join(SEVERITIES)
         raise web.HTTPBadRequest(text=f"{unknown[0]!r} is no severity: write one of {names}")
     return {Severity(each) for each in wanted} or SEVERITIES
+
+
+def _filter(request: web.Request) -> Predicate:
+    """Return which hosts a request asks for by its filters, which must all match."""
+    try:
+        return parse(" ".join(request.query.getall("filter", [])))
+    except FilterError as error:
+        raise web.HTTPBadRequest(text=f"{error}, or see docs/view.md") from None
 
 
 def _json(answer: Any, status: int = 200) -> web.Response:
