@@ -108,7 +108,7 @@ PURE = (
     "pombo_exporter.views",
     *(f"pombo_exporter.notify.{name}" for name in ("alerts", "tracker", "events", "disks")),
     *(f"pombo_exporter.notify.{name}" for name in ("words", "grouping", "queue")),
-    *(f"pombo_exporter.top.{name}" for name in ("table", "totals", "bars")),
+    *(f"pombo_exporter.top.{name}" for name in ("table", "bars")),
     *(f"pombo_exporter.top.{name}" for name in ("fleet_view", "detail_view")),
     "pombo_exporter.decode.contents",
     "pombo_exporter.decode.payloads",

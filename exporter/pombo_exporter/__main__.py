@@ -105,7 +105,7 @@ async def serve(
 
     async def sweep() -> None:
         while True:
-            await pacer.collect(partial(roster.sweep, monotonic()))
+            await _sweep(counters, pacer)
             drain.drain_now()  # the collector stops the loop for a millisecond or two
             freezer.collect(monotonic(), is_working=pacer.is_working)
             drops.read()
@@ -138,6 +138,12 @@ async def serve(
         await asyncio.gather(server.stop(stop.grace_over), *last)
         udp.close()
     log.info("exporter stops")
+
+
+async def _sweep(counters: Counters, pacer: Pacer) -> None:
+    """Apply what time changes of hosts and counters."""
+    await pacer.collect(partial(counters.roster.sweep, monotonic()))
+    counters.arrival_rate.sample(monotonic(), counters.intake.received)
 
 
 class _Events:

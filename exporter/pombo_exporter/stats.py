@@ -11,6 +11,7 @@ from msgspec import Struct
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.severity import DEFAULTS, Table
+from pombo_exporter.ingest.arrival_rate import ArrivalRate
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.ingest.refusals import Refusal
 
@@ -111,6 +112,7 @@ class Stats:
     ``evictions`` hosts that gave way to others when a limit was reached, ``lookalikes`` new hosts
     whose names look like those of others. ``last_datagram_wall`` is when the last datagram arrived,
     whatever became of it, and 0 before the first one; ``udp_address`` is where they arrive.
+    ``datagrams_per_second`` is over the last half minute, None just after the start.
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
     one; so are ``state_errors`` without a state file, and ``web_config_valid`` without a web
     configuration file. ``certificate_expires`` is when the first certificate of the web server
@@ -133,6 +135,7 @@ class Stats:
     udp_address: str
     datagrams_received: int
     last_datagram_wall: float
+    datagrams_per_second: float | None
     datagrams_refused: Mapping[str, int]
     recent_refusals: Sequence[Refusal]
     holder_changes: int
@@ -167,6 +170,7 @@ class Counters:
     started: float
     started_wall: float
     udp_address: str = ""
+    arrival_rate: ArrivalRate = field(default_factory=ArrivalRate)
     subscribers: Callable[[], int] = lambda: 0
     longest_step: Callable[[], float] = lambda: 0.0
     report_requests: Callable[[], Mapping[int, int]] = dict
@@ -195,6 +199,7 @@ class Counters:
             udp_address=self.udp_address,
             datagrams_received=self.intake.received,
             last_datagram_wall=self.intake.last_wall,
+            datagrams_per_second=self.arrival_rate.per_second,
             datagrams_refused=dict(self.intake.refused),
             recent_refusals=self.intake.recent.newest_first(),
             holder_changes=self.roster.holder_changes,

@@ -4,9 +4,10 @@
 import { byId, create, setAttribute, setText, showSeverity } from "./dom.js";
 import { showNothing } from "./empty.js";
 import { listen, ServerClock } from "./events.js";
-import { refusedTotal, showStatus } from "./exporter_section.js";
+import { showStatus } from "./exporter_section.js";
 import { toggled } from "./filter.js";
 import { Fleet, ORDERS } from "./fleet.js";
+import { showTotals } from "./fleet_totals.js";
 import { HostTable } from "./host_table.js";
 import * as human from "./human.js";
 import { connectFilter, showConnection } from "./shell.js";
@@ -80,6 +81,7 @@ function removeHost(name) {
 function setStatus(newStatus) {
   status = newStatus;
   showStatus(status, clock.now());
+  showTotals(byId("totals"), status);
 }
 
 // --- rendering ---
@@ -155,19 +157,6 @@ function showEmpty() {
   box.hidden = !isEmpty || !loaded;
   byId("table").hidden = isEmpty;
   if (!box.hidden) showNothing(box, fleet, status, clock.now());
-}
-
-function showTotals() {
-  if (!status) return;
-  const hosts = fleet.hosts.size;
-  const texts = [
-    `${human.number(hosts)} ${hosts === 1 ? "host" : "hosts"}`,
-    `${human.number(status.datagrams_received)} datagrams`,
-  ];
-  const refused = refusedTotal(status);
-  if (refused) texts.push(`${human.number(refused)} refused`);
-  if (status.kernel_drops) texts.push(`${human.number(status.kernel_drops)} dropped by the kernel`);
-  setText(byId("totals"), texts.join(" · "));
 }
 
 /** Lets screen readers read out which hosts changed their state. */
@@ -263,7 +252,6 @@ setInterval(() => {
   fleet.passTime();
   table.showAges();
   if (status) showStatus(status, clock.now());
-  showTotals();
   if (!byId("empty").hidden) showEmpty();
   if (fleet.needsArranging) requestFrame();
 }, REFRESH_INTERVAL);

@@ -7,12 +7,11 @@ from pombo_cli import human
 from rich.text import Text
 
 from pombo_exporter.hosts.host import State
-from pombo_exporter.hosts.severity import Severity
+from pombo_exporter.hosts.severity import RANKS, Severity
 from pombo_exporter.top.bars import bar, cell, percent, safe
 from pombo_exporter.top.table import attention
-from pombo_exporter.top.totals import Totals
 from pombo_exporter.views.filter import fullest_ratio, traffic
-from pombo_exporter.views.schema import HostSummary
+from pombo_exporter.views.schema import ExporterStatus, HostSummary
 
 GAP: Final = 2  # cells between columns
 
@@ -199,37 +198,41 @@ def _style(host: HostSummary, column: Column) -> str:
 
 
 def summary(
-    fleet: Totals, datagrams: float | None, width: int, *, unicode: bool
+    status: ExporterStatus | None, hosts: Sequence[HostSummary], width: int, *, unicode: bool
 ) -> tuple[Text, Text]:
-    """Return two lines with the totals of the fleet, of which a narrow screen cuts the end."""
+    """Return two lines with the totals of the fleet, of which a narrow screen cuts the end.
+
+    They are empty before the exporter has answered.
+    """
+    if status is None:
+        return Text(), Text()
+    fleet, counts = status.totals, {state: getattr(status.hosts, state) for state in State}
     states = Text("  ").join(
-        Text(
-            f"{fleet.states[state]:,} {state}",
-            STATE_STYLES[state] if fleet.states[state] else "dim",
-        )
-        for state in State
+        Text(f"{count:,} {state}", STATE_STYLES[state] if count else "dim")
+        for state, count in counts.items()
     )
-    needs = f"{fleet.attention:,} need{'s' if fleet.attention == 1 else ''} attention"
-    if fleet.critical:
-        urgent = SEVERITY_STYLES[Severity.CRITICAL]
-    else:
-        urgent = SEVERITY_STYLES[Severity.WARNING] if fleet.attention else ""
+    severities = [host.severity for host in hosts if host.severity is not Severity.OK]
+    needs = f"{len(severities):,} need{'s' if len(severities) == 1 else ''} attention"
+    urgent = SEVERITY_STYLES[max(severities, key=RANKS.__getitem__)] if severities else ""
     drawn = 10 if width >= _ROOMY else 0
-    cpu = _ratio(fleet.busy_cores, fleet.cores)
-    memory = _ratio(fleet.memory_used, fleet.memory_total)
-    busy = f"{fleet.busy_cores:,.1f} of {fleet.cores:,} cores{' busy' if drawn else ''}"
-    used = f"memory {human.size(fleet.memory_used)} of {human.size(fleet.memory_total)}"
+    cpu = _ratio(fleet.cpu_busy_cores, fleet.cpu_cores)
+    memory = _ratio(fleet.memory_used_bytes, fleet.memory_total_bytes)
+    busy = f"{fleet.cpu_busy_cores:,.1f} of {fleet.cpu_cores:,} cores{' busy' if drawn else ''}"
+    used, total = human.size(fleet.memory_used_bytes), human.size(fleet.memory_total_bytes)
+    received = human.speed(fleet.network_receive_bytes_per_second)
+    sent = human.speed(fleet.network_transmit_bytes_per_second)
+    datagrams = fleet.datagrams_per_second
     rate = human.UNKNOWN if datagrams is None else f"{datagrams:,.0f}"
     return (
         _line(
             states,
             Text(needs, urgent),
             _with_bar(busy, cpu, drawn, unicode=unicode),
-            Text(f"loss {human.ratio(fleet.loss)}"),
+            Text(f"loss {human.ratio(fleet.datagram_loss_ratio)}"),
         ),
         _line(
-            _with_bar(used, memory, drawn, unicode=unicode),
-            Text(f"in {human.speed(fleet.receive)}  out {human.speed(fleet.transmit)}"),
+            _with_bar(f"memory {used} of {total}", memory, drawn, unicode=unicode),
+            Text(f"in {received}  out {sent}"),
             Text(f"{rate} datagrams/s"),
         ),
     )

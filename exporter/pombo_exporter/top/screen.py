@@ -26,7 +26,6 @@ from pombo_exporter.top.client import Client, UnknownHostError, UnreachableError
 from pombo_exporter.top.http_config import HttpConfig, read_http_config
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import COLUMNS, SortKey, attention, cells, is_critical, rows
-from pombo_exporter.top.totals import datagrams_per_second, totals
 from pombo_exporter.views.filter import FilterError
 from pombo_exporter.views.schema import ExporterStatus, HostDetail, HostSummary, SampleFamily
 from pombo_exporter.web.toolkit.errors import WebConfigError
@@ -159,7 +158,6 @@ class Top:
         self._selected: str | None = None  # a host's name; None is whichever is first
         self._hosts: list[HostSummary] = []
         self._shown: list[HostSummary] = []
-        self._before: ExporterStatus | None = None
         self._status: ExporterStatus | None = None
         self._opened: str | None = None  # the host of which all is shown
         self._detail: tuple[HostDetail, list[SampleFamily]] | None = None
@@ -238,8 +236,7 @@ class Top:
             if self._opened == name:  # and not another one, or none, meanwhile
                 self._detail = found
         else:
-            hosts, status = await client.hosts(), await client.status()
-            self._hosts, self._before, self._status = hosts, self._status, status
+            self._hosts, self._status = await client.hosts(), await client.status()
             self._arrange()
         self._message = ""
 
@@ -358,10 +355,9 @@ class Top:
         table = [fleet_view.row(host, columns, unicode=self._unicode) for host in seen]
         if table:
             table[place - self._first].stylize(self._cursor)
-        datagrams = datagrams_per_second(self._before, self._status)
         return [
             self._title(),
-            *fleet_view.summary(totals(self._hosts), datagrams, width, unicode=self._unicode),
+            *fleet_view.summary(self._status, self._hosts, width, unicode=self._unicode),
             fleet_view.header(columns, _SORTED_BY[self._sort], up=self._reverse),
             *table,
             *(Text() for _ in range(page - len(table))),

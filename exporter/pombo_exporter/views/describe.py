@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from pombo_exporter.hosts import loss
-from pombo_exporter.hosts.host import Host
+from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.severity import DEFAULTS, OK, Table
 from pombo_exporter.hosts.slots import Slot, cells_of
 from pombo_exporter.metrics import derive
@@ -52,6 +52,9 @@ _SWAP: Final = ("swap", "meminfo")
 
 _CURVES: Final = ("cpu", *_MEMORY, "networks")
 _SUMMARISED: Final = frozenset({*_CURVES, "system", "swap", *attention.SECTIONS})
+#: How many totals of hosts there are.
+TOTALS: Final = 7
+
 _HELD: Final = frozenset({*_MEMORY, "swap", *attention.SECTIONS})
 
 
@@ -173,6 +176,32 @@ def curve_values(hosts: Sequence[Host], now: float) -> Floats:
             _memory_usage(rows),
             _traffic(rows["networks"], "receive_bytes"),
             _traffic(rows["networks"], "transmit_bytes"),
+        )
+    )
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def totals(hosts: Sequence[Host], now: float) -> Floats:
+    """Return totals of these hosts, of shape (TOTALS,): a host that is down adds nothing to them.
+
+    They are cores and busy ones, memory and what is used of it, received and transmitted bytes a
+    second, and the sum of the hosts' loss. Unknown values add nothing.
+    """
+    running = [host for host in hosts if host.state_at(now) is not State.DOWN]
+    rows = gather(running, _CURVES, now)
+    usage = derive.cpu_average_usage(rows["cpu"])
+    cores = np.bincount(rows["cpu"].host_of, minlength=len(running))
+    total, available = _memory(rows)
+    is_known = np.isfinite(total) & np.isfinite(available)
+    return np.array(
+        (
+            cores[np.isfinite(usage)].sum(),
+            np.nansum(cores * usage),
+            total[is_known].sum(),
+            np.maximum(total - available, 0.0)[is_known].sum(),
+            np.nansum(_traffic(rows["networks"], "receive_bytes")),
+            np.nansum(_traffic(rows["networks"], "transmit_bytes")),
+            sum(_loss(host) for host in running if host.sequence.lost),
         )
     )
 

@@ -204,6 +204,26 @@ class HostStates(Struct, frozen=True):
     down: int
 
 
+class FleetTotals(Struct, frozen=True):
+    """Totals of the hosts that are not down.
+
+    ``cpu_busy_cores`` is how many of ``cpu_cores`` are busy, and ``memory_used_bytes`` what is used
+    of ``memory_total_bytes``, of the hosts of which both are known. The network has what the hosts'
+    own links receive and transmit. ``datagram_loss_ratio`` is the mean of the hosts' loss in the
+    last ten minutes, None without a host. ``datagrams_per_second`` is over the last half minute,
+    whatever became of them, and None just after the start.
+    """
+
+    cpu_cores: int
+    cpu_busy_cores: float
+    memory_total_bytes: float
+    memory_used_bytes: float
+    network_receive_bytes_per_second: float
+    network_transmit_bytes_per_second: float
+    datagram_loss_ratio: float | None
+    datagrams_per_second: float | None
+
+
 class Limit(Struct, frozen=True):
     """A limit and the most that is used of it.
 
@@ -242,6 +262,7 @@ class ExporterStatus(Struct, frozen=True):
     started_timestamp_seconds: float
     uptime_seconds: float
     hosts: HostStates
+    totals: FleetTotals
     limits: list[Limit]
     forget_after_seconds: float
     udp_listen_address: str

@@ -4,7 +4,9 @@ import platform
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 
+import numpy as np
 from pombo_wire import MAX_DATAGRAM_BYTES
 
 from pombo_exporter import __version__
@@ -12,29 +14,54 @@ from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.snapshot import Snapshot
 from pombo_exporter.ingest.refusals import Refusal
 from pombo_exporter.ingest.remedies import REMEDIES
+from pombo_exporter.metrics.rows import Floats
 from pombo_exporter.runtime.moment import Moment
 from pombo_exporter.runtime.pacing import Pacer, StepClock
 from pombo_exporter.stats import Counters, Stats
-from pombo_exporter.views.schema import ExporterStatus, HostStates, Limit, RefusalSummary
+from pombo_exporter.views import describe
+from pombo_exporter.views.schema import (
+    ExporterStatus,
+    FleetTotals,
+    HostStates,
+    Limit,
+    RefusalSummary,
+)
 
 
 @dataclass
 class HostTotals:
-    """Totals over all hosts; ``fullest`` is the host with the most series."""
+    """Totals over all hosts; ``fullest`` is the host with the most series.
+
+    ``measured`` is as in ``describe.totals``.
+    """
 
     states: Counter[State] = field(default_factory=Counter)
     most_series: int = 0
     fullest: str | None = None
+    measured: Floats = field(default_factory=lambda: np.zeros(describe.TOTALS))
 
     def count(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
         """Count the hosts of a snapshot."""
         with snapshot:
-            for host in snapshot:
-                self.states[host.state_at(snapshot.now)] += 1
-                if host.series > self.most_series:
-                    self.most_series, self.fullest = host.series, host.name
-                if steps.step_is_over:
-                    yield
+            for hosts in steps.size(describe.FIRST).batches(snapshot, describe.weight):
+                for host in hosts:
+                    self.states[host.state_at(snapshot.now)] += 1
+                    if host.series > self.most_series:
+                        self.most_series, self.fullest = host.series, host.name
+                self.measured += describe.totals(hosts, snapshot.now)
+                yield
+
+    def totals(self, datagrams_per_second: float | None) -> FleetTotals:
+        """Return the totals of the hosts that are not down."""
+        # A hostile host may report numbers whose sum is infinite, which JSON does not have.
+        cores, busy, total, used, received, sent, loss = (
+            each if isfinite(each) else 0.0 for each in self.measured.tolist()
+        )
+        running = self.states.total() - self.states[State.DOWN]
+        mean = loss / running if running else None
+        return FleetTotals(
+            *(round(cores), busy, total, used, received, sent), mean, datagrams_per_second
+        )
 
 
 async def read_status(counters: Counters, pacer: Pacer, moment: Moment) -> ExporterStatus:
@@ -57,6 +84,7 @@ def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
         started_timestamp_seconds=stats.started_wall,
         uptime_seconds=stats.now - stats.started,
         hosts=HostStates(**{str(state): totals.states[state] for state in State}),
+        totals=totals.totals(stats.datagrams_per_second),
         limits=[
             _limit("hosts", limits.hosts, stats.stored_hosts),
             _limit("series_per_host", limits.series_per_host, totals.most_series, totals.fullest),

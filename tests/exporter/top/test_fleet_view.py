@@ -1,5 +1,7 @@
 """The lines of the fleet: which columns fit, and how wide and how coloured each line is."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,14 @@ from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.severity import Severity
 from pombo_exporter.top import fleet_view
 from pombo_exporter.top.bars import bar, cell
-from pombo_exporter.top.totals import totals
-from pombo_exporter.views.schema import BusiestProcess, FullestFilesystem, HostSummary
+from pombo_exporter.views.schema import (
+    BusiestProcess,
+    ExporterStatus,
+    FleetTotals,
+    FullestFilesystem,
+    HostStates,
+    HostSummary,
+)
 from rich.text import Text
 from support.senders import HOSTILE_NAMES
 from support.summaries import reason, summary
@@ -115,12 +123,11 @@ def test_cell_has_its_width(text: str, width: int, right: bool) -> None:  # noqa
 
 def test_totals_of_a_fleet_fit_80_cells() -> None:
     sick = [reason("memory", Severity.WARNING)]
-    fleet = [
-        summary("one", cpu_cores=64, cpu_usage_ratio=0.5, memory_total_bytes=2.0**36,
-                memory_available_bytes=2.0**35, network_receive_bytes_per_second=2.0**20),
-        summary("two", Severity.WARNING, sick, state=State.LATE),
-    ]  # fmt: skip
-    lines = [each.plain for each in fleet_view.summary(totals(fleet), 412.3, 80, unicode=True)]
+    fleet = [summary("one"), summary("two", Severity.WARNING, sick, state=State.LATE)]
+    values: dict[str, Any] = dict.fromkeys(ExporterStatus.__struct_fields__)
+    totals = FleetTotals(64, 32.0, 2.0**36, 2.0**35, 2.0**20, 0.0, 0.0, 412.3)
+    status = ExporterStatus(**values | {"hosts": HostStates(1, 1, 0), "totals": totals})
+    lines = [each.plain for each in fleet_view.summary(status, fleet, 80, unicode=True)]
     assert lines == [
         "1 live  1 late  0 down | 1 needs attention | 32.0 of 64 cores | loss 0 %",
         "memory 32.0 GiB of 64.0 GiB | in 1.0 MiB/s  out 0 B/s | 412 datagrams/s",
