@@ -24,6 +24,7 @@ from pombo_exporter.metrics.rows import Floats, Gathered, MixedRows, Rows, gathe
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views import attention
+from pombo_exporter.views.links import is_own_link
 from pombo_exporter.views.processes import busiest, others, processes
 from pombo_exporter.views.schema import (
     Container,
@@ -358,18 +359,26 @@ def _swap(rows: Gathered) -> tuple[Floats, Floats]:
 
 
 def _traffic(networks: MixedRows, counter: str) -> Floats:
-    """Return the rate over all interfaces of each host but the loopback, of shape (h,)."""
+    """Return the rate over the links of each host, of shape (h,)."""
     values = derive.per_second(networks, counter)
-    known = ~(networks.cached(_is_loopback) | np.isnan(values))
+    known = networks.cached(_is_counted) & ~np.isnan(values)
     count = networks.hosts
     of = networks.host_of[known]
     sums = np.bincount(of, values[known], count)
     return np.where(np.bincount(of, minlength=count), sums, nan)
 
 
-def _is_loopback(networks: Rows) -> NDArray[np.bool_]:
+def _is_counted(networks: Rows) -> NDArray[np.bool_]:
+    """Return whether an interface counts for its host, so that no traffic is counted twice.
+
+    These are the host's own links. Where there is none, as in a container whose only interface is
+    the end of a tunnel, they are all but the loopback.
+    """
     assert isinstance(networks, MixedRows)
-    return networks.is_text(_LOOPBACK)
+    own = networks.where_first(is_own_link)
+    links = np.bincount(networks.host_of[own], minlength=networks.hosts)
+    alone = (links == 0)[networks.host_of]
+    return own | (alone & ~networks.is_text(_LOOPBACK)) if alone.any() else own
 
 
 def _fullest(filesystems: MixedRows) -> list[FullestFilesystem | None]:
