@@ -115,11 +115,14 @@ def _parameters(endpoint: Endpoint) -> Iterator[JSON]:
         item: JSON = {"type": "string"}
         if parameter.values:
             item["enum"] = [*parameter.values]
+        schema: JSON = {"type": "array", "items": item}
+        if parameter.is_number:
+            schema = {"type": "number"}
         yield {
             "name": name,
             "in": "query",
             "description": parameter.description,
-            "schema": {"type": "array", "items": item},
+            "schema": schema,
         }
 
 

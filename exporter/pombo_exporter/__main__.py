@@ -41,6 +41,7 @@ from pombo_exporter.seal.key_file import KeyFileError
 from pombo_exporter.state.file import StateFile
 from pombo_exporter.stats import Cluster, Counters, ReceiveBuffer, StateErrors
 from pombo_exporter.top.options import TopOptions
+from pombo_exporter.views.event_log import EventLog
 from pombo_exporter.web.acceptor import plain
 from pombo_exporter.web.app import Parts, application
 from pombo_exporter.web.join import JoinOptions
@@ -105,7 +106,7 @@ async def serve(
 
     async def sweep() -> None:
         while True:
-            await _sweep(counters, pacer)
+            await _sweep(counters, events.log, pacer)
             drain.drain_now()  # the collector stops the loop for a millisecond or two
             freezer.collect(monotonic(), is_working=pacer.is_working)
             drops.read()
@@ -114,7 +115,7 @@ async def serve(
     drain = Drain(asyncio.get_running_loop(), udp, take, sizes.granted_bytes)
     pacer = Pacer(drain.drain_now)
     joining = options.joining and replace(options.joining, udp_port=_where(udp).port)
-    parts = Parts(roster, table, counters, pacer, options.thresholds)
+    parts = Parts(roster, table, counters, pacer, options.thresholds, events.log)
     server = _server(parts, options, toolkit, joining)
     notifier = _notifier(options, targets, roster, pacer, drain)
     _connect(notifier, events, counters, state)
@@ -140,17 +141,19 @@ async def serve(
     log.info("exporter stops")
 
 
-async def _sweep(counters: Counters, pacer: Pacer) -> None:
+async def _sweep(counters: Counters, event_log: EventLog, pacer: Pacer) -> None:
     """Apply what time changes of hosts and counters."""
     await pacer.collect(partial(counters.roster.sweep, monotonic()))
+    await pacer.collect(partial(event_log.settle, counters.roster, *moment()))
     counters.arrival_rate.sample(monotonic(), counters.intake.received)
 
 
 class _Events:
-    """Logs the events of hosts, and passes them to ``also``."""
+    """Logs the events of hosts, keeps the last ones, and passes them to ``also``."""
 
     def __init__(self, freezer: HostFreezer) -> None:
         self._freezer = freezer
+        self.log = EventLog()
         # A limit for each kind of event, so that many new names suppress no other event.
         self._loggers = {event: logs.LimitedLogger(log, _LOG_INTERVAL) for event in HostEvent}
         self.also: Callable[[HostEvent, Host], None] = lambda *_: None
@@ -166,6 +169,7 @@ class _Events:
             fields["looks_like"] = host.looks_like
         level = _LEVELS.get(event, logging.INFO)
         self._loggers[event].log(level, event, key=host.name, **fields)
+        self.log.take(event, host, *moment())
         self.also(event, host)
 
 
@@ -209,6 +213,7 @@ def _connect(
     if state is not None:
         notifier.restore(state.written_at)
     counters.notifications, counters.heartbeats = notifier.deliveries, notifier.heartbeats
+    counters.events_dropped = lambda: events.log.dropped
     events.also = notifier.note
 
 

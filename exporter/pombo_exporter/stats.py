@@ -116,7 +116,8 @@ class Stats:
     ``key_file_valid`` is whether the key file could be used when it was last read, None without
     one; so are ``state_errors`` without a state file, and ``web_config_valid`` without a web
     configuration file. ``certificate_expires`` is when the first certificate of the web server
-    does, in Unix seconds, None without one. ``thresholds`` are those of severities.
+    does, in Unix seconds, None without one. ``events_dropped`` are entries of the log of hosts'
+    events that gave way to newer ones. ``thresholds`` are those of severities.
     ``report_requests`` are those that brought reports over HTTP, by the status of the answer.
     ``cluster`` is None where the exporter has no name of one.
     ``notifications`` and ``heartbeats`` have an item for each URL. ``recent_refusals`` are newest
@@ -147,6 +148,7 @@ class Stats:
     key_file_valid: bool | None
     state_errors: StateErrors | None
     web_config_valid: bool | None
+    events_dropped: int
     certificate_expires: float | None
     thresholds: Table
     cluster: Cluster | None
@@ -177,6 +179,7 @@ class Counters:
     key_file_valid: Callable[[], bool | None] = lambda: None
     state_errors: Callable[[], StateErrors | None] = lambda: None
     web_config_valid: Callable[[], bool | None] = lambda: None
+    events_dropped: Callable[[], int] = lambda: 0
     certificate_expires: Callable[[], float | None] = lambda: None
     thresholds: Table = field(default_factory=lambda: DEFAULTS)
     cluster: Cluster | None = None
@@ -211,6 +214,7 @@ class Counters:
             key_file_valid=self.key_file_valid(),
             state_errors=self.state_errors(),
             web_config_valid=self.web_config_valid(),
+            events_dropped=self.events_dropped(),
             certificate_expires=self.certificate_expires(),
             thresholds=self.thresholds,
             cluster=self.cluster,

@@ -45,6 +45,7 @@ class HostEvent(StrEnum):
     FORGOTTEN = "host is forgotten"
     EVICTED = "host removed to make room for another: a limit is reached"
     CONFLICT = "two agents report under one name: give each its own --name"
+    RESTARTED = "agent that said bye has started again"
     HOLDER = "another agent has taken the name of a silent host"
     ADDRESS = "host reports from another address"
     LOOKALIKE = "name of a new host looks like the name of another"
@@ -244,6 +245,8 @@ class Roster:
             if not was_free:
                 self.holder_changes += 1
                 self._notify(HostEvent.HOLDER, host)
+            elif holder[0] is not None:
+                self._notify(HostEvent.RESTARTED, host)
         if verdict is ACCEPT or verdict is IGNORE:
             return verdict
         raise _refusal(verdict, host)

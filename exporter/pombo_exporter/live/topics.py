@@ -24,11 +24,16 @@ from pombo_exporter.runtime.moment import Moment, moment
 from pombo_exporter.runtime.pacing import Pacer, StepClock
 from pombo_exporter.stats import Counters
 from pombo_exporter.views import describe
+from pombo_exporter.views.event_log import EventLog
+from pombo_exporter.views.schema import Event as LoggedEvent
 from pombo_exporter.views.schema import ExporterStatus, HostSummary
 from pombo_exporter.views.status import read_status
 
 #: The most summaries of one delta of the fleet; other hosts that changed wait for the next delta.
 MAX_SUMMARIES: Final = 256
+
+#: The most events of hosts that are sent at once; the API has all of them.
+MAX_EVENTS: Final = 100
 
 _KEEPALIVE_INTERVAL: Final = 15.0  # seconds without an event
 _STATUS_INTERVAL: Final = 5.0  # seconds
@@ -75,6 +80,7 @@ class Sources:
     pacer: Pacer
     clock: Callable[[], Moment] = moment
     thresholds: Table = field(default_factory=lambda: DEFAULTS)
+    log: EventLog = field(default_factory=EventLog)
 
 
 class Topic(ABC):
@@ -165,9 +171,10 @@ class FleetTopic(Topic):
         self._versions: dict[str, Version] = {}  # as of the last summary of each host
         self._waiting: dict[str, None] = {}  # hosts that changed since, the first is the oldest
         self._next_status = 0.0
+        self._log, self._sent = sources.log, sources.log.serial
 
     async def delta(self) -> Event | None:
-        """Return the summaries that are due, and the names of hosts that are gone."""
+        """Return the summaries that are due, the names of hosts that are gone, and their events."""
         now, wall = self._clock()
         changed = await self._pacer.collect(lambda steps: self._with_new_state(now, steps))
         gone = await self._pacer.collect(self._gone)
@@ -176,9 +183,12 @@ class FleetTopic(Topic):
         status = None
         if now >= self._next_status:
             status, self._next_status = await self._status(), now + _STATUS_INTERVAL
-        if not (summaries or gone or status):
+        events = self._log.changed_since(self._sent, MAX_EVENTS)
+        self._sent = self._log.serial
+        if not (summaries or gone or status or events):
             return None
-        return joined(_fleet_event(b"delta", wall, summaries, gone=gone, status=status))
+        more = _more(gone, status, events)
+        return joined(_fleet_event(b"delta", wall, summaries, more))
 
     async def snapshot(self) -> Event:
         """Return the summaries of all hosts with their history.
@@ -187,7 +197,8 @@ class FleetTopic(Topic):
         """
         wall = self._clock().wall
         summaries = await self._pacer.collect(lambda steps: self._all_summaries(wall, steps))
-        return _fleet_event(b"snapshot", wall, summaries, status=await self._status())
+        more = _more((), await self._status(), self._log.changed_since(0, MAX_EVENTS))
+        return _fleet_event(b"snapshot", wall, summaries, more)
 
     def _with_new_state(self, now: float, steps: StepClock) -> Iterator[Host | None]:
         """Yield hosts whose state differs from the one last sent.
@@ -260,15 +271,18 @@ class FleetTopic(Topic):
         return await read_status(self._counters, self._pacer, self._clock())
 
 
-def _fleet_event(
-    name: bytes,
-    wall: float,
-    summaries: Sequence[Frame],
-    gone: Sequence[str] = (),
-    status: ExporterStatus | None = None,
-) -> Event:
+def _fleet_event(name: bytes, wall: float, summaries: Sequence[Frame], more: bytes) -> Event:
     start = b'event: %s\ndata: {"now_timestamp_seconds":%.3f,"hosts":[' % (name, wall)
-    end = b'],"gone":' + msgspec.json.encode(gone)
+    return frame(start), *summaries, frame(b"]," + more + b"}\n\n")
+
+
+def _more(
+    gone: Sequence[str], status: ExporterStatus | None, events: Sequence[LoggedEvent]
+) -> bytes:
+    """Return what comes after the summaries: names of hosts that are gone, status, and events."""
+    found = b'"gone":' + msgspec.json.encode(gone)
     if status:
-        end += b',"status":' + msgspec.json.encode(status)
-    return frame(start), *summaries, frame(end + b"}\n\n")
+        found += b',"status":' + msgspec.json.encode(status)
+    if events:
+        found += b',"events":' + msgspec.json.encode(events)
+    return found

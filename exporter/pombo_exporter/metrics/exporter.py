@@ -70,6 +70,11 @@ class _Captured(Collector):
                 "Acknowledgements sent for sealed datagrams.",
                 stats.acknowledgements,
             ),
+            (
+                "events_dropped",
+                "Entries of the log of hosts' events that gave way to newer ones.",
+                stats.events_dropped,
+            ),
         ):
             yield CounterMetricFamily(f"pombo_exporter_{name}", text, value=count)
         name, text = (

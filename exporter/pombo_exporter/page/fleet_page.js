@@ -3,6 +3,7 @@
 
 import { byId, create, setAttribute, setText, showSeverity } from "./dom.js";
 import { showNothing } from "./empty.js";
+import { EventLog } from "./event_log.js";
 import { listen, ServerClock } from "./events.js";
 import { showStatus } from "./exporter_section.js";
 import { toggled } from "./filter.js";
@@ -26,6 +27,8 @@ const stateButtons = [...document.querySelectorAll("[data-state]")];
 const clock = new ServerClock();
 const fleet = new Fleet(() => clock.now());
 const table = new HostTable(byId("table"), fleet, clock, sort, pick);
+
+const eventLog = new EventLog(byId("event-log"));
 
 let status = null;
 let queue = []; // changes that are not applied yet, as functions
@@ -51,6 +54,7 @@ function onSnapshot(data) {
     fleet.needsArranging = true;
   });
   setStatus(data.status);
+  eventLog.reset(data.events);
   requestFrame();
 }
 
@@ -59,6 +63,7 @@ function onDelta(data) {
   queueRows(data);
   for (const name of data.gone) queue.push(() => removeHost(name));
   if (data.status) setStatus(data.status);
+  if (data.events) eventLog.add(data.events);
   requestFrame();
 }
 

@@ -207,6 +207,13 @@ def totals(hosts: Sequence[Host], now: float) -> Floats:
     )
 
 
+def uptimes(hosts: Sequence[Host], now: float) -> list[float]:
+    """Return for how many seconds each host was up when it reported; NaN where that is unknown."""
+    rows = gather(hosts, ("system",), now)
+    found: list[float] = _by_host(rows["system"], rows["system"].last("uptime")).tolist()
+    return found
+
+
 def detail(
     host: Host, now: float, steps: StepClock, thresholds: Table = DEFAULTS
 ) -> Iterator[tuple[str, bytes] | None]:

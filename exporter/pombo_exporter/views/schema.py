@@ -3,6 +3,7 @@
 The API, the status page and ``top`` show these. An unknown value is None.
 """
 
+from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
@@ -202,6 +203,48 @@ class HostStates(Struct, frozen=True):
     live: int
     late: int
     down: int
+
+
+class EventKind(StrEnum):
+    """What happened to hosts."""
+
+    NEW = "new"  # reported for the first time
+    DOWN = "down"
+    BACK = "back"  # reported again after it was down
+    STOPPED = "stopped"  # the agent said bye
+    RESTARTED = "restarted"  # the agent was, and the host was not
+    REBOOTED = "rebooted"
+    DUPLICATE = "duplicate"  # another agent reports under the same name
+    FORGOTTEN = "forgotten"
+    REMOVED = "removed"  # to make room for another host
+
+
+class Event(Struct, frozen=True):
+    """Something that happened to one host, or to several within ten seconds.
+
+    ``hosts`` are the names of the first of them, at most five, and ``count`` is how often it
+    happened. The times are when the exporter noticed the first and the last time. An event that
+    happens again within ten seconds keeps its ``number``.
+    """
+
+    number: int
+    kind: EventKind
+    first_timestamp_seconds: float
+    last_timestamp_seconds: float
+    count: int
+    hosts: list[str]
+
+
+class EventList(Struct, frozen=True):
+    """What happened to hosts, the newest first.
+
+    At most ``capacity`` events are kept, in memory. ``dropped`` is how many older ones were dropped
+    to make room for them.
+    """
+
+    events: list[Event]
+    capacity: int
+    dropped: int
 
 
 class FleetTotals(Struct, frozen=True):

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from math import inf, isfinite, nan
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters, RefusedRequest
 from pombo_exporter.views import describe, schema
+from pombo_exporter.views.event_log import EventLog
 from pombo_exporter.views.filter import FilterError, Predicate, parse
 from pombo_exporter.views.status import read_status
 from pombo_exporter.web.base import BASE
@@ -38,10 +40,11 @@ class Error(msgspec.Struct, frozen=True):
 
 
 class Parameter(NamedTuple):
-    """A parameter of a query; without ``values``, any text may be one. It may be repeated."""
+    """A parameter of a query, which may be repeated; without ``values``, any text may be one."""
 
     description: str
     values: Sequence[str] = ()
+    is_number: bool = False  # and given once
 
 
 class Endpoint(NamedTuple):
@@ -101,6 +104,15 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "GET",
+        "/events",
+        "events",
+        "What happened to hosts lately, the newest first.",
+        schema.EventList,
+        [(400, "`since` is no time."), _BUSY],
+        {"since": Parameter("Only events at this Unix time or later.", is_number=True)},
+    ),
+    Endpoint(
+        "GET",
         "/status",
         "status",
         "The exporter: versions, limits and how full they are, what was refused and why.",
@@ -110,16 +122,17 @@ ENDPOINTS: Final = (
 )
 
 
-def routes(
+def routes(  # noqa: PLR0913 - what it answers from
     roster: Roster,
     table: FamilyTable,
     counters: Counters,
+    log: EventLog,
     *,
     admin: bool,
     thresholds: Table = DEFAULTS,
 ) -> list[web.RouteDef]:
     """Return the API's routes; ``admin`` lets it forget hosts."""
-    api = Api(roster, table, counters, admin=admin, thresholds=thresholds)
+    api = Api(roster, table, counters, log, admin=admin, thresholds=thresholds)
     return [
         web.route(
             endpoint.method,
@@ -149,16 +162,18 @@ async def errors_as_json(
 class Api:
     """The handlers of the endpoints."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it answers from
         self,
         roster: Roster,
         table: FamilyTable,
         counters: Counters,
+        log: EventLog,
         *,
         admin: bool,
         thresholds: Table = DEFAULTS,
     ) -> None:
         self._thresholds = thresholds
+        self._log = log
         self._roster = roster
         self._table = table
         self._counters = counters
@@ -232,6 +247,11 @@ class Api:
             raise not_found(request, name)
         return web.Response(status=204)
 
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Answer with what happened to hosts."""
+        events = self._log.newest_first(_since(request))
+        return _json(schema.EventList(events, self._log.capacity, self._log.dropped))
+
     async def status(self, request: web.Request) -> web.StreamResponse:
         """Answer with the exporter's status."""
         return _json(await read_status(self._counters, request.app[PACER], moment()))
@@ -257,6 +277,21 @@ def _filter(request: web.Request) -> Predicate:
         return parse(" ".join(request.query.getall("filter", [])))
     except FilterError as error:
         raise web.HTTPBadRequest(text=f"{error}, or see docs/view.md") from None
+
+
+def _since(request: web.Request) -> float:
+    """Return the Unix time from which on a request asks for events."""
+    text = request.query.get("since")
+    if text is None:
+        return -inf
+    try:
+        found = float(text)
+    except ValueError:
+        found = nan
+    if not isfinite(found):
+        example = "write seconds, as in since=1800000000"
+        raise web.HTTPBadRequest(text=f"{text!r} is no Unix time: {example}")
+    return found
 
 
 def _json(answer: Any, status: int = 200) -> web.Response:

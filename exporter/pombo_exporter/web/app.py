@@ -14,6 +14,7 @@ from pombo_exporter.metrics.exporter import ExporterMetrics
 from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters
+from pombo_exporter.views.event_log import EventLog
 from pombo_exporter.web import api, assets, discovery, join
 from pombo_exporter.web.base import BASE, Base
 from pombo_exporter.web.limits import Handler, RequestLimit
@@ -35,6 +36,7 @@ class Parts:
     counters: Counters
     pacer: Pacer
     thresholds: Table = field(default_factory=lambda: DEFAULTS)
+    log: EventLog = field(default_factory=EventLog)
 
 
 def application(  # noqa: PLR0913 - the options of its parts
@@ -57,7 +59,7 @@ def application(  # noqa: PLR0913 - the options of its parts
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
     histories = Histories()
     thresholds = parts.thresholds
-    sources = Sources(roster, counters, histories, pacer, thresholds=thresholds)
+    sources = Sources(roster, counters, histories, pacer, thresholds=thresholds, log=parts.log)
     feed = Feed(topics_of(sources))
     counters.subscribers = lambda: feed.subscribers
     counters.longest_step = lambda: pacer.longest_step
@@ -88,7 +90,11 @@ def application(  # noqa: PLR0913 - the options of its parts
                     [
                         *ScrapeEndpoints(roster, table, counters, ExporterMetrics()).routes(),
                         *discovery.routes(roster),
-                        *api.routes(roster, table, counters, admin=admin, thresholds=thresholds),
+                        *api.routes(
+                            *(roster, table, counters, parts.log),
+                            admin=admin,
+                            thresholds=thresholds,
+                        ),
                     ]
                 ),
             ]

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pombo_exporter.hosts.roster import HostEvent
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.live.feed import Feed, topics_of
 from pombo_exporter.live.history import Histories
 from pombo_exporter.live.sse import GONE, Event, frame
 from pombo_exporter.live.subscriber import MAX_QUEUED, Subscriber
-from pombo_exporter.live.topics import MAX_SUMMARIES, Sources, Topic
+from pombo_exporter.live.topics import MAX_EVENTS, MAX_SUMMARIES, Sources, Topic
 from pombo_exporter.runtime.moment import Moment
 from pombo_exporter.runtime.pacing import Pacer
 from pombo_exporter.stats import Counters, ReceiveBuffer
@@ -77,6 +78,42 @@ def test_fleet_gets_a_snapshot_then_only_summaries_that_changed_then_hosts_that_
             await feed.publish()
             [(name, data)] = received(subscriber)
             assert (name, host_names(data), data["gone"]) == ("delta", [], ["host-5"])
+
+    run(use)
+
+
+def test_what_happens_to_hosts_is_in_the_snapshot_and_then_in_deltas_once() -> None:
+    exporter = Exporter()
+    Agent(exporter, host="first", interval=3600.0).send()
+    parts = sources(exporter)
+    feed = Feed(topics_of(parts))
+
+    def note(event: HostEvent, name: str) -> None:
+        parts.log.take(event, exporter.host(name), exporter.now, exporter.wall)
+
+    async def use() -> None:
+        note(HostEvent.NEW, "first")
+        with feed.subscribe() as subscriber:
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert name == "snapshot"
+            assert [event["hosts"] for event in data["events"]] == [["first"]]
+            note(HostEvent.DOWN, "first")
+            await feed.publish()
+            [(name, data)] = received(subscriber)
+            assert (name, data["hosts"]) == ("delta", [])
+            assert [event["kind"] for event in data["events"]] == ["down"]
+            await feed.publish()
+            assert received(subscriber) == []
+            for _ in range(3 * MAX_EVENTS):
+                exporter.now += 20.0
+                note(HostEvent.DOWN, "first")
+            await feed.publish()
+            [(_, data)] = received(subscriber)
+            numbers = [event["number"] for event in data["events"]]
+            assert len(numbers) == MAX_EVENTS
+            assert numbers == sorted(numbers, reverse=True)
+            assert numbers[0] == parts.log.serial
 
     run(use)
 
