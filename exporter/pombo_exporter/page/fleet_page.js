@@ -9,6 +9,8 @@ import { showStatus } from "./exporter_section.js";
 import { toggled } from "./filter.js";
 import { Fleet, ORDERS } from "./fleet.js";
 import { showTotals } from "./fleet_totals.js";
+import { Groups } from "./groups.js";
+import { HostGrid } from "./host_grid.js";
 import { HostTable } from "./host_table.js";
 import * as human from "./human.js";
 import { connectFilter, showConnection } from "./shell.js";
@@ -28,8 +30,13 @@ const clock = new ServerClock();
 const fleet = new Fleet(() => clock.now());
 const table = new HostTable(byId("table"), fleet, clock, sort, pick);
 
+const grid = new HostGrid(byId("grid"), fleet);
+const groups = new Groups(byId("group"), byId("groups"), (label) => setView({ group: label }), pick);
+const viewButtons = [...document.querySelectorAll("[data-view]")];
 const eventLog = new EventLog(byId("event-log"));
 
+let view = ""; // "grid", or the table
+let group = ""; // the label to group by
 let status = null;
 let queue = []; // changes that are not applied yet, as functions
 let applied = 0; // changes at the start of the queue that are applied
@@ -97,7 +104,7 @@ function requestFrame() {
 
 function render(startedAt) {
   frame = 0;
-  table.measurePosition(); // before anything is written
+  if (!view) table.measurePosition(); // before anything is written
   while (applied < queue.length && performance.now() - startedAt < APPLY_BUDGET) {
     queue[applied]();
     applied += 1;
@@ -113,10 +120,13 @@ function render(startedAt) {
     fleet.arrange();
     const wasHidden = byId("table").hidden;
     showCounts();
+    groups.show(fleet, group);
     if (byId("table").hidden !== wasHidden) table.measurePosition();
   }
-  table.show();
-  if (queue.length) requestFrame();
+  let isShown = true;
+  if (view === "grid") isShown = grid.show(startedAt + 2 * APPLY_BUDGET);
+  else table.show();
+  if (queue.length || !isShown) requestFrame();
 }
 
 function showCounts() {
@@ -160,7 +170,8 @@ function showEmpty() {
   const isEmpty = !fleet.shown.length;
   const box = byId("empty");
   box.hidden = !isEmpty || !loaded;
-  byId("table").hidden = isEmpty;
+  byId("table").hidden = isEmpty || view !== "";
+  byId("grid").hidden = byId("legend").hidden = isEmpty || view !== "grid";
   if (!box.hidden) showNothing(box, fleet, status, clock.now());
 }
 
@@ -191,8 +202,11 @@ function pick(word) {
   setView({ filter: toggled(fleet.filter, word) });
 }
 
-function setView(view) {
-  fleet.setView(view);
+function setView(changes) {
+  fleet.setView(changes);
+  group = changes.group ?? group;
+  view = changes.view ?? view;
+  for (const button of viewButtons) setAttribute(button, "aria-pressed", String(button.dataset.view === view));
   showWrongFilter();
   arrangeAtOnce = true;
   table.showOrder();
@@ -207,6 +221,8 @@ function setView(view) {
   setParameter("attention", fleet.onlyAttention ? "1" : "");
   setParameter("sort", fleet.order === "trouble" ? "" : fleet.order);
   setParameter("reversed", fleet.reversed ? "1" : "");
+  setParameter("group", group);
+  setParameter("view", view);
   if (address.href !== location.href) history.replaceState(null, "", address);
   requestFrame();
 }
@@ -228,6 +244,8 @@ function readAddress() {
     reversed: parameters.has("reversed"),
     state: Object.hasOwn(fleet.counts, state) ? state : "",
     onlyAttention: parameters.has("attention"),
+    group: parameters.get("group") ?? "",
+    view: parameters.get("view") === "grid" ? "grid" : "",
   });
 }
 
@@ -235,7 +253,7 @@ connectFilter(filter, (text) => setView({ filter: text }));
 filter.addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown" && event.key !== "Enter") return;
   event.preventDefault();
-  table.focusFirst();
+  (view === "grid" ? grid : table).focusFirst();
 });
 orderSelect.addEventListener("change", () => setView({ order: orderSelect.value, reversed: false }));
 for (const button of stateButtons) {
@@ -244,6 +262,7 @@ for (const button of stateButtons) {
     setView({ state: fleet.state === state ? "" : state });
   });
 }
+for (const button of viewButtons) button.addEventListener("click", () => setView({ view: button.dataset.view }));
 attention.addEventListener("click", () => setView({ onlyAttention: !fleet.onlyAttention }));
 addEventListener("scroll", requestFrame, { passive: true });
 addEventListener("resize", () => {
