@@ -24,11 +24,12 @@ const MAX_NAMES_ANNOUNCED = 5;
 const filter = byId("filter");
 const orderSelect = byId("order");
 const attention = byId("attention");
+const menus = [byId("words"), byId("columns")];
 const stateButtons = [...document.querySelectorAll("[data-state]")];
 
 const clock = new ServerClock();
 const fleet = new Fleet(() => clock.now());
-const table = new HostTable(byId("table"), fleet, clock, sort, pick);
+const table = new HostTable(byId("table"), byId("columns"), fleet, clock, { sort, pick, changed: requestFrame });
 
 const grid = new HostGrid(byId("grid"), fleet);
 const groups = new Groups(byId("group"), byId("groups"), (label) => setView({ group: label }), pick);
@@ -121,6 +122,7 @@ function render(startedAt) {
     const wasHidden = byId("table").hidden;
     showCounts();
     groups.show(fleet, group);
+    table.noteValues();
     if (byId("table").hidden !== wasHidden) table.measurePosition();
   }
   let isShown = true;
@@ -264,6 +266,16 @@ for (const button of stateButtons) {
 }
 for (const button of viewButtons) button.addEventListener("click", () => setView({ view: button.dataset.view }));
 attention.addEventListener("click", () => setView({ onlyAttention: !fleet.onlyAttention }));
+for (const menu of menus) {
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.firstElementChild.focus();
+  });
+}
+document.addEventListener("click", ({ target }) => {
+  for (const menu of menus) if (!menu.contains(target)) menu.open = false;
+});
 addEventListener("scroll", requestFrame, { passive: true });
 addEventListener("resize", () => {
   table.measureRowHeight();

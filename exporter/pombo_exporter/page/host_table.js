@@ -1,11 +1,12 @@
 // The table of hosts. Only the rows in view and a few around them exist in the document. A row
 // keeps its host while it is in view, and is updated only when the host's data has changed.
 
+import { ColumnMenu } from "./columns.js";
 import { createChart, drawCurves } from "./curves.js";
 import {
   create, createMeter, createStateBadge, setAttribute, setText, showRatio, showSeverity, showState, syncChildren,
 } from "./dom.js";
-import { hasWord, labelWord } from "./filter.js";
+import { hasWord, labelWord, traffic } from "./filter.js";
 import { CPU, MEMORY, RECEIVE, TRANSMIT } from "./history.js";
 import * as human from "./human.js";
 import { reasonText, severityOf } from "./reasons.js";
@@ -15,14 +16,31 @@ const MAX_SPARE_ROWS = 60;
 const MAX_LABELS = 8; // of a row, which has no room for more
 const MIN_NETWORK_SCALE = 1024; // bytes/s; so that little traffic does not fill the chart
 
-/** A column with a text. */
-function textColumn(textOf, className = "") {
+/** A column with a text; rows have the same value if `same` returns the same of them. */
+function textColumn(textOf, className = "", same = undefined) {
   return {
     className,
+    same,
+    textOf,
     create: (cell) => cell.append(create("span", "value")),
     show: (cell, host) => setText(cell.firstChild, textOf(host.row)),
   };
 }
+
+/** A column of texts that may be cut, so that each is its own title. */
+function titledColumn(textOf, className, same) {
+  const column = textColumn(textOf, className, same);
+  return {
+    ...column,
+    show: (cell, host) => {
+      column.show(cell, host);
+      setAttribute(cell, "title", textOf(host.row));
+    },
+  };
+}
+
+/** Measured values differ in the next moment: rows have the same only where none is known. */
+const unknown = (isKnown) => ({ same: (row) => (isKnown(row) ? NaN : null), textOf: () => "unknown" });
 
 /** A column with a ratio and its curve. */
 function ratioColumn(name, field) {
@@ -109,20 +127,22 @@ const stateColumn = {
   show: (cell, host) => showState(cell.firstChild, host.row.state),
 };
 
+const agentOf = (row) => human.printable(row.agent_version) || human.UNKNOWN;
+
 /** The columns; `order` is the sort key that a press on the column's header selects. */
 const COLUMNS = [
-  { order: "name", title: "Host", ...nameColumn },
-  { order: "trouble", title: "State", ...stateColumn },
-  { order: "seen", title: "Seen", ...textColumn(() => "", "number seen") }, // showLastSeen fills it
-  { order: "cpu", title: "CPU", ...ratioColumn("cpu_usage_ratio", CPU) },
-  { order: "memory", title: "Memory", ...ratioColumn("memory_used_ratio", MEMORY) },
-  { order: "disk", title: "Fullest disk", ...filesystemColumn },
-  { order: "network", title: "Network", ...networkColumn },
-  { order: "lost", title: "Lost", ...textColumn((row) => human.ratio(row.datagram_loss_ratio), "number lost") },
-  { order: "clock", title: "Clock", ...textColumn((row) => human.brief(row.clock_offset_seconds), "number clock") },
-  { order: "interval", title: "Interval", ...textColumn((row) => human.span(row.interval_seconds), "number interval") },
-  { order: "address", title: "Address", ...textColumn((row) => human.printable(row.address), "address") },
-  { order: "agent", title: "Agent", ...textColumn((row) => human.printable(row.agent_version) || human.UNKNOWN, "agent") },
+  { order: "name", title: "Host", isFixed: true, ...nameColumn },
+  { order: "trouble", title: "State", isFixed: true, ...stateColumn },
+  { order: "seen", title: "Seen", isFixed: true, ...textColumn(() => "", "number seen") }, // showLastSeen fills it
+  { order: "cpu", title: "CPU", ...ratioColumn("cpu_usage_ratio", CPU), ...unknown((row) => row.cpu_usage_ratio != null) },
+  { order: "memory", title: "Memory", ...ratioColumn("memory_used_ratio", MEMORY), ...unknown((row) => row.memory_used_ratio != null) },
+  { order: "disk", title: "Fullest disk", ...filesystemColumn, ...unknown((row) => row.fullest_filesystem) },
+  { order: "network", title: "Network", ...networkColumn, ...unknown((row) => traffic(row) != null) },
+  { order: "lost", title: "Lost", ...textColumn((row) => human.ratio(row.datagram_loss_ratio), "number lost", (row) => row.datagram_loss_ratio) },
+  { order: "clock", title: "Clock", ...textColumn((row) => human.brief(row.clock_offset_seconds), "number clock"), ...unknown((row) => row.clock_offset_seconds != null) },
+  { order: "interval", title: "Interval", ...textColumn((row) => human.span(row.interval_seconds), "number interval", (row) => row.interval_seconds) },
+  { order: "address", title: "Address", ...titledColumn((row) => human.printable(row.address), "address", (row) => row.address) },
+  { order: "agent", title: "Agent", ...titledColumn(agentOf, "agent", (row) => row.agent_version) },
 ];
 const SEEN = COLUMNS.findIndex((column) => column.order === "seen");
 const ASCENDING = ["name", "address", "agent"]; // the columns of texts
@@ -140,12 +160,13 @@ export class HostTable {
   #rowHeight = 0; // px
   #top = 0; // px from the window's upper edge to the first host
   #activeHost = null; // has, or had last, the keyboard focus
+  #menu;
 
   /**
-   * Shows `fleet`; calls `sort(order)` when a column's header is pressed, and `pick(word)` when a
-   * label is, with the word of the filter that matches it.
+   * Shows `fleet`; calls `sort(order)` when a column's header is pressed, `pick(word)` when a label
+   * is, with the word of the filter that matches it, and `changed()` when `menu` chose columns.
    */
-  constructor(table, fleet, clock, sort, pick) {
+  constructor(table, menu, fleet, clock, { sort, pick, changed }) {
     this.#table = table;
     this.#body = table.tBodies[0];
     this.#fleet = fleet;
@@ -173,7 +194,28 @@ export class HostTable {
     this.#body.addEventListener("focusin", (event) => {
       this.#activeHost = this.#hostOf(event.target);
     });
+    this.#menu = new ColumnMenu(menu, COLUMNS, () => {
+      this.#applyColumns();
+      changed();
+    });
+    this.#applyColumns();
+  }
+
+  /** Hides the columns that have the same value on every row of all hosts. */
+  noteValues() {
+    if (this.#menu.note([...this.#fleet.hosts.values()])) this.#applyColumns();
+  }
+
+  #applyColumns() {
+    for (const row of [this.#table.tHead.rows[0], ...this.#rows.values(), ...this.#spareRows]) this.#hideCells(row);
+    this.#table.classList.toggle("is-compact", this.#menu.compact);
     this.measureRowHeight();
+  }
+
+  #hideCells(row) {
+    COLUMNS.forEach((column, index) => {
+      row.cells[index].hidden = this.#menu.isHidden(column);
+    });
   }
 
   /** Reads the height of a row, which depends on the window's width. */
@@ -216,7 +258,7 @@ export class HostTable {
       const host = hosts[index];
       let row = this.#rows.get(host);
       if (!row) {
-        row = this.#spareRows.pop() ?? createRow();
+        row = this.#spareRows.pop() ?? this.#createRow();
         row.host = host;
         row.version = null;
         this.#rows.set(host, row);
@@ -250,6 +292,12 @@ export class HostTable {
   /** Moves the focus to the first host. */
   focusFirst() {
     this.#focusIndex(0);
+  }
+
+  #createRow() {
+    const row = createRow();
+    this.#hideCells(row);
+    return row;
   }
 
   #rangeInView(count) {
