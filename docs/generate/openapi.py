@@ -55,7 +55,9 @@ def answers(endpoint: Endpoint) -> Iterator[tuple[str, JSON]]:
     if endpoint.answer is None:
         yield "204", {"description": "Done."}
     else:
-        yield "200", body(reference(endpoint.answer), "The answer.")
+        answer = body(reference(endpoint.answer), "The answer.")
+        answer["content"] |= {each: {"schema": {"type": "string"}} for each in endpoint.other_types}
+        yield "200", answer
     for status, text in endpoint.errors:
         yield str(status), body(reference(Error), text)
 
@@ -115,14 +117,13 @@ def _parameters(endpoint: Endpoint) -> Iterator[JSON]:
         item: JSON = {"type": "string"}
         if parameter.values:
             item["enum"] = [*parameter.values]
-        schema: JSON = {"type": "array", "items": item}
         if parameter.is_number:
-            schema = {"type": "number"}
+            item = {"type": "number"}
         yield {
             "name": name,
             "in": "query",
             "description": parameter.description,
-            "schema": schema,
+            "schema": {"type": "array", "items": item} if parameter.may_repeat else item,
         }
 
 

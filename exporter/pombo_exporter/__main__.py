@@ -199,7 +199,7 @@ def _notifier(
         return loop.time() - drain.read_at < _READ_WITHIN
 
     external, prefix = options.base.external, options.base.prefix
-    url = external and f"{external.scheme}://{external.authority}{external.path}"
+    url = external and external.text
     tls = options.web_config_file is not None
     where = links(url, prefix, options.web_listen_address, tls=tls)
     full = threshold_of(options.thresholds["disk"])
@@ -244,6 +244,7 @@ def _server(
         access=access,
         posts_per_second=options.posts_per_second,
         joining=joining,
+        links=options.header_links,
     )
     return Server(app, counters, before=handshakes.accept if handshakes else plain)
 

@@ -23,6 +23,7 @@ from pombo_exporter.notify.targets import Source, target
 from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.seal.commands import keygen
 from pombo_exporter.top.options import TopOptions, top_command
+from pombo_exporter.web.assets import HeaderLinks
 from pombo_exporter.web.base import Base, external_url, path_prefix
 from pombo_exporter.web.join import JoinOptions
 from pombo_exporter.web.report import POSTS_PER_SECOND
@@ -43,6 +44,7 @@ class Options:
     posts_per_second: int  # of reports, from one address
     base: Base
     joining: JoinOptions | None
+    header_links: HeaderLinks
     max_requests: int
     max_connections: int
     seal_key_file: Path | None
@@ -209,6 +211,15 @@ def _limit(name: str, default: int, text: str) -> Callable[[Command], Command]:
     )
 
 
+def _link(text: str) -> str:
+    """Return the URL of another program, without a slash at its end.
+
+    Raises:
+        ValueError: when it is none, with a remedy.
+    """
+    return external_url(text).text
+
+
 def _joining(given: dict[str, Any]) -> JoinOptions | None:
     """Return what the flags of ``/join`` say, and remove them."""
     is_on, public = given.pop("web_join"), given.pop("web_join_public")
@@ -351,6 +362,16 @@ def command(
         type=_Parsed("path", path_prefix),
         help="Prefix of all paths. Defaults to the path of --web.external-url.",
     )
+    @flag(
+        "web.grafana-url",
+        type=_Parsed("URL", _link),
+        help="URL of Grafana, which the status page links to: to the bundled dashboards.",
+    )
+    @flag(
+        "web.prometheus-url",
+        type=_Parsed("URL", _link),
+        help="URL of Prometheus, which the status page links to.",
+    )
     @switch(
         "web.join",
         default=True,
@@ -432,6 +453,9 @@ def command(
                 posts_per_second=limit_posts_per_second,
                 base=Base(prefix, external),
                 joining=_joining(rest),
+                header_links=HeaderLinks(
+                    rest.pop("web_grafana_url") or "", rest.pop("web_prometheus_url") or ""
+                ),
                 max_requests=rest.pop("web_max_requests"),
                 max_connections=rest.pop("web_max_connections"),
                 **rest,

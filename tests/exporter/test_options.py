@@ -17,6 +17,7 @@ from pombo_exporter.options import Options, command
 from pombo_exporter.runtime.memory import default_limit
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import SortKey
+from pombo_exporter.web.assets import HeaderLinks
 from pombo_exporter.web.base import Base, ExternalUrl
 from pombo_exporter.web.join import JoinOptions
 
@@ -34,6 +35,7 @@ DEFAULTS = Options(
     base=Base(),
     joining=JoinOptions(),
     cluster_name="",
+    header_links=HeaderLinks(),
     max_requests=40,
     max_connections=512,
     web_config_file=None,
@@ -99,6 +101,16 @@ FLAGS: list[tuple[str, str, dict[str, Any]]] = [
     ("web.families", "node, host", {}),
     ("web.external-url", "https://example.org/pombo/", {"base": Base("/pombo", EXTERNAL)}),
     ("web.route-prefix", "pombo", {"base": Base("/pombo")}),
+    (
+        "web.grafana-url",
+        "https://example.org/grafana/",
+        {"header_links": HeaderLinks(grafana="https://example.org/grafana")},
+    ),
+    (
+        "web.prometheus-url",
+        "http://[2001:db8::1]:9090",
+        {"header_links": HeaderLinks(prometheus="http://[2001:db8::1]:9090")},
+    ),
     ("web.max-requests", "0", {"max_requests": 0}),
     ("web.max-connections", "7", {"max_connections": 7}),
     ("notify.url", URL, {"notify": NotifyFlags(receivers=(Source(URL),))}),
@@ -146,6 +158,9 @@ INVALID = [
     ("web.families", "host,"),
     ("web.families", "host node"),
     ("web.external-url", "example.org/pombo"),
+    ("web.grafana-url", "example.org"),
+    ("web.grafana-url", "javascript:alert(1)"),
+    ("web.prometheus-url", 'http://example.org/"><script>'),
     ("web.external-url", "http://example.org:x/"),
     ("web.external-url", "'http://example.org/'"),
     ("web.external-url", "http://example.org/?x"),

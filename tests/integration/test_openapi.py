@@ -68,7 +68,7 @@ def ask_for_everything(exporter: Exporter, folder: Path, examples: int) -> None:
     command = [str(BIN / "schemathesis"), "run", *options, str(described)]
     done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 selected / 5 total" in done.stdout
+    assert "6 selected / 6 total" in done.stdout
 
 
 def test_every_answer_is_as_described(log: Path, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from pombo_exporter.seal.crypto import CRYPTO
 from pombo_exporter.seal.key_file import Keys
 from pombo_exporter.seal.opening import Opener
 from pombo_exporter.stats import Counters, ReceiveBuffer
+from pombo_exporter.views.event_log import EventLog
 from pombo_exporter.web.app import Parts, application
+from pombo_exporter.web.assets import HeaderLinks
 from pombo_exporter.web.base import Base
 from pombo_exporter.web.join import JoinOptions
 from pombo_exporter.web.live import MAX_SUBSCRIBERS
@@ -45,6 +47,7 @@ class Served:
         require_sealed: bool = False,
         access: Access | None = None,
         joining: JoinOptions | None = None,
+        links: HeaderLinks | None = None,
     ) -> None:
         """Take the options of the application; with ``fleet``, sealed datagrams are opened."""
         self.exporter = Exporter(limits or Limits(), now=monotonic())
@@ -61,7 +64,8 @@ class Served:
             self.exporter.roster, self.intake, lambda: 7, ReceiveBuffer(2, 1), monotonic(), time()
         )
         self.pacer = Pacer()
-        parts = Parts(self.exporter.roster, TABLE, self.counters, self.pacer)
+        self.log = EventLog()
+        parts = Parts(self.exporter.roster, TABLE, self.counters, self.pacer, log=self.log)
         app = application(
             parts,
             base,
@@ -70,6 +74,7 @@ class Served:
             access=access,
             posts_per_second=posts_per_second,
             joining=joining,
+            links=links,
         )
         self.server = TestServer(app, host="127.0.0.1")
 

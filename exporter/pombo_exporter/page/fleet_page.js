@@ -210,6 +210,7 @@ function setView(changes) {
   view = changes.view ?? view;
   for (const button of viewButtons) setAttribute(button, "aria-pressed", String(button.dataset.view === view));
   showWrongFilter();
+  showCsvLink();
   arrangeAtOnce = true;
   table.showOrder();
   orderSelect.value = fleet.order;
@@ -227,6 +228,13 @@ function setView(changes) {
   setParameter("view", view);
   if (address.href !== location.href) history.replaceState(null, "", address);
   requestFrame();
+}
+
+/** Lets the link to CSV have the hosts that are shown. */
+function showCsvLink() {
+  const words = [fleet.wrong ? "" : fleet.filter, fleet.state && `state:${fleet.state}`, fleet.onlyAttention && "-severity:ok"];
+  const text = words.filter(Boolean).join(" ");
+  setAttribute(byId("to-csv"), "href", `api/v1/hosts?format=csv${text && `&filter=${encodeURIComponent(text)}`}`);
 }
 
 function showWrongFilter() {

@@ -18,7 +18,7 @@ from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.runtime.moment import moment
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.stats import Counters, RefusedRequest
-from pombo_exporter.views import describe, schema
+from pombo_exporter.views import describe, schema, spreadsheet
 from pombo_exporter.views.event_log import EventLog
 from pombo_exporter.views.filter import FilterError, Predicate, parse
 from pombo_exporter.views.status import read_status
@@ -28,7 +28,9 @@ from pombo_exporter.web.paths import API, ENCODED_HOST, host_name, known_host, n
 from pombo_exporter.web.responses import HEADERS, PACER, stream
 
 _JSON: Final = "application/json"
+_CSV: Final = "text/csv"
 _HOSTS: Final = f"{API}/hosts/"
+_FILE: Final = "pombo-hosts.csv"
 _FAMILIES: Final = "/families"
 _KEPT: Final = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})  # headers of errors
 
@@ -40,11 +42,12 @@ class Error(msgspec.Struct, frozen=True):
 
 
 class Parameter(NamedTuple):
-    """A parameter of a query, which may be repeated; without ``values``, any text may be one."""
+    """A parameter of a query; without ``values``, any text may be one, or any number."""
 
     description: str
     values: Sequence[str] = ()
-    is_number: bool = False  # and given once
+    is_number: bool = False
+    may_repeat: bool = True
 
 
 class Endpoint(NamedTuple):
@@ -57,8 +60,10 @@ class Endpoint(NamedTuple):
     answer: type[msgspec.Struct] | None  # None answers 204, without a body
     errors: Sequence[tuple[int, str]] = ()
     query: Mapping[str, Parameter] = {}
+    other_types: Sequence[str] = ()  # in which it can answer, besides JSON
 
 
+_FORMATS = ("json", "csv")
 _NOT_FOUND = (404, "No host has this name.")
 _BUSY = (503, "More than --web.max-requests at the same time: try again later.")
 
@@ -67,13 +72,17 @@ ENDPOINTS: Final = (
         "GET",
         "/hosts",
         "hosts",
-        "The summaries of all hosts, or of those that match. Parameters may be repeated.",
+        "The summaries of all hosts, or of those that match.",
         schema.HostList,
-        [(400, "A value of `severity` is unknown, or a word of `filter` says nothing."), _BUSY],
+        [(400, "A value is unknown, or a word of `filter` says nothing."), _BUSY],
         {
             "severity": Parameter("Severities of hosts: all, unless it is given.", SEVERITIES),
             "filter": Parameter("Words that must all match, as docs/view.md lists them."),
+            "format": Parameter(
+                "CSV for spreadsheets, or JSON, which is the default.", _FORMATS, may_repeat=False
+            ),
         },
+        [_CSV],
     ),
     Endpoint(
         "GET",
@@ -109,7 +118,11 @@ ENDPOINTS: Final = (
         "What happened to hosts lately, the newest first.",
         schema.EventList,
         [(400, "`since` is no time."), _BUSY],
-        {"since": Parameter("Only events at this Unix time or later.", is_number=True)},
+        {
+            "since": Parameter(
+                "Only events at this Unix time or later.", is_number=True, may_repeat=False
+            )
+        },
     ),
     Endpoint(
         "GET",
@@ -181,15 +194,18 @@ class Api:
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
         """Answer with the summaries of all hosts, or of those that match."""
-        wanted, matches = _severities(request), _filter(request)
+        wanted, matches, kind = _severities(request), _filter(request), _format(request)
         with self._roster.snapshot(*moment()) as snapshot:
+
+            def batches(steps: StepClock) -> Iterator[list[schema.HostSummary]]:
+                for hosts in steps.size(describe.FIRST).batches(snapshot, describe.weight):
+                    found = describe.summaries(hosts, snapshot.now, self._thresholds)
+                    yield [each for each in found if each.severity in wanted and matches(each)]
 
             def work(steps: StepClock) -> Iterator[bytes | None]:
                 comma = b""
                 yield b'{"hosts":['
-                for hosts in steps.size(describe.FIRST).batches(snapshot, describe.weight):
-                    found = describe.summaries(hosts, snapshot.now, self._thresholds)
-                    found = [each for each in found if each.severity in wanted and matches(each)]
+                for found in batches(steps):
                     if found:
                         yield comma + msgspec.json.encode(found)[1:-1]
                         comma = b","
@@ -197,6 +213,12 @@ class Api:
                         yield None
                 yield b"]}"
 
+            def lines(steps: StepClock) -> Iterator[bytes | None]:
+                yield spreadsheet.head()
+                yield from (spreadsheet.lines(found) or None for found in batches(steps))
+
+            if kind == "csv":
+                return await stream(request, lines, f"{_CSV}; charset=utf-8", file=_FILE)
             return await stream(request, work, _JSON)
 
     async def host(self, request: web.Request) -> web.StreamResponse:
@@ -269,6 +291,15 @@ def _severities(request: web.Request) -> Collection[Severity]:
         names = ", ".join(SEVERITIES)
         raise web.HTTPBadRequest(text=f"{unknown[0]!r} is no severity: write one of {names}")
     return {Severity(each) for each in wanted} or SEVERITIES
+
+
+def _format(request: web.Request) -> str:
+    """Return the format in which a request asks for hosts."""
+    found = request.query.get("format", "json")
+    if found not in _FORMATS:
+        names = " or ".join(_FORMATS)
+        raise web.HTTPBadRequest(text=f"{found!r} is no format: write {names}")
+    return found
 
 
 def _filter(request: web.Request) -> Predicate:

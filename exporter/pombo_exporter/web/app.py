@@ -48,12 +48,13 @@ def application(  # noqa: PLR0913 - the options of its parts
     access: "Access | None" = None,
     posts_per_second: int = POSTS_PER_SECOND,
     joining: join.JoinOptions | None = None,
+    links: assets.HeaderLinks | None = None,
 ) -> web.Application:
     """Return the exporter's web application.
 
     ``admin`` lets the API forget hosts. ``access`` is what requests have to pass.
     ``posts_per_second`` are those of reports from one address. ``joining`` is what new hosts can
-    download; None is nothing.
+    download; None is nothing. ``links`` are those to other programs.
     """
     base = base or Base()
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
@@ -84,7 +85,7 @@ def application(  # noqa: PLR0913 - the options of its parts
                 web.get("/-/ready", _ready),
                 web.get("/live", live.events),
                 *report.routes(),
-                *assets.routes(join=joining is not None),
+                *assets.routes(join=joining is not None, links=links),
                 *(join.Join(joining).routes() if joining else ()),
                 *limit.routes(
                     [

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from html import escape
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -35,8 +36,24 @@ OPEN: Final = frozenset(f"/page/{name}" for name in _NAMES)
 #: The link to the page that adds a host, on the page of all hosts.
 _LINK: Final = b'    <a href="join">Add a host</a>\n'
 
+#: Where links to other programs are, on the pages that show hosts.
+_NAV: Final = b'  <nav aria-label="Other formats">\n'
 
-def routes(*, join: bool = True) -> list[web.RouteDef]:
+#: The dashboard that each page links to, by its identifier in grafana/dashboards.
+_DASHBOARDS: Final = {"index.html": "pombo-fleet", "host.html": "pombo-host"}
+
+#: Lets the link to the dashboard of a host have its name.
+_SCRIPT: Final = b'<script type="module" src="page/grafana_link.js"></script>\n</head>'
+
+
+class HeaderLinks(NamedTuple):
+    """The URLs of Grafana and Prometheus, without a slash at the end; empty where there is none."""
+
+    grafana: str = ""
+    prometheus: str = ""
+
+
+def routes(*, join: bool = True, links: HeaderLinks | None = None) -> list[web.RouteDef]:
     """Return a route for each file; ``join`` is whether there is the page that adds a host."""
     found = []
     paths = {file: path for path, file in _SHOWN.items()}
@@ -49,8 +66,23 @@ def routes(*, join: bool = True) -> list[web.RouteDef]:
         body = file.read_bytes()
         if not join:
             body = body.replace(_LINK, b"")
+        if name in _DASHBOARDS and links:
+            body = _linked(body, links, _DASHBOARDS[name])
         found.append(web.get(path, _answer(body, _TYPES[suffix])))
     return found
+
+
+def _linked(body: bytes, links: HeaderLinks, dashboard: str) -> bytes:
+    """Return a page with links to other programs."""
+    found = b""
+    if links.grafana:
+        url = escape(f"{links.grafana}/d/{dashboard}")
+        found += f'    <a id="to-grafana" href="{url}">Grafana</a>\n'.encode()
+        body = body.replace(b"</head>", _SCRIPT)
+    if links.prometheus:
+        url = escape(f"{links.prometheus}/")
+        found += f'    <a id="to-prometheus" href="{url}">Prometheus</a>\n'.encode()
+    return body.replace(_NAV, _NAV + found)
 
 
 def _answer(body: bytes, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -22,6 +22,11 @@ class ExternalUrl(NamedTuple):
     host: str
     path: str
 
+    @property
+    def text(self) -> str:
+        """The URL without a slash at its end."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
 
 @dataclass(frozen=True)
 class Base:

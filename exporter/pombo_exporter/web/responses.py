@@ -25,7 +25,7 @@ Work = Callable[[StepClock], Iterator[bytes | None]]
 
 
 async def stream(
-    request: web.Request, work: Work, content_type: str, vary: str = ""
+    request: web.Request, work: Work, content_type: str, vary: str = "", file: str = ""
 ) -> web.StreamResponse:
     """Answer with the pieces that ``work`` makes; gzip them if the client accepts it.
 
@@ -33,9 +33,12 @@ async def stream(
     memory what the answer is made of.
 
     ``vary`` names request headers, besides ``Accept-Encoding``, that the answer depends on.
+    ``file`` is the name under which a browser saves the answer, instead of showing it.
     """
     response = web.StreamResponse(headers={**HEADERS, "Content-Type": content_type})
     response.headers["Vary"] = ", ".join(filter(None, (vary, "Accept-Encoding")))
+    if file:
+        response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     compress: Callable[[bytes], bytes] = bytes
     flush: Callable[[], bytes] = bytes
     if gzip_accepted(request):

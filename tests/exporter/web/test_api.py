@@ -14,14 +14,17 @@ from aiohttp import ClientResponse
 from jsonschema import Draft202012Validator
 from pombo_cli.flags import Address
 from pombo_exporter import __version__
+from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.limits import Limits
+from pombo_exporter.hosts.roster import HostEvent
 from pombo_exporter.ingest.drain import drain
 from pombo_exporter.ingest.intake import REASONS
 from pombo_exporter.ingest.remedies import REMEDIES
 from pombo_exporter.runtime import listen
 from pombo_exporter.views import schema
+from pombo_exporter.views.event_log import CAPACITY
 from pombo_wire import Cpu, Disks, Info, Memory, Report, encode
-from support.builders import ADDRESS
+from support.builders import ADDRESS, WALL
 from support.served import Client, Served, get, visit
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs/openapi.json").read_text())
@@ -43,10 +46,9 @@ def checked(path: str, method: str, response: ClientResponse, body: bytes) -> An
     if "content" not in described:
         assert body == b""
         return None
-    [(content_type, content)] = described["content"].items()
-    assert response.content_type == content_type
+    content = described["content"][response.content_type]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    answer = json.loads(body)
+    answer = json.loads(body) if response.content_type == "application/json" else body.decode()
     validate(content["schema"], answer)
     return answer
 
@@ -154,6 +156,45 @@ def test_unknown_severity_is_400_with_those_that_exist(value: str) -> None:
     response, body = get(fleet(), f"{HOSTS}?severity={quote(value)}")
     assert response.status == 400
     assert f"{value!r} is no severity" in checked(HOSTS, "GET", response, body)["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("filter=rack%3D7", ["live"]),
+        ("filter=-rack=7&filter=state:down", ["down"]),
+        ("filter=memory>50&severity=ok", ["live"]),
+        ("filter=memory>50&severity=warning", []),
+        ("filter=", ["live", "late", "down"]),
+    ],
+)
+def test_list_has_the_hosts_that_match_the_filter(query: str, names: list[str]) -> None:
+    response, body = get(fleet(), f"{HOSTS}?{query}")
+    found = checked(HOSTS, "GET", response, body)
+    assert [host["name"] for host in found["hosts"]] == names
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("filter=cpu>", "'cpu>': write a number after >: cpu>80, or see docs/view.md"),
+        ("filter=state:%00", "'state:\\x00': there is no such state: write one of live, late"),
+        ("filter=" + "a+" * 33, "the filter has 33 words: write at most 32"),
+        ("format=xls", "'xls' is no format: write json or csv"),
+    ],
+)
+def test_filter_that_says_nothing_is_400_with_the_remedy(query: str, error: str) -> None:
+    response, body = get(fleet(), f"{HOSTS}?{query}")
+    assert response.status == 400
+    assert error in checked(HOSTS, "GET", response, body)["error"]
+
+
+def test_hosts_that_match_are_a_file_of_csv() -> None:
+    response, body = get(fleet(), f"{HOSTS}?format=csv&filter=-state:late")
+    lines = checked(HOSTS, "GET", response, body).splitlines()
+    assert response.headers["Content-Disposition"] == 'attachment; filename="pombo-hosts.csv"'
+    assert lines[0].startswith('"name","severity","reasons","state",')
+    assert [line.partition(",")[0] for line in lines[1:]] == ['"live"', '"down"']
 
 
 def test_list_without_hosts_is_empty() -> None:
@@ -380,3 +421,31 @@ def test_datagrams_are_taken_while_ten_thousand_hosts_are_listed() -> None:
     pieces, body = visit(served, use)
     assert pieces > 1, "the list was written in one piece, or before the datagram was taken"
     assert b"host-9999" in body
+
+
+EVENTS = "/api/v1/events"
+
+
+def test_events_are_newest_first_and_found_since_a_time() -> None:
+    def with_events() -> Served:
+        served = Served()
+        for number, name in enumerate(("one", "two", "<b>three</b>")):
+            at = 20.0 * number
+            served.log.take(HostEvent.NEW, Host(name, ADDRESS), at, WALL + at)
+        return served
+
+    status, found = ask(with_events(), EVENTS)
+    assert status == 200
+    assert [event["hosts"] for event in found["events"]] == [["<b>three</b>"], ["two"], ["one"]]
+    assert {event["kind"] for event in found["events"]} == {"new"}
+    assert (found["capacity"], found["dropped"]) == (CAPACITY, 0)
+    response, body = get(with_events(), f"{EVENTS}?since={WALL + 20}")
+    newer = checked(EVENTS, "GET", response, body)["events"]
+    assert newer == found["events"][:2]
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "nan", "inf", "1e999"])
+def test_time_that_is_none_is_400(since: str) -> None:
+    response, body = get(Served(), f"{EVENTS}?since={since}")
+    assert response.status == 400
+    assert f"{since!r} is no Unix time" in checked(EVENTS, "GET", response, body)["error"]

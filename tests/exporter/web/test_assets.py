@@ -1,5 +1,6 @@
 """The files of the status page: all are served, and they refer to no other server."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from pombo_exporter.web.assets import HeaderLinks
 from pombo_exporter.web.join import JoinOptions
 from support.served import Served, get
 
@@ -92,3 +94,25 @@ def test_wheel_contains_every_file(tmp_path: Path) -> None:
         f"pombo_exporter/installer/{each}" for each in ("install.sh", "pombo-agent.service")
     }
     assert of_hosts <= installer
+
+
+@pytest.mark.parametrize(
+    ("path", "dashboard"), [("/", "pombo-fleet"), ("/host?name=x", "pombo-host")]
+)
+def test_pages_link_to_grafana_and_prometheus_where_these_are_given(
+    path: str, dashboard: str
+) -> None:
+    links = HeaderLinks("https://example.org/grafana", "http://example.org:9090")
+    text = get(Served(links=links), path)[1].decode()
+    assert f'href="https://example.org/grafana/d/{dashboard}"' in text
+    assert 'href="http://example.org:9090/"' in text
+    assert text.count("grafana_link.js") == 1
+    without = get(Served(links=HeaderLinks()), path)[1].decode()
+    assert "rafana" not in without
+    assert "rometheus" not in without
+
+
+@pytest.mark.parametrize("uid", ["pombo-fleet", "pombo-host"])
+def test_dashboards_that_pages_link_to_are_bundled(uid: str) -> None:
+    boards = (ROOT / "grafana/dashboards").glob("*.json")
+    assert uid in {json.loads(board.read_text())["uid"] for board in boards}
