@@ -945,3 +945,26 @@ def test_the_keyboard_reaches_the_last_of_many_hosts(
     expect(row(page, f"host-{MANY - 1}")).to_have_count(0)
     page.keyboard.press("ArrowDown")
     expect(last).to_be_focused()
+
+
+@pytest.mark.slow
+def test_grid_shows_many_hosts_and_changes_only_the_square_of_one_that_changed(
+    crowd: tuple[Exporter, list[Sender]], opened: Open
+) -> None:
+    exporter, senders = crowd
+    page = opened(home(exporter, "?sort=name&view=grid")).page
+    squares = page.locator("#grid .square")
+    expect(squares).to_have_count(MANY)
+    expect(squares.nth(1200)).to_have_attribute("title", "host-1200")
+    page.evaluate(
+        """() => {
+          window.changed = [];
+          new MutationObserver((records) => {
+            for (const { target } of records) window.changed.push(target.title.split("\\n")[0]);
+          }).observe(document.getElementById("grid"),
+            {subtree: true, childList: true, attributeFilter: ["title", "href", "data-severity"]});
+        }"""
+    )
+    senders[1200].report(3, *machine(used=0.98))
+    expect(squares.nth(1200)).to_have_attribute("data-severity", "critical")
+    assert set(page.evaluate("window.changed")) == {"host-1200"}

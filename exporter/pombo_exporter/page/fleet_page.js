@@ -14,6 +14,7 @@ import { HostGrid } from "./host_grid.js";
 import { HostTable } from "./host_table.js";
 import * as human from "./human.js";
 import { connectFilter, showConnection } from "./shell.js";
+import { keepView } from "./way_back.js";
 
 const APPLY_BUDGET = 4; // ms per frame
 const ARRANGE_INTERVAL = 1000; // ms; rows that change places more often cannot be read
@@ -25,7 +26,7 @@ const filter = byId("filter");
 const orderSelect = byId("order");
 const attention = byId("attention");
 const menus = [byId("words"), byId("columns")];
-const stateButtons = [...document.querySelectorAll("[data-state]")];
+const stateButtons = [...document.querySelectorAll("button[data-state]")];
 
 const clock = new ServerClock();
 const fleet = new Fleet(() => clock.now());
@@ -208,6 +209,7 @@ function setView(changes) {
   fleet.setView(changes);
   group = changes.group ?? group;
   view = changes.view ?? view;
+  byId("columns").hidden = view !== "";
   for (const button of viewButtons) setAttribute(button, "aria-pressed", String(button.dataset.view === view));
   showWrongFilter();
   showCsvLink();
@@ -227,6 +229,7 @@ function setView(changes) {
   setParameter("group", group);
   setParameter("view", view);
   if (address.href !== location.href) history.replaceState(null, "", address);
+  keepView();
   requestFrame();
 }
 

@@ -1,6 +1,9 @@
 // What both pages have: a filter with its keys, and a banner while the exporter does not answer.
 
 import { byId, setText } from "./dom.js";
+import { linkBack } from "./way_back.js";
+
+linkBack();
 
 /**
  * Calls `apply(text)` when the filter's text changes. "/" focuses the filter, after `reveal()`;
