@@ -243,6 +243,7 @@ def _server(
         admin=options.admin_api,
         access=access,
         posts_per_second=options.posts_per_second,
+        history=options.history,
         joining=joining,
         links=options.header_links,
     )

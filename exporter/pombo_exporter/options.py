@@ -29,6 +29,7 @@ from pombo_exporter.web.join import JoinOptions
 from pombo_exporter.web.report import POSTS_PER_SECOND
 
 _MOST = 2**31 - 1
+_MOST_HISTORY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Options:
     header_links: HeaderLinks
     max_requests: int
     max_connections: int
+    history: float  # seconds
     seal_key_file: Path | None
     require_sealed: bool
     state_file: Path | None
@@ -391,6 +393,14 @@ def command(
         help="Serve /join to those without a password, too. It shows nothing of the hosts.",
     )
     @flag(
+        "web.history",
+        type=Duration(0, _MOST_HISTORY),
+        default="1h",
+        show_default=True,
+        help="How long the curves of a host go back, with two points a minute: its mean and "
+        "maximum. With 0 they go back five minutes.",
+    )
+    @flag(
         "web.max-requests",
         type=click.IntRange(0, _MOST),
         default=40,
@@ -458,6 +468,7 @@ def command(
                 ),
                 max_requests=rest.pop("web_max_requests"),
                 max_connections=rest.pop("web_max_connections"),
+                history=rest.pop("web_history"),
                 **rest,
             )
         )

@@ -53,6 +53,13 @@ class Delivery(NamedTuple):
     capacity: int = 0
 
 
+class Booked(NamedTuple):
+    """Memory that is booked, and the most that can be, in bytes."""
+
+    used: int
+    limit: int
+
+
 class RefusedRequest(StrEnum):
     """Why a request over HTTP was refused."""
 
@@ -121,7 +128,8 @@ class Stats:
     ``report_requests`` are those that brought reports over HTTP, by the status of the answer.
     ``cluster`` is None where the exporter has no name of one.
     ``notifications`` and ``heartbeats`` have an item for each URL. ``recent_refusals`` are newest
-    first, and ``longest_step`` is that of long work since the start, in seconds.
+    first, and ``longest_step`` is that of long work since the start, in seconds. ``history`` is
+    booked for the curves of the status page.
     """
 
     now: float
@@ -131,6 +139,7 @@ class Stats:
     limits: Limits
     stored_hosts: int
     stored_bytes: int
+    history: Booked
     section_layouts: int
     open_families: int
     udp_address: str
@@ -174,6 +183,7 @@ class Counters:
     udp_address: str = ""
     arrival_rate: ArrivalRate = field(default_factory=ArrivalRate)
     subscribers: Callable[[], int] = lambda: 0
+    history: Callable[[], Booked] = lambda: Booked(0, 0)
     longest_step: Callable[[], float] = lambda: 0.0
     report_requests: Callable[[], Mapping[int, int]] = dict
     key_file_valid: Callable[[], bool | None] = lambda: None
@@ -197,6 +207,7 @@ class Counters:
             limits=self.roster.limits,
             stored_hosts=len(self.roster.hosts),
             stored_bytes=self.roster.booked_bytes,
+            history=self.history(),
             section_layouts=self.roster.layouts.count,
             open_families=len(self.roster.layouts.types),
             udp_address=self.udp_address,

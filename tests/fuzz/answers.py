@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.live.history import CURVES
+from pombo_exporter.live.points import CURVES
 from pombo_exporter.metrics.capture import Capture
 from pombo_exporter.runtime.pacing import StepClock
 from pombo_exporter.views import describe, schema
@@ -49,7 +49,7 @@ def check_answers(exporter: Exporter) -> None:
     summaries = describe.summaries(listed, exporter.now)
     body = msgspec.json.encode({"hosts": summaries})
     assert len(msgspec.json.decode(body, type=schema.HostList).hosts) == len(listed)
-    assert describe.curve_values(listed, exporter.now).shape == (len(CURVES), len(listed))
+    assert describe.curve_values(listed, exporter.now).shape == (CURVES, len(listed))
     for host in listed:
         _check_host(exporter, host, found[host.name])
 

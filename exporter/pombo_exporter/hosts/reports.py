@@ -32,8 +32,8 @@ from pombo_exporter.hosts.uniqueness import check_alone, check_unique, names_in_
 _INFO: Final = "info"
 
 #: What a host is booked with besides its texts and slots: its fields, its gaps, its loss of ten
-#: minutes, its curves on the status page, and its place in dicts. See layouts.
-_HOST_BYTES: Final = 4416
+#: minutes, and its place in dicts. See layouts. Its curves are booked by themselves.
+_HOST_BYTES: Final = 3264
 
 #: The most arrangements that hosts share, which are not booked, and the most bytes of each.
 _MAX_SHARED: Final = 1024

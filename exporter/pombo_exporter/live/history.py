@@ -1,45 +1,53 @@
-"""The last five minutes of each host, for the curves of the status page.
+"""The last minutes of each host, and its last hour, for the curves of the status page.
 
-A task of its own samples the history from the roster, also without subscribers. Of a host that is
-down, it keeps the five minutes before.
+Five minutes have a point every five seconds; an hour has two for each minute, the mean and the
+greatest of these. A task of its own samples them from the roster, also without subscribers. Of a
+host that is down, it keeps those before its last report, until the host is forgotten.
 """
 
 import asyncio
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import ceil
 from typing import Final
 
 import numpy as np
 import orjson
-from msgspec import Struct
 
 from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.severity import DEFAULTS, Table
 from pombo_exporter.hosts.snapshot import Snapshot
-from pombo_exporter.runtime.moment import moment
+from pombo_exporter.live.points import (
+    CURVES,
+    PER_MINUTE,
+    SLAB,
+    STEP_SECONDS,
+    Points,
+    Slab,
+    encoded,
+)
+from pombo_exporter.metrics.rows import Floats
+from pombo_exporter.runtime.moment import Moment, moment
 from pombo_exporter.runtime.pacing import Pacer, StepClock, rest_after
+from pombo_exporter.stats import Booked
 from pombo_exporter.views import describe
 
-STEP_SECONDS: Final = 5
-POINTS: Final = 60  # five minutes
+#: The fields of a host's summary that are kept: first ratios, then rates.
+FIELDS: Final = (
+    "cpu_usage_ratio",
+    "memory_used_ratio",
+    "network_receive_bytes_per_second",
+    "network_transmit_bytes_per_second",
+)
 
-#: The fields of a host's summary that are kept, and the decimals that a curve needs.
-CURVES: Final = {
-    "cpu_usage_ratio": 4,
-    "memory_used_ratio": 4,
-    "network_receive_bytes_per_second": 0,
-    "network_transmit_bytes_per_second": 0,
-}
+#: How long the points of minutes go back by default, in seconds.
+HOUR: Final = 3600.0
+
+_MINUTE_SECONDS: Final = PER_MINUTE * STEP_SECONDS
 
 #: After so many samples, the values that are over a threshold are noted once.
 _HOLD_EVERY: Final = 3
-
-_Points = np.ndarray[tuple[int], np.dtype[np.float32]]
-
-_UNKNOWN = (nan,) * len(CURVES)
 
 #: Seconds without a sample, as on a busy machine, that are filled with the next one.
 _MAX_GAP: Final = 12.0 * STEP_SECONDS
@@ -49,72 +57,122 @@ _MAX_GAP: Final = 12.0 * STEP_SECONDS
 class History:
     """A host's curves, the oldest point first; an unknown point is NaN, in JSON null.
 
-    ``end_timestamp_seconds`` is when the step of the last point began.
+    ``end_timestamp_seconds`` is when the step of the last point began. ``curves`` has the points by
+    field; those of the greatest value of each step have names that end with ``_max``.
     """
 
     step_seconds: int
     end_timestamp_seconds: float
-    cpu_usage_ratio: _Points
-    memory_used_ratio: _Points
-    network_receive_bytes_per_second: _Points
-    network_transmit_bytes_per_second: _Points
+    curves: Mapping[str, Points]
 
     def json(self) -> bytes:
         """Return it as JSON."""
-        return orjson.dumps(self, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-class _Ring(Struct, gc=False):
-    step: int  # of the newest point, counted since 1970
-    values: "array[float]"  # those of CURVES, for each of at most POINTS steps
+        fields = {
+            "step_seconds": self.step_seconds,
+            "end_timestamp_seconds": self.end_timestamp_seconds,
+            **self.curves,
+        }
+        return orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 class Histories:
-    """The histories of all hosts."""
+    """The histories of all hosts, of which there are at most ``hosts``.
 
-    def __init__(self) -> None:
-        self._rings: dict[str, _Ring] = {}
+    ``seconds`` is how long points of minutes are kept; there are none with 0.
+    """
+
+    def __init__(self, hosts: int = 10_000, seconds: float = HOUR) -> None:
+        self._most, self._minutes = hosts, ceil(seconds / _MINUTE_SECONDS)
+        self._slabs: dict[int, Slab] = {}  # by their number
+        self._open: dict[int, None] = {}  # numbers of slabs that have free rows
+        self._places: dict[str, int] = {}  # by the name of a host: SLAB * slab + row
+        self._made = 0
 
     def __len__(self) -> int:
         """Return the number of hosts with a history."""
-        return len(self._rings)
+        return len(self._places)
 
-    def record(self, name: str, interval: float, values: Sequence[float], wall: float) -> None:
-        """Append a host's present values, those of CURVES in order, NaN where unknown.
+    @property
+    def bytes_of_host(self) -> int:
+        """How many bytes the points of a host take."""
+        return Slab.size(self._minutes) // SLAB
 
-        ``interval`` is between two reports of the host, ``wall`` the time of day, both in seconds.
-        Steps without a sample get the same values, unless there are so many of them that the host
-        must have been down in between.
+    @property
+    def memory(self) -> Booked:
+        """What is booked for the points of all hosts, and for those of as many as there may be."""
+        return Booked(len(self) * self.bytes_of_host, self._most * self.bytes_of_host)
+
+    def record(
+        self, names: Sequence[str], intervals: Sequence[float], values: Floats, wall: float
+    ) -> None:
+        """Append the present values of hosts, those of FIELDS in order, of shape (CURVES, h).
+
+        ``intervals`` are those between two reports of each host, ``wall`` is the time of day, both
+        in seconds. Steps without a sample get the same values, unless there are so many of them
+        that the host must have been down in between.
         """
-        rounded = [*map(round, values, CURVES.values())]
-        step = int(wall // STEP_SECONDS)
-        ring = self._rings.get(name)
-        if ring is None or step < ring.step:  # the wall clock may step back
-            ring = self._rings[name] = _Ring(step - 1, array("f"))
-        steps = min(step - ring.step, POINTS)
-        is_short = steps * STEP_SECONDS <= max(3 * interval, _MAX_GAP)
-        if not steps:
-            del ring.values[-len(CURVES) :]
-        for _ in range(steps - 1):
-            ring.values.extend(rounded if is_short else _UNKNOWN)
-        ring.values.extend(rounded)
-        del ring.values[: -POINTS * len(CURVES)]
-        ring.step = step
+        places = np.fromiter(map(self._place, names), np.int64, len(names))
+        longest = np.maximum(3 * np.array(intervals, float), _MAX_GAP) // STEP_SECONDS
+        step, codes = int(wall // STEP_SECONDS), encoded(values)
+        numbers = places // SLAB
+        for number in sorted({*numbers.tolist()} - {-1}):
+            of = np.flatnonzero(numbers == number)
+            rows = places[of] % SLAB
+            self._slabs[number].write(rows, step, codes[of], longest[of].astype(np.int64))
 
     def of(self, name: str, wall: float) -> History:
-        """Return a host's history; without points when it has none."""
-        ring = self._rings.get(name) or _Ring(int(wall // STEP_SECONDS), array("f"))
-        points = np.array(ring.values, np.float32).reshape(-1, len(CURVES))
-        curves = np.ascontiguousarray(points.T)
-        return History(STEP_SECONDS, float(ring.step * STEP_SECONDS), *curves)
+        """Return a host's last five minutes; without points when it has none."""
+        place = self._places.get(name)
+        step, points = int(wall // STEP_SECONDS), np.empty((CURVES, 0), np.float32)
+        if place is not None:
+            step, points = self._slabs[place // SLAB].recent(place % SLAB)
+        end = float(step * STEP_SECONDS)
+        return History(STEP_SECONDS, end, dict(zip(FIELDS, points, strict=True)))
+
+    def minutes_of(self, name: str, wall: float) -> History:
+        """Return the points of a host's minutes; without points when it has none."""
+        place = self._places.get(name)
+        minute = int(wall // _MINUTE_SECONDS)
+        means = maxima = np.empty((CURVES, 0), np.float32)
+        if place is not None and self._minutes:
+            minute, means, maxima = self._slabs[place // SLAB].minutes(place % SLAB)
+        curves = dict(zip(FIELDS, means, strict=True))
+        curves |= {f"{name}_max": of for name, of in zip(FIELDS, maxima, strict=True)}
+        return History(_MINUTE_SECONDS, float(minute * _MINUTE_SECONDS), curves)
 
     def names(self) -> list[str]:
         """Return the names of the hosts with a history."""
-        return [*self._rings]
+        return [*self._places]
 
     def drop(self, name: str) -> None:
         """Drop the history of a host that is gone."""
-        self._rings.pop(name, None)
+        place = self._places.pop(name, None)
+        if place is None:
+            return
+        number = place // SLAB
+        slab = self._slabs[number]
+        slab.free(place % SLAB)
+        self._open[number] = None
+        if slab.is_empty:
+            del self._slabs[number], self._open[number]
+
+    def _place(self, name: str) -> int:
+        """Return the place of a host, a new one if it has none; -1 where there is no room."""
+        place = self._places.get(name)
+        if place is not None:
+            return place
+        if len(self._places) >= self._most:
+            return -1
+        if not self._open:
+            self._slabs[self._made] = Slab(self._minutes)
+            self._open[self._made] = None
+            self._made += 1
+        number = next(iter(self._open))
+        slab = self._slabs[number]
+        place = self._places[name] = number * SLAB + slab.claim()
+        if slab.is_full:
+            del self._open[number]
+        return place
 
 
 class HistorySampler:
@@ -124,41 +182,47 @@ class HistorySampler:
     """
 
     def __init__(
-        self, roster: Roster, histories: Histories, pacer: Pacer, thresholds: Table = DEFAULTS
+        self,
+        roster: Roster,
+        histories: Histories,
+        pacer: Pacer,
+        thresholds: Table = DEFAULTS,
+        clock: Callable[[], Moment] = moment,
     ) -> None:
         self._roster, self._histories, self._pacer = roster, histories, pacer
-        self._thresholds, self._samples = thresholds, 0
+        self._thresholds, self._clock, self._samples = thresholds, clock, 0
 
     async def run(self) -> None:
         """Sample until cancelled."""
         while True:
-            started = moment()
+            started = self._clock()
             await self.sample(*started)
-            took = moment().now - started.now
+            took = self._clock().now - started.now
             await asyncio.sleep(max(STEP_SECONDS - took, rest_after(took)))
 
     async def sample(self, now: float, wall: float) -> None:
         """Record every host that is not down, and drop those that are gone."""
-        snapshot = self._roster.snapshot(now, wall)
         self._samples += 1
+        await self._pacer.collect(self._drop)
+        snapshot = self._roster.snapshot(now, wall)
         await self._pacer.collect(lambda steps: self._record(snapshot, steps))
 
+    def _drop(self, steps: StepClock) -> Iterator[None]:
+        for name in self._histories.names():
+            if self._roster.find(name) is None:
+                self._histories.drop(name)
+            if steps.step_is_over:
+                yield
+
     def _record(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
-        present: set[str] = set()
         with snapshot:
             for batch in steps.size(describe.FIRST).batches(snapshot, describe.weight):
-                present.update(host.name for host in batch)
                 hosts = [host for host in batch if host.state_at(snapshot.now) is not State.DOWN]
-                values = describe.curve_values(hosts, snapshot.now).T.tolist()
-                for host, found in zip(hosts, values, strict=True):
-                    self._histories.record(host.name, host.interval, found, snapshot.wall)
+                names, intervals = [each.name for each in hosts], [each.interval for each in hosts]
+                values = describe.curve_values(hosts, snapshot.now)
+                self._histories.record(names, intervals, values, snapshot.wall)
                 if self._samples % _HOLD_EVERY == 1:
                     held = describe.held(hosts, snapshot.now, self._thresholds)
                     for host, numbers in zip(hosts, held, strict=True):
                         self._roster.hold(host.name, numbers)
-                yield
-        for name in self._histories.names():
-            if name not in present:
-                self._histories.drop(name)
-            if steps.step_is_over:
                 yield

@@ -37,6 +37,7 @@ MAX_EVENTS: Final = 100
 
 _KEEPALIVE_INTERVAL: Final = 15.0  # seconds without an event
 _STATUS_INTERVAL: Final = 5.0  # seconds
+_MINUTE: Final = 60.0  # seconds
 
 
 class Version(Struct, frozen=True, gc=False):
@@ -120,14 +121,17 @@ class Topic(ABC):
 
 
 class HostTopic(Topic):
-    """All fields of one host; a delta has those that changed."""
+    """All fields of one host, and its history; a delta has the fields that changed.
+
+    The points of minutes are in each snapshot, and once a minute in a delta.
+    """
 
     def __init__(self, sources: Sources, name: str) -> None:
         super().__init__(sources)
         self._name = name
         self._version: Version | None = None
         self._fields: dict[str, bytes] = {}  # JSON by name; empty while there is no such host
-        self._wall = 0.0
+        self._wall = self._minute = 0.0
 
     async def delta(self) -> Event | None:
         """Return the fields that changed."""
@@ -145,17 +149,25 @@ class HostTopic(Topic):
         )
         changed = {key: json for key, json in fields.items() if self._fields.get(key) != json}
         self._fields = fields
-        return self._event(b"delta", changed)
+        minute, before = wall // _MINUTE, self._minute
+        self._minute = minute
+        return self._event(b"delta", changed, self._minutes() if minute != before else b"")
 
     async def snapshot(self) -> Event:
         """Return all fields, as of the last ``delta``."""
-        return self._event(b"snapshot", self._fields) if self._fields else GONE
+        if not self._fields:
+            return GONE
+        thresholds = b',"thresholds":' + msgspec.json.encode(self._thresholds)
+        return self._event(b"snapshot", self._fields, self._minutes() + thresholds)
 
-    def _event(self, name: bytes, fields: dict[str, bytes]) -> Event:
+    def _minutes(self) -> bytes:
+        return b',"minutes":' + self._histories.minutes_of(self._name, self._wall).json()
+
+    def _event(self, name: bytes, fields: dict[str, bytes], more: bytes) -> Event:
         pairs = (msgspec.json.encode(key) + b":" + json for key, json in fields.items())
         history = self._histories.of(self._name, self._wall).json()
         start = b'event: %s\ndata: {"now_timestamp_seconds":%.3f,"host":{' % (name, self._wall)
-        end = b'},"history":' + history + b"}\n\n"
+        end = b'},"history":' + history + more + b"}\n\n"
         return frame(start), frame(b",".join(pairs)), frame(end)
 
 

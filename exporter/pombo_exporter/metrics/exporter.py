@@ -125,6 +125,7 @@ class _Captured(Collector):
                 "hosts": stats.limits.hosts,
                 "series_per_host": stats.limits.series_per_host,
                 "bytes": stats.limits.bytes,
+                "history_bytes": stats.history.limit,
                 "families": stats.limits.families,
                 "datagram_bytes": MAX_DATAGRAM_BYTES,
             },
@@ -144,6 +145,11 @@ class _Captured(Collector):
             )
         for name, text, value in (
             ("stored_bytes", "Memory booked for the reports of all hosts.", stats.stored_bytes),
+            (
+                "history_bytes",
+                "Memory booked for the curves of all hosts on the status page.",
+                stats.history.used,
+            ),
             ("section_layouts", "Different section layouts of all hosts.", stats.section_layouts),
             (
                 "open_families",

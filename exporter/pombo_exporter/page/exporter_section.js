@@ -6,6 +6,9 @@ import * as human from "./human.js";
 const LIMIT_TITLES = {
   hosts: "Hosts",
   series_per_host: "Series per host",
+  bytes: "Bytes of reports",
+  history_bytes: "Bytes of curves",
+  families: "Families that are not built in",
   datagram_bytes: "Bytes per datagram",
 };
 

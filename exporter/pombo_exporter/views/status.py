@@ -89,6 +89,7 @@ def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
             _limit("hosts", limits.hosts, stats.stored_hosts),
             _limit("series_per_host", limits.series_per_host, totals.most_series, totals.fullest),
             _limit("bytes", limits.bytes, stats.stored_bytes),
+            _limit("history_bytes", stats.history.limit, stats.history.used),
             _limit("families", limits.families, stats.open_families),
             Limit("datagram_bytes", MAX_DATAGRAM_BYTES, None, None, None),
         ],
@@ -108,7 +109,7 @@ def exporter_status(stats: Stats, totals: HostTotals) -> ExporterStatus:
 
 
 def _limit(name: str, limit: int, used: int, host: str | None = None) -> Limit:
-    return Limit(name, limit, used, used / limit, host)
+    return Limit(name, limit, used, used / limit if limit else None, host)
 
 
 def _summary(refusal: Refusal, wall: float) -> RefusalSummary:

@@ -8,7 +8,7 @@ from aiohttp import web
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.severity import DEFAULTS, Table
 from pombo_exporter.live.feed import Feed, topics_of
-from pombo_exporter.live.history import Histories, HistorySampler
+from pombo_exporter.live.history import HOUR, Histories, HistorySampler
 from pombo_exporter.live.topics import Sources
 from pombo_exporter.metrics.exporter import ExporterMetrics
 from pombo_exporter.metrics.family import FamilyTable
@@ -45,6 +45,7 @@ def application(  # noqa: PLR0913 - the options of its parts
     *,
     admin: bool = False,
     max_subscribers: int = MAX_SUBSCRIBERS,
+    history: float = HOUR,
     access: "Access | None" = None,
     posts_per_second: int = POSTS_PER_SECOND,
     joining: join.JoinOptions | None = None,
@@ -54,15 +55,17 @@ def application(  # noqa: PLR0913 - the options of its parts
 
     ``admin`` lets the API forget hosts. ``access`` is what requests have to pass.
     ``posts_per_second`` are those of reports from one address. ``joining`` is what new hosts can
-    download; None is nothing. ``links`` are those to other programs.
+    download; None is nothing. ``links`` are those to other programs. ``history`` is how long curves
+    go back, in seconds.
     """
     base = base or Base()
     roster, table, counters, pacer = parts.roster, parts.table, parts.counters, parts.pacer
-    histories = Histories()
+    histories = Histories(roster.limits.hosts, history)
     thresholds = parts.thresholds
     sources = Sources(roster, counters, histories, pacer, thresholds=thresholds, log=parts.log)
     feed = Feed(topics_of(sources))
     counters.subscribers = lambda: feed.subscribers
+    counters.history = lambda: histories.memory
     counters.longest_step = lambda: pacer.longest_step
     report = ReportEndpoint(
         counters.intake, pacer, posts_per_second, is_full=lambda: counters.http.is_full

@@ -316,7 +316,7 @@ def test_status_has_limits_buffers_and_recent_refusals_newest_first() -> None:
     status = msgspec.convert(found, schema.ExporterStatus)
     assert status.version == __version__
     assert status.hosts == schema.HostStates(live=1, late=1, down=1)
-    hosts, series, stored, families, datagram = status.limits
+    hosts, series, stored, history, families, datagram = status.limits
     assert hosts == schema.Limit("hosts", 4, 4, 1.0, None)
     assert (series.name, series.limit, series.host) == ("series_per_host", 50_000, "live")
     assert series.used == served.exporter.host("live").series > 5
@@ -325,6 +325,7 @@ def test_status_has_limits_buffers_and_recent_refusals_newest_first() -> None:
     assert stored == schema.Limit(
         "bytes", limits.bytes, roster.booked_bytes, roster.booked_bytes / limits.bytes, None
     )
+    assert (history.name, history.limit) == ("history_bytes", 4 * 1456)
     assert families == schema.Limit("families", limits.families, 1, 1 / limits.families, None)
     assert (datagram.name, datagram.limit) == ("datagram_bytes", 1200)
     assert status.forget_after_seconds == 3600

@@ -191,6 +191,7 @@ def test_exporters_own_metrics_have_its_counters_states_and_limits() -> None:
     assert limits[("limit", "datagram_bytes"),] == MAX_DATAGRAM_BYTES
     assert limits[("limit", "bytes"),] == served.exporter.limits.bytes
     assert limits[("limit", "families"),] == served.exporter.limits.families
+    assert limits[("limit", "history_bytes"),] == 1456 * limits[("limit", "hosts"),]
 
 
 def test_exporters_own_metrics_and_status_say_which_member_of_a_cluster_it_is() -> None:
@@ -216,6 +217,8 @@ def test_exporters_own_metrics_have_what_is_stored() -> None:
     exposition = get(served, "/metrics")[1].decode()
     roster = served.exporter.roster
     assert own(exposition, "pombo_exporter_stored_bytes") == {(): roster.booked_bytes}
+    [history] = own(exposition, "pombo_exporter_history_bytes").values()
+    assert history in {0, 2 * 1456}  # before and after the first sample
     assert own(exposition, "pombo_exporter_section_layouts") == {(): 2}
     assert own(exposition, "pombo_exporter_open_families") == {(): 3}
 
