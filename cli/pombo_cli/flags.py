@@ -14,7 +14,7 @@ from pombo_cli.addresses import Address as Address  # noqa: PLC0414 - also found
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:[0-9]+(?:ms|[smhd]))+")
+_DURATION = re.compile(r"0|(?:[0-9]+(?:ms|[smhd]))+")  # as in Prometheus, 0 needs no unit
 _TERM = re.compile(r"([0-9]+)(ms|[smhd])")
 
 

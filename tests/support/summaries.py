@@ -49,6 +49,6 @@ def detail(name: str, reasons: list[Reason] | None = None, **given: Any) -> Host
     severity = reasons[0].severity if reasons else Severity.OK
     more: dict[str, Any] = dict.fromkeys(HostDetail.__struct_fields__)
     more |= dict.fromkeys(("system", "release", "machine"), "") | {"gauges": {}}
-    tables = ("cores", "filesystems", "disks", "networks", "containers")
+    tables = ("cores", "filesystems", "disks", "networks", "temperatures", "fans", "containers")
     more |= {each: [] for each in (*tables, "processes_by_cpu", "processes_by_memory")}
     return HostDetail(**(more | fields(name, severity, reasons, **given)))

@@ -83,7 +83,7 @@ class Slab:
         self._minutes: Codes = np.zeros((SLAB, 2 * CURVES, minutes), np.uint16)
         self._first: _Steps = np.zeros(SLAB, np.int64)  # the step of each row's first point
         self._last: _Steps = np.full(SLAB, -1, np.int64)  # and of its last one; none with -1
-        self._free = [*range(SLAB)]
+        self._free: list[int] = [*range(SLAB)]
 
     @staticmethod
     def size(minutes: int) -> int:

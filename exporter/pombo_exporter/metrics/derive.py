@@ -101,6 +101,24 @@ def cpu_average_usage(rows: Rows) -> Floats:
     return _busy(*np.asarray(sums, dtype=float))  # without rows they are integers
 
 
+@_quiet
+def cpu_mode_shares(rows: Rows) -> Floats:
+    """Return the share of all cores' time in each of CPU_MODES, of shape (8, h).
+
+    A mode that a host does not report is NaN.
+    """
+    known = rows.cached(_idle_and_total)[1] > 0
+    hosts, count = rows.host_of[known], rows.hosts
+    # iowait may decrease a little (proc_stat(5))
+    spent = np.maximum(rows.change(*CPU_MODES)[:, known], 0.0)
+    has = ~np.isnan(spent)
+    sums = np.array(
+        [np.bincount(hosts[own], of[own], count) for of, own in zip(spent, has, strict=True)], float
+    )
+    reports = np.array([np.bincount(hosts[own], minlength=count) for own in has])
+    return np.where(reports > 0, _ratio(sums, np.tile(sums.sum(axis=0), (len(sums), 1))), np.nan)
+
+
 def _idle_and_total(rows: Rows) -> tuple[Floats, Floats]:
     """Return the idle seconds of each core between two reports, and all its seconds."""
     change = rows.change(*CPU_MODES)

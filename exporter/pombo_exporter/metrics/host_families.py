@@ -8,6 +8,8 @@ The families that node_exporter has, too, are in ``node_families``, those of cAd
 from collections.abc import Collection
 from typing import Final
 
+from pombo_wire import Pressure
+
 from pombo_exporter.hosts.host import State
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.container_families import CONTAINER_FAMILIES, CONTAINER_RATES
@@ -262,6 +264,11 @@ VOCABULARIES: Final = ("host", "node")
 
 _OF_NONE = tuple(each for each in HOST_FAMILIES if not each.name.startswith("host_"))
 
+#: Shares of time in which tasks waited: the page of a host and ``top`` show them.
+_PRESSURE = tuple(rate("pressure", field) for field in Pressure.__struct_fields__)
+
+_VIEWED = CONTAINER_RATES + _PRESSURE
+
 #: What the status page derives, also where no family shows it.
 _RATES = tuple(source for each in HOST_FAMILIES for source in each.row_sources)
 
@@ -273,9 +280,9 @@ def family_table(vocabularies: Collection[str] = VOCABULARIES) -> FamilyTable:
     """
     if "node" not in vocabularies:
         families = HOST_FAMILIES + CONTAINER_FAMILIES
-        return FamilyTable(families, (), hidden="node_", viewed=CONTAINER_RATES)
+        return FamilyTable(families, (), hidden="node_", viewed=_VIEWED)
     if "host" not in vocabularies:
         families = _OF_NONE + CONTAINER_FAMILIES + NODE_FAMILIES
-        return FamilyTable(families, NODE_MAPS, viewed=CONTAINER_RATES + _RATES)
+        return FamilyTable(families, NODE_MAPS, viewed=_VIEWED + _RATES)
     families = HOST_FAMILIES + CONTAINER_FAMILIES + NODE_FAMILIES
-    return FamilyTable(families, NODE_MAPS, viewed=CONTAINER_RATES)
+    return FamilyTable(families, NODE_MAPS, viewed=_VIEWED)

@@ -12,10 +12,8 @@ from pombo_exporter.top.http_config import HttpConfig
 from pombo_exporter.views.schema import (
     ExporterStatus,
     HostDetail,
-    HostFamilies,
     HostList,
     HostSummary,
-    SampleFamily,
 )
 from pombo_exporter.web.paths import API
 
@@ -56,15 +54,13 @@ class Client:
         """Return what the exporter says of itself."""
         return await self._get("/status", ExporterStatus)
 
-    async def host(self, name: str) -> tuple[HostDetail, list[SampleFamily]]:
-        """Return all fields of a host, and all its families.
+    async def host(self, name: str) -> HostDetail:
+        """Return all fields of a host.
 
         Raises:
             UnknownHostError: when the exporter has no such host.
         """
-        path = f"/hosts/{quote(name, safe='')}"
-        detail = await self._get(path, HostDetail)
-        return detail, (await self._get(f"{path}/families", HostFamilies)).families
+        return await self._get(f"/hosts/{quote(name, safe='')}", HostDetail)
 
     async def _get(self, path: str, kind: type[_Answer]) -> _Answer:
         url = self._url

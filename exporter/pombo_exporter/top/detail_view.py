@@ -1,7 +1,6 @@
 """One host on a screen, the most important first."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pombo_cli import human
@@ -11,40 +10,22 @@ from pombo_exporter.hosts.host import State
 from pombo_exporter.hosts.severity import Severity
 from pombo_exporter.top.bars import bar, cell, percent, safe
 from pombo_exporter.top.fleet_view import MARK, SEVERITY_STYLES, STATE_STYLES, age
-from pombo_exporter.views.schema import HostDetail, Process, Sample, SampleFamily
+from pombo_exporter.views.resources import numeric
+from pombo_exporter.views.schema import HostDetail, Process
 
 _COLUMN: Final = 60  # the fewest cells of a column, where there are several
 _BETWEEN: Final = 3  # cells between columns
 _MOST_ROWS: Final = 256  # of one section; a host may have thousands of containers
 _FEW_CORES: Final = 32  # that have bars
 
-#: The families that are no fields of ``HostDetail``.
-_CELSIUS: Final = ("node_hwmon_temp_celsius", "node_thermal_zone_temp")
-_CRITICAL: Final = "node_hwmon_temp_crit_celsius"
-_UNIT_STATE: Final = "node_systemd_unit_state"
-_UNITS: Final = "node_systemd_units"
 
-_DIGITS: Final = re.compile(r"([0-9]+)")
-
-Families = Mapping[str, Sequence[Sample]]
-
-
-def lines(
-    host: HostDetail, families: Iterable[SampleFamily], width: int, *, unicode: bool
-) -> list[Text]:
+def lines(host: HostDetail, width: int, *, unicode: bool) -> list[Text]:
     """Return the lines about a host, each at most ``width`` cells wide."""
-    found = {family.name: family.samples for family in families}
     count = max(1, (width + _BETWEEN) // (_COLUMN + _BETWEEN))
     inner = (width + _BETWEEN) // count - _BETWEEN
     draw = _Draw(host, inner, unicode=unicode)
-    blocks = [block for block in draw.blocks(found) if block]
+    blocks = [block for block in draw.blocks() if block]
     return [*_head(host, width), *_side_by_side(blocks, count, inner)]
-
-
-def numeric(text: str) -> list[tuple[int, str]]:
-    """Return a key that sorts ``cpu10`` after ``cpu9``."""
-    parts = _DIGITS.split(text)
-    return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _head(host: HostDetail, width: int) -> Iterator[Text]:
@@ -113,14 +94,14 @@ class _Draw:
             for reason in reversed(host.reasons)
         }
 
-    def blocks(self, families: Families) -> Iterator[list[Text]]:
+    def blocks(self) -> Iterator[list[Text]]:
         yield self._cpu()
         yield self._memory()
         yield self._filesystems()
         yield self._networks()
         yield self._disks()
-        yield self._temperatures(families)
-        yield self._services(families)
+        yield self._temperatures()
+        yield self._services()
         yield self._containers()
         yield self._processes("PROCESSES BY CPU", self._host.processes_by_cpu)
         yield self._processes("PROCESSES BY MEMORY", self._host.processes_by_memory)
@@ -173,7 +154,7 @@ class _Draw:
             return []
         words = f"{len(host.cores)} core{'' if len(host.cores) == 1 else 's'}"
         block = [self._title("CPU"), self._bar_line("all cores", host.cpu_usage_ratio, words, "")]
-        cores = sorted(host.cores, key=lambda core: numeric(core.cpu))
+        cores = host.cores
         drawn = 8 if len(cores) <= _FEW_CORES else 0
         each = 4 + (drawn + 1 if drawn else 0) + 6 + 2
         in_row = max(1, (self._width + 2) // each)
@@ -269,41 +250,34 @@ class _Draw:
             ],
         )
 
-    def _temperatures(self, families: Families) -> list[Text]:
-        critical = {_key(sample): sample.value for sample in families.get(_CRITICAL, ())}
-        found: list[tuple[str, float, float | None, str]] = []
-        for name in _CELSIUS:
-            for sample in families.get(name, ()):
-                texts = (sample.labels.get(label) for label in ("chip", "sensor", "type", "zone"))
-                subject = " ".join(filter(None, texts))
-                style = self._styles.get(("temperature", subject), "")
-                limit = critical.get(_key(sample))
-                found.append((subject, sample.value, limit, style))
+    def _temperatures(self) -> list[Text]:
+        found = sorted(
+            (each for each in self._host.temperatures if each.celsius is not None),
+            key=lambda each: -(each.celsius or 0.0),
+        )
         if not found:
             return []
-        found.sort(key=lambda each: -each[1])
         block = [self._title("TEMPERATURES")]
-        for subject, celsius, limit, style in found[:_MOST_ROWS]:
-            words = f"{celsius:.0f} °C{MARK if style else ' '}"
+        for each in found[:_MOST_ROWS]:
+            subject = f"{each.chip} {each.sensor}"
+            style = self._styles.get(("temperature", subject), "")
+            words = f"{each.celsius:.0f} °C{MARK if style else ' '}"
+            limit = each.critical_celsius
             bound = f"critical {limit:.0f} °C" if limit else ""
             line = cell(subject, max(8, self._width - 26), style)
             line.append_text(cell(words, 9, style, right=True))
             block.append(line.append_text(cell(bound, 17, "dim", right=True)))
         return block + self._more(len(found))
 
-    def _services(self, families: Families) -> list[Text]:
-        states = {
-            sample.labels.get("state", ""): sample.value for sample in families.get(_UNITS, ())
-        }
-        failed = sorted(
-            sample.labels.get("name", "")
-            for sample in families.get(_UNIT_STATE, ())
-            if sample.value == 1 and sample.labels.get("state") == "failed"
-        )
-        if not states and not failed:
+    def _services(self) -> list[Text]:
+        services = self._host.services
+        if services is None:
             return []
-        counts = "  ".join(f"{value:.0f} {state}" for state, value in states.items() if value)
+        counts = "  ".join(
+            f"{each.count:.0f} {each.state}" for each in services.units if each.count
+        )
         style = SEVERITY_STYLES[Severity.WARNING]
+        failed = services.failed
         return [
             self._title("SERVICES"),
             cell(counts, self._width),
@@ -361,7 +335,3 @@ def _of(used: float | None, total: float | None) -> str:
 def _sum(*values: float | None) -> str:
     known = [value for value in values if value is not None]
     return human.number(sum(known)) if known else human.UNKNOWN
-
-
-def _key(sample: Sample) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(sample.labels.items()))

@@ -27,7 +27,7 @@ from pombo_exporter.top.http_config import HttpConfig, read_http_config
 from pombo_exporter.top.options import TopOptions
 from pombo_exporter.top.table import COLUMNS, SortKey, attention, cells, is_critical, rows
 from pombo_exporter.views.filter import FilterError
-from pombo_exporter.views.schema import ExporterStatus, HostDetail, HostSummary, SampleFamily
+from pombo_exporter.views.schema import ExporterStatus, HostDetail, HostSummary
 from pombo_exporter.web.toolkit.errors import WebConfigError
 
 _LINES_AROUND: Final = 6  # title, two of totals, head of the table, what is selected, keys
@@ -160,7 +160,7 @@ class Top:
         self._shown: list[HostSummary] = []
         self._status: ExporterStatus | None = None
         self._opened: str | None = None  # the host of which all is shown
-        self._detail: tuple[HostDetail, list[SampleFamily]] | None = None
+        self._detail: HostDetail | None = None
         self._scrolled = 0  # lines of it
         self._message = "asking …"
         self._live = Live(console=Console(), screen=True, auto_refresh=False)
@@ -403,9 +403,9 @@ class Top:
         if self._detail is None:
             title, lines = Text(safe(name), style="bold"), []
         else:
-            host, families = self._detail
+            host = self._detail
             title = detail_view.title(host)
-            lines = detail_view.lines(host, families, width, unicode=self._unicode)
+            lines = detail_view.lines(host, width, unicode=self._unicode)
         self._scrolled = max(0, min(self._scrolled, len(lines) - page))
         shown = lines[self._scrolled : self._scrolled + page]
         message = self._message or ("asking …" if self._detail is None else "")

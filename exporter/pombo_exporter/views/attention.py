@@ -42,11 +42,12 @@ from pombo_exporter.hosts.severity import (
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.rows import Floats, Gathered, MixedRows, Rows, gather
 
-_UNITS: Final = "node_systemd_units"
-_UNIT_STATES: Final = "node_systemd_unit_state"
+#: The families of the units of systemd: how many there are in each state, and the state of each.
+UNITS: Final = "node_systemd_units"
+UNIT_STATES: Final = "node_systemd_unit_state"
 
 #: The sections that reasons are found in, besides those of memory and swap space.
-SECTIONS: Final = frozenset({"filesystems", "temperatures", "collectors", _UNITS})
+SECTIONS: Final = frozenset({"filesystems", "temperatures", "collectors", UNITS})
 
 _MOST_NAMES: Final = 3  # of what failed, in words
 _MOST_HELD: Final = 32  # of one host
@@ -126,8 +127,8 @@ def reasons(
         _failed(finder, check("device_errors"), rows["filesystems"], "mountpoint", _is_unreadable)
     if "collectors" in rows:
         _failed(finder, check("collectors"), rows["collectors"], "collector", _is_failing)
-    if _UNITS in rows:
-        _services(finder, hosts, rows[_UNITS], now)
+    if UNITS in rows:
+        _services(finder, hosts, rows[UNITS], now)
     for host, own in zip(hosts, finder.found, strict=True):
         if now - host.last_seen >= LATE_AFTER * host.interval or host.is_duplicate(now):
             own.extend(_of_state(host, now))
@@ -297,7 +298,7 @@ def _failed(
 
 
 def _services(finder: _Finder, hosts: Sequence[Host], rows: MixedRows, now: float) -> None:
-    values = rows.last(_UNITS)
+    values = rows.last(UNITS)
     places: dict[Section, int | None] = {}
     start = 0
     for section in rows.sections:
@@ -321,8 +322,12 @@ def _place_of_failed(section: Section) -> int | None:
 
 def _failed_units(host: Host, now: float) -> list[str]:
     """Return the names of some failed units of a host."""
-    rows = gather([host], {_UNIT_STATES}, now)[_UNIT_STATES]
-    values = rows.last(_UNIT_STATES)
+    return failed_units(gather([host], {UNIT_STATES}, now)[UNIT_STATES])[:_MOST_NAMES]
+
+
+def failed_units(rows: MixedRows) -> list[str]:
+    """Return the names of the units that have failed, of the rows of ``UNIT_STATES``."""
+    values = rows.last(UNIT_STATES)
     found: list[str] = []
     start = 0
     for section in rows.sections:
@@ -331,7 +336,7 @@ def _failed_units(host: Host, now: float) -> list[str]:
             pairs = enumerate(zip(texts["name"], texts["state"], strict=True), start)
             found += [name for at, (name, state) in pairs if state == "failed" and values[at] == 1]
         start += section.rows
-    return found[:_MOST_NAMES]
+    return found
 
 
 def _listed(names: Sequence[str], count: int) -> str:

@@ -23,9 +23,10 @@ from pombo_exporter.metrics.family import FamilyTable
 from pombo_exporter.metrics.rows import Floats, Gathered, MixedRows, Rows, gather
 from pombo_exporter.metrics.samples import samples
 from pombo_exporter.runtime.pacing import StepClock
-from pombo_exporter.views import attention
+from pombo_exporter.views import attention, resources
 from pombo_exporter.views.links import is_own_link
 from pombo_exporter.views.processes import busiest, others, processes
+from pombo_exporter.views.resources import numeric
 from pombo_exporter.views.schema import (
     Container,
     Core,
@@ -244,7 +245,15 @@ def detail(
     yield "processes_by_memory", encode(by_memory)
     yield "extra", others(slots)
     yield None
+    yield "cpu_modes", encode(resources.cpu_modes(rows["cpu"]))
     yield "cores", (yield from _list(Core, _cores(rows["cpu"]), steps))
+    yield "memory_parts", encode(resources.memory_parts(rows))
+    yield "temperatures", encode(resources.temperatures(rows))
+    yield "fans", encode(resources.fans(rows))
+    yield "pressure", encode(resources.pressure(rows["pressure"]))
+    yield None
+    yield "services", encode(resources.services(rows))
+    yield None
     found = _filesystems(rows["filesystems"])
     yield "filesystems", (yield from _list(Filesystem, found, steps))
     yield "disks", (yield from _list(Disk, _disks(rows["disks"]), steps))
@@ -254,8 +263,8 @@ def detail(
 
 
 _DETAILED: Final = (
-    *("containers", "container_disks", "cpu", "disks", "filesystems", "networks", *_SWAP),
-    "system",
+    *("containers", "container_disks", "disks", "filesystems", "networks", "swap", "system"),
+    *resources.SECTIONS,
 )
 
 
@@ -405,7 +414,9 @@ def _fullest(filesystems: MixedRows) -> list[FullestFilesystem | None]:
 
 
 def _cores(cpu: MixedRows) -> Sequence[Sequence[Any]]:
-    return cpu.texts("cpu"), _known(derive.cpu_usage(cpu))
+    names, usage = cpu.texts("cpu"), _known(derive.cpu_usage(cpu))
+    order = sorted(range(len(names)), key=lambda row: numeric(names[row]))
+    return [names[row] for row in order], [usage[row] for row in order]
 
 
 def _filesystems(rows: MixedRows) -> Sequence[Sequence[Any]]:

@@ -83,6 +83,37 @@ class Core(Struct, frozen=True):
     usage_ratio: float | None
 
 
+class CpuModes(Struct, frozen=True):
+    """What all cores together spent their time on between the last two reports, as shares of it.
+
+    A mode that the host does not report is None.
+    """
+
+    user_ratio: float | None
+    nice_ratio: float | None
+    system_ratio: float | None
+    idle_ratio: float | None
+    iowait_ratio: float | None
+    irq_ratio: float | None
+    softirq_ratio: float | None
+    steal_ratio: float | None
+
+
+class MemoryParts(Struct, frozen=True):
+    """The parts of the memory. The first four add up to all of it.
+
+    ``cached_bytes`` has the page cache and what the kernel can reclaim of its own; of this,
+    ``shared_bytes`` are shared between processes and cannot be reclaimed. ``used_bytes`` is the
+    rest.
+    """
+
+    used_bytes: float | None
+    buffers_bytes: float | None
+    cached_bytes: float | None
+    free_bytes: float | None
+    shared_bytes: float | None
+
+
 class Filesystem(Struct, frozen=True):
     """A mounted filesystem; ``used_ratio`` is as df has it."""
 
@@ -112,6 +143,56 @@ class Network(Struct, frozen=True):
     transmit_bytes_per_second: float | None
     receive_lost_packets_per_second: float | None
     transmit_lost_packets_per_second: float | None
+
+
+class Temperature(Struct, frozen=True):
+    """What a sensor measures, in degrees Celsius, and from where on its maker warns.
+
+    ``chip_name`` and ``label`` are what they are called, and may be empty. Of a thermal zone of the
+    platform, ``chip`` is its type and ``sensor`` its number.
+    """
+
+    chip: str
+    chip_name: str
+    sensor: str
+    label: str
+    celsius: float | None
+    max_celsius: float | None
+    critical_celsius: float | None
+
+
+class Fan(Struct, frozen=True):
+    """The speed of a fan; its texts are as those of a temperature."""
+
+    chip: str
+    chip_name: str
+    sensor: str
+    label: str
+    revolutions_per_minute: float | None
+
+
+class Pressure(Struct, frozen=True):
+    """Shares of the time in which some tasks waited for a resource, or all were stalled by it."""
+
+    cpu_waiting_ratio: float | None
+    io_waiting_ratio: float | None
+    io_stalled_ratio: float | None
+    memory_waiting_ratio: float | None
+    memory_stalled_ratio: float | None
+
+
+class UnitCount(Struct, frozen=True):
+    """How many units of systemd are in a state."""
+
+    state: str
+    count: float
+
+
+class Services(Struct, frozen=True):
+    """The units of systemd: how many there are by state, and the names of those that failed."""
+
+    units: list[UnitCount]
+    failed: list[str]
 
 
 class Container(Struct, frozen=True):
@@ -175,7 +256,8 @@ class HostDetail(HostSummary, frozen=True):
 
     ``gauges`` are its gauges without labels under names of its own. The processes are those that
     its agent reports: the ones that use most CPU time, and most memory. ``extra`` is what else its
-    agent reports besides sections; None without any.
+    agent reports besides sections; None without any. ``cpu_modes``, ``memory_parts``, ``pressure``
+    and ``services`` are None where the host does not report them.
     """
 
     system: str
@@ -186,10 +268,16 @@ class HostDetail(HostSummary, frozen=True):
     load15: float | None
     swap_total_bytes: float | None
     swap_used_bytes: float | None
+    cpu_modes: CpuModes | None
     cores: list[Core]
+    memory_parts: MemoryParts | None
     filesystems: list[Filesystem]
     disks: list[Disk]
     networks: list[Network]
+    temperatures: list[Temperature]
+    fans: list[Fan]
+    pressure: Pressure | None
+    services: Services | None
     containers: list[Container]
     gauges: dict[str, float]
     processes_by_cpu: list[Process]

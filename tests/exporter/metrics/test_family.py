@@ -4,7 +4,7 @@ import pytest
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.family import FamilyTable, HostField, PerRow, field, gauge
 from pombo_exporter.metrics.host_families import family_table
-from pombo_wire import MAPS, Cpu, OpenFamily, Report
+from pombo_wire import MAPS, Cpu, OpenFamily, Pressure, Report
 from support.builders import TABLE, Exporter
 
 CATALOG = TABLE.catalog()
@@ -38,6 +38,7 @@ def test_catalog_has_the_columns_of_which_rates_are_derived() -> None:
         "containers": {"cpu_usage", "cfs_periods", "cfs_throttled_periods"},
         "container_disks": {"read_bytes", "written_bytes"},
         "cpu": {*derive.CPU_MODES},
+        "pressure": {*Pressure.__struct_fields__},
         "disks": {"read_bytes", "written_bytes"},
         "networks": {
             *("receive_bytes", "receive_errors", "receive_drops"),

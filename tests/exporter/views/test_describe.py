@@ -17,15 +17,20 @@ from pombo_wire import (
     ContainerDisks,
     Containers,
     Cpu,
+    Fans,
     Filesystems,
     Info,
     Memory,
     Networks,
     OpenFamily,
+    Pressure,
     Report,
+    SensorChips,
+    SensorLabels,
     Swap,
     System,
     Temperatures,
+    ThermalZones,
     Uname,
 )
 from support.builders import (
@@ -562,3 +567,127 @@ def test_extra_of_all_datagrams_is_one_object() -> None:
     }
     fields = dict(filter(None, describe.detail(agent.exporter.host(), 60.0, StepClock())))
     assert b"\r" not in fields["extra"]  # it would end a line of the feed
+
+
+# --- CPU modes, memory, sensors, pressure, services ---
+
+
+def test_detail_has_the_modes_of_all_cores_and_the_cores_in_numeric_order() -> None:
+    agent = Agent()
+    for moment in (0.0, 1.0):
+        names = ("cpu10", "cpu9", "2")
+        agent.send(
+            cpu=Cpu(
+                names,
+                user=(moment, 2 * moment, 0.0),
+                system=(moment, 0.0, 0.0),
+                idle=(2 * moment, 2 * moment, 4 * moment),
+                iowait=(0.5 - moment / 2,) * 3,  # the kernel may count backwards here
+                steal=(0.0, 0.0, 0.0),
+            )
+        )
+        agent.exporter.wait(INTERVAL)
+    found = detail(agent)
+    assert [core.cpu for core in found.cores] == ["2", "cpu9", "cpu10"]
+    modes = found.cpu_modes
+    assert modes is not None
+    assert (modes.user_ratio, modes.iowait_ratio, modes.steal_ratio) == (0.25, 0, 0)
+    assert modes.system_ratio == pytest.approx(1 / 12)
+    assert modes.idle_ratio == pytest.approx(8 / 12)
+    assert [modes.nice_ratio, modes.irq_ratio, modes.softirq_ratio] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (
+            {"memory": Memory(total=100.0, free=10.0, buffers=5.0, cached=25.0, shared=3.0)},
+            schema.MemoryParts(60, 5, 25, 10, 3),
+        ),
+        (
+            {
+                "meminfo": {
+                    "MemTotal_bytes": 100.0,
+                    "MemFree_bytes": 10.0,
+                    "Buffers_bytes": 5.0,
+                    "Cached_bytes": 20.0,
+                    "SReclaimable_bytes": 5.0,
+                    "Shmem_bytes": 3.0,
+                }
+            },
+            schema.MemoryParts(60, 5, 25, 10, 3),
+        ),
+        ({"memory": Memory(total=10.0, free=20.0)}, schema.MemoryParts(0, 0, 0, 20, 0)),
+        ({"memory": Memory(total=10.0)}, None),
+        ({}, None),
+    ],
+)
+def test_detail_has_the_parts_of_the_memory(
+    section: dict[str, Any], expected: schema.MemoryParts | None
+) -> None:
+    agent = Agent()
+    agent.send(**section)
+    assert detail(agent).memory_parts == expected
+
+
+def test_detail_has_what_sensors_measure_under_the_names_of_their_makers() -> None:
+    agent = Agent()
+    agent.send(
+        temperatures=Temperatures(
+            ("isa_0", "isa_1"), ("temp1", "temp1"), celsius=(48.5, -3.0), crit=(100.0, None)
+        ),
+        fans=Fans(("isa_0",), ("fan1",), rpm=(1200.0,)),
+        sensor_chips=SensorChips(("isa_0",), ("coretemp",)),
+        sensor_labels=SensorLabels(
+            ("isa_0", "isa_0"), ("temp1", "fan1"), ("Package id 0", "CPU fan")
+        ),
+        thermal_zones=ThermalZones(("0",), ("x86_pkg_temp",), celsius=(51.0,)),
+    )
+    found = detail(agent)
+    assert found.temperatures == [
+        schema.Temperature("isa_0", "coretemp", "temp1", "Package id 0", 48.5, None, 100.0),
+        schema.Temperature("isa_1", "", "temp1", "", -3.0, None, None),
+        schema.Temperature("x86_pkg_temp", "", "0", "", 51.0, None, None),
+    ]
+    assert found.fans == [schema.Fan("isa_0", "coretemp", "fan1", "CPU fan", 1200.0)]
+
+
+def test_detail_has_the_pressure_between_two_reports() -> None:
+    agent = Agent()
+    agent.send(pressure=Pressure(cpu_waiting=1.0, io_waiting=1.0, memory_stalled=9.0))
+    assert detail(agent).pressure == schema.Pressure(*[None] * 5)
+    agent.exporter.wait(INTERVAL)
+    agent.send(pressure=Pressure(cpu_waiting=2.0, io_waiting=61.0, memory_stalled=8.0))
+    assert detail(agent).pressure == schema.Pressure(1 / INTERVAL, 1.0, None, None, None)
+
+
+def test_detail_has_the_units_of_systemd_by_state_and_those_that_failed() -> None:
+    agent = Agent()
+    agent.send(
+        families={
+            "node_systemd_units": OpenFamily(
+                "gauge", labels={"state": ("active", "failed")}, values=(70.0, 2.0)
+            ),
+            "node_systemd_unit_state": OpenFamily(
+                "gauge",
+                labels={
+                    "name": ("b10.service", "b9.service", "fine.service"),
+                    "state": ("failed", "failed", "failed"),
+                },
+                values=(1.0, 1.0, 0.0),
+            ),
+        }
+    )
+    assert detail(agent).services == schema.Services(
+        [schema.UnitCount("active", 70), schema.UnitCount("failed", 2)],
+        ["b9.service", "b10.service"],
+    )
+
+
+def test_host_that_reports_none_of_these_has_none() -> None:
+    agent = Agent()
+    agent.send(gauges={"x": 1.0})
+    found = detail(agent)
+    parts = (found.cpu_modes, found.memory_parts, found.pressure, found.services)
+    assert parts == (None, None, None, None)
+    assert (found.temperatures, found.fans) == ([], [])
