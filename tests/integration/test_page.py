@@ -464,7 +464,7 @@ def test_the_page_of_a_host_shows_the_values_of_the_api(start: Launcher, opened:
             for found in host["disks"]
         ]
         assert _texts(page, "#filesystems tr") == [
-            ["/srv/data", "50.0 GiB", "50.0 GiB", "100 GiB", "50 %", "/dev/sda1 (ext4)"]
+            ["/srv/data", "50 %", "50.0 GiB", "100 GiB", "50.0 GiB", "/dev/sda1 (ext4)"]
         ]
         assert _texts(page, "#gauges tr") == [
             ["room_temperature_celsius", "21.5 °C"],
@@ -672,7 +672,7 @@ def test_values_that_a_report_does_not_change_stay(start: Launcher, opened: Open
         expect(page.locator("#facts")).to_contain_text("Linux 6.1 x86_64")
         expect(page.locator("#facts")).to_contain_text("tester 1.0")
         assert _texts(page, "#filesystems tr") == [
-            ["/srv/data", "50.0 GiB", "50.0 GiB", "100 GiB", "50 %", "/dev/sda1 (ext4)"]
+            ["/srv/data", "50 %", "50.0 GiB", "100 GiB", "50.0 GiB", "/dev/sda1 (ext4)"]
         ]
 
 

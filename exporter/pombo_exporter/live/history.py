@@ -93,6 +93,11 @@ class Histories:
         return len(self._places)
 
     @property
+    def seconds(self) -> int:
+        """For how long points of minutes are kept, in seconds."""
+        return self._minutes * _MINUTE_SECONDS
+
+    @property
     def bytes_of_host(self) -> int:
         """How many bytes the points of a host take."""
         return Slab.size(self._minutes) // SLAB

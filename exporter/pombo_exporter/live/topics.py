@@ -157,8 +157,9 @@ class HostTopic(Topic):
         """Return all fields, as of the last ``delta``."""
         if not self._fields:
             return GONE
-        thresholds = b',"thresholds":' + msgspec.json.encode(self._thresholds)
-        return self._event(b"snapshot", self._fields, self._minutes() + thresholds)
+        more = {"minutes_seconds": self._histories.seconds, "thresholds": self._thresholds}
+        constant = b"," + msgspec.json.encode(more)[1:-1]
+        return self._event(b"snapshot", self._fields, self._minutes() + constant)
 
     def _minutes(self) -> bytes:
         return b',"minutes":' + self._histories.minutes_of(self._name, self._wall).json()

@@ -3,6 +3,8 @@
 import { createSvg, setAttribute } from "./dom.js";
 import { POINTS } from "./history.js";
 
+const INSET = 1; // units of the drawing, so that a line at the edge is not cut
+
 /** Creates a chart for some curves; `width` and `height` are in units of the drawing. */
 export function createChart(curves, width, height) {
   const chart = createSvg("svg", {
@@ -23,16 +25,25 @@ export function createChart(curves, width, height) {
 export function drawCurves(chart, history, fields, max) {
   const { width, height } = chart.viewBox.baseVal;
   fields.forEach((field, curve) => {
-    const { area, line } = paths(history.values[field], history.length, max, width, height);
+    const points = history.values[field].subarray(0, history.length);
+    const { area, line } = paths(points, POINTS, max, width, height);
     setAttribute(chart.children[2 * curve], "d", area);
     setAttribute(chart.children[2 * curve + 1], "d", line);
   });
 }
 
-/** Returns the path of the curve and of the area below it; the newest point is at the right. */
-function paths(points, length, max, width, height) {
-  const step = width / (POINTS - 1);
-  const inset = 1; // so that a line at the edge is not cut
+/** Returns the height of a value in a drawing that is `height` high and stands for `max`. */
+export function heightOf(value, max, height) {
+  return INSET + Math.min(1, Math.max(0, value / max)) * (height - 2 * INSET);
+}
+
+/**
+ * Returns the path of a curve and of the area below it. The drawing has `places` for points; the
+ * newest one is at the right.
+ */
+export function paths(points, places, max, width, height) {
+  const { length } = points;
+  const step = width / (places - 1);
   let area = "";
   let line = "";
   let start = -1; // of the current run of known points
@@ -40,8 +51,7 @@ function paths(points, length, max, width, height) {
     const known = index < length && !Number.isNaN(points[index]);
     const x = (width - (length - 1 - index) * step).toFixed(1);
     if (known) {
-      const ratio = Math.min(1, Math.max(0, points[index] / max));
-      const y = (height - inset - ratio * (height - 2 * inset)).toFixed(1);
+      const y = (height - heightOf(points[index], max, height)).toFixed(1);
       if (start < 0) {
         start = index;
         line += `M${x} ${y}`;

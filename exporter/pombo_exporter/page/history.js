@@ -1,4 +1,4 @@
-// A host's last five minutes, in arrays of fixed size.
+// A host's last five minutes, and the minutes of its last hour, in arrays of fixed size.
 
 export const POINTS = 60;
 
@@ -62,13 +62,50 @@ export class History {
 
   /** Returns the greatest value of some fields, at least `minimum`. */
   max(fields, minimum) {
-    let max = minimum;
-    for (const field of fields) {
-      const points = this.values[field];
-      for (let index = 0; index < this.length; index += 1) {
-        if (points[index] > max) max = points[index];
-      }
-    }
-    return max;
+    return greatest(fields.map((field) => this.values[field].subarray(0, this.length)), minimum);
+  }
+}
+
+function greatest(curves, minimum) {
+  let max = minimum;
+  for (const points of curves) {
+    for (const value of points) if (value > max) max = value;
+  }
+  return max;
+}
+
+/** Points of one resolution to draw: for each field its values, and the maxima where it has them. */
+export class Range {
+  /** `places` is how many points there are at most, `end` the timestamp of the newest one. */
+  constructor(stepSeconds, places, end, values, maxima = null) {
+    Object.assign(this, { stepSeconds, places, end, values, maxima });
+    this.length = values[0].length;
+  }
+
+  /** Creates the range of a history. */
+  static recent(history) {
+    const { stepSeconds, lastStep, length } = history;
+    return new Range(stepSeconds, POINTS, lastStep * stepSeconds, history.values.map((points) => points.subarray(0, length)));
+  }
+
+  /** Creates a range of minutes that goes back `seconds` from the server's JSON. */
+  static minutes(data, seconds) {
+    const read = (ending) => FIELDS.map((name) => Float32Array.from(data[name + ending], (value) => value ?? NaN));
+    return new Range(data.step_seconds, seconds / data.step_seconds, data.end_timestamp_seconds, read(""), read("_max"));
+  }
+
+  /** The timestamp of a point. */
+  timestamp(index) {
+    return this.end - (this.length - 1 - index) * this.stepSeconds;
+  }
+
+  /** The index of the point at a timestamp; outside of 0 to `length` - 1 there is none. */
+  index(timestamp) {
+    return this.length - 1 - Math.round((this.end - timestamp) / this.stepSeconds);
+  }
+
+  /** Returns the greatest value of some fields, at least `minimum`. */
+  max(fields, minimum) {
+    return greatest(fields.map((field) => (this.maxima ?? this.values)[field]), minimum);
   }
 }
