@@ -1,12 +1,11 @@
 """The page of one host in a real browser: its cards, and its charts."""
 
 import re
-import urllib.parse
-from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pombo_wire import (
     Containers,
     Cpu,
@@ -24,9 +23,11 @@ from pombo_wire import (
     System,
     Temperatures,
 )
-from support.browsers import PHONE, Tab, accessibility_violations, chromium
+from support.browsers import PHONE, Open, accessibility_violations
+from support.pages import wait_until
 from support.processes import Exporter, Launcher
 from support.senders import Sender
+from support.status_page import host_url
 
 GIBIBYTE = 2.0**30
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -36,37 +37,6 @@ CARDS = [
     *("CPU", "Memory", "Disks", "Network", "Temperatures and fans", "Pressure", "Services"),
     *("Containers and services", "Processes by CPU", "Processes by memory", "Own metrics"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-Open = Callable[..., Tab]
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Open]:
-    """Return a function that opens a tab. No tab may log an error or open a dialog."""
-    tabs: list[Tab] = []
-
-    def new(url: str, **settings: Any) -> Tab:
-        tab = Tab(browser, **settings)
-        tabs.append(tab)
-        tab.page.goto(url)
-        return tab
-
-    yield new
-    errors = [error for tab in tabs for error in tab.errors + tab.dialogs]
-    for tab in tabs:
-        tab.close()
-    assert not errors
-
-
-def host_url(exporter: Exporter, name: str) -> str:
-    return f"http://{exporter.target}/host?name={urllib.parse.quote(name, safe='')}"
 
 
 def everything(moment: float, text: str = "text") -> list[Part]:
@@ -367,9 +337,16 @@ def test_pointer_shows_the_values_below_it(exporter: Exporter, opened: Open) -> 
 def test_host_that_is_down_has_its_curves_and_its_hour_in_grey(
     exporter: Exporter, opened: Open
 ) -> None:
+    moments = count(1)
     with Sender("gone", exporter.port, interval=1) as sender:
-        for moment in range(2):
+
+        def curves() -> float | None:
+            moment = next(moments)
             sender.report(moment, *everything(moment))
+            return exporter.page().value("pombo_exporter_history_bytes")
+
+        before = curves()
+        wait_until(curves, lambda size: size != before, "a point of its curves", every=0.5)
     page = opened(host_url(exporter, "gone")).page
     expect(page.locator("#state")).to_have_text("down")
     expect(page.locator("#past")).to_contain_text("The last report came at ")
