@@ -49,6 +49,9 @@ _MINUTE_SECONDS: Final = PER_MINUTE * STEP_SECONDS
 #: After so many samples, the values that are over a threshold are noted once.
 _HOLD_EVERY: Final = 3
 
+#: Hosts that are recorded in the first step of many.
+_FIRST: Final = 2 * SLAB
+
 #: Seconds without a sample, as on a busy machine, that are filled with the next one.
 _MAX_GAP: Final = 12.0 * STEP_SECONDS
 
@@ -209,8 +212,8 @@ class HistorySampler:
         """Record every host that is not down, and drop those that are gone."""
         self._samples += 1
         await self._pacer.collect(self._drop)
-        snapshot = self._roster.snapshot(now, wall)
-        await self._pacer.collect(lambda steps: self._record(snapshot, steps))
+        snapshot, most = self._roster.snapshot(now, wall), len(self._roster.hosts)
+        await self._pacer.collect(lambda steps: self._record(snapshot, most, steps))
 
     def _drop(self, steps: StepClock) -> Iterator[None]:
         for name in self._histories.names():
@@ -219,15 +222,26 @@ class HistorySampler:
             if steps.step_is_over:
                 yield
 
-    def _record(self, snapshot: Snapshot, steps: StepClock) -> Iterator[None]:
+    def _record(self, snapshot: Snapshot, most: int, steps: StepClock) -> Iterator[None]:
+        """Record the hosts of a snapshot, ``most`` at most."""
+        names: list[str] = []
+        intervals: list[float] = []
+        values = np.empty((CURVES, most))
         with snapshot:
             for batch in steps.size(describe.FIRST).batches(snapshot, describe.weight):
                 hosts = [host for host in batch if host.state_at(snapshot.now) is not State.DOWN]
-                names, intervals = [each.name for each in hosts], [each.interval for each in hosts]
-                values = describe.curve_values(hosts, snapshot.now)
-                self._histories.record(names, intervals, values, snapshot.wall)
+                names += [each.name for each in hosts]
+                intervals += [each.interval for each in hosts]
+                values[:, len(names) - len(hosts) : len(names)] = describe.curve_values(
+                    hosts, snapshot.now
+                )
                 if self._samples % _HOLD_EVERY == 1:
                     held = describe.held(hosts, snapshot.now, self._thresholds)
                     for host, numbers in zip(hosts, held, strict=True):
                         self._roster.hold(host.name, numbers)
                 yield
+        # Not with each batch: hosts that share arrays cost little more than one of them.
+        for start, stop in steps.size(_FIRST).ranges(len(names)):
+            some = slice(start, stop)
+            self._histories.record(names[some], intervals[some], values[:, some], snapshot.wall)
+            yield

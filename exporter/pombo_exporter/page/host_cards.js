@@ -83,6 +83,12 @@ function showStack(id, parts) {
   );
 }
 
+/** Returns devices with the busiest first; those of about the same traffic keep their order. */
+function busiestFirst(devices, ...fields) {
+  const size = (device) => Math.floor(Math.log2(1 + fields.reduce((sum, field) => sum + (device[field] ?? 0), 0)));
+  return [...devices].sort((a, b) => size(b) - size(a));
+}
+
 /** Shows rows of a label, a bar and a value. */
 function showBars(list, rows) {
   syncChildren(
@@ -167,7 +173,7 @@ function showStorage(host) {
     const mode = filesystem.readonly ? ", read-only" : "";
     setText(device, human.printable(`${filesystem.device} (${filesystem.fstype}${mode})`));
   });
-  const rows = disks.map((disk) => [
+  const rows = busiestFirst(disks, "read_bytes_per_second", "write_bytes_per_second").map((disk) => [
     human.displayName(disk.device),
     human.speed(disk.read_bytes_per_second),
     human.speed(disk.write_bytes_per_second),
@@ -189,7 +195,8 @@ function showNetwork(host) {
   const [receive, transmit] = captionOf("network", host.networks.length > 0 || received != null);
   setText(receive, `↓ ${human.speed(received)}`);
   setText(transmit, `↑ ${human.speed(sent)}`);
-  const rows = host.networks.map((network) => [
+  const traffic = ["receive_bytes_per_second", "transmit_bytes_per_second"];
+  const rows = busiestFirst(host.networks, ...traffic).map((network) => [
     human.displayName(network.device),
     human.speed(network.receive_bytes_per_second),
     human.speed(network.transmit_bytes_per_second),
@@ -257,11 +264,11 @@ function showServices(host) {
 }
 
 function showContainers(host) {
-  const busiestFirst = [...host.containers].sort(
+  const sorted = [...host.containers].sort(
     (a, b) => (b.cpu_usage_cores ?? -1) - (a.cpu_usage_cores ?? -1) || (a.id < b.id ? -1 : 1),
   );
-  const body = listIn("containers", busiestFirst, "section");
-  syncChildren(body, busiestFirst, createContainer, (row, container) => {
+  const body = listIn("containers", sorted, "section");
+  syncChildren(body, sorted, createContainer, (row, container) => {
     const [title, runtime, cpu, throttled, used, limit, share, read, write, threads] = row.cells;
     const { memory_working_set_bytes: memory, memory_limit_bytes: most } = container;
     const ratio = memory == null || most == null ? null : memory / most;
