@@ -251,7 +251,6 @@ def detail(
     yield "temperatures", encode(resources.temperatures(rows))
     yield "fans", encode(resources.fans(rows))
     yield "pressure", encode(resources.pressure(rows["pressure"]))
-    yield None
     yield "services", encode(resources.services(rows))
     yield None
     found = _filesystems(rows["filesystems"])

@@ -5,10 +5,8 @@ The page of a host and ``top`` show these.
 
 import re
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, Final
-
-import numpy as np
 
 from pombo_exporter.metrics import derive
 from pombo_exporter.metrics.rows import Floats, Gathered, MixedRows
@@ -47,10 +45,9 @@ def cpu_modes(cpu: MixedRows) -> CpuModes | None:
     return None if shares == [None] * len(shares) else CpuModes(*shares)
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def memory_parts(rows: Gathered) -> MemoryParts | None:
     """Return the parts of one host's memory, None where the total or the free part is unknown."""
-    if len(rows["memory"]):
+    if "memory" in rows:
         record, names = rows["memory"], ("total", "free", "buffers", "cached", "shared", "")
     else:
         record = rows["meminfo"]
@@ -58,18 +55,24 @@ def memory_parts(rows: Gathered) -> MemoryParts | None:
             *("MemTotal_bytes", "MemFree_bytes", "Buffers_bytes", "Cached_bytes", "Shmem_bytes"),
             "SReclaimable_bytes",
         )
-    values = np.array([record.last(name)[:1] for name in names])
-    if not (values.size and np.isfinite(values[:2]).all()):
+    if not len(record):
         return None
-    known = np.where(np.isnan(values), 0.0, values)[:, 0].tolist()
-    total, free, buffers, cached, shared, reclaimable = known
+    found = [float(record.last(name)[0]) for name in names]
+    if not (isfinite(found[0]) and isfinite(found[1])):
+        return None
+    total, free, buffers, cached, shared, reclaimable = (
+        0.0 if isnan(each) else each for each in found
+    )
     cached += reclaimable
     used = max(0.0, total - free - buffers - cached)
-    return MemoryParts(*_known(np.array((used, buffers, cached, free, shared))))
+    parts = used, buffers, cached, free, shared
+    return MemoryParts(*(each if isfinite(each) else None for each in parts))
 
 
 def temperatures(rows: Gathered) -> list[Temperature]:
     """Return what the sensors of one host measure, and its thermal zones."""
+    if "temperatures" not in rows and "thermal_zones" not in rows:
+        return []
     chips, labels = _chips(rows), _labels(rows)
     sensors, zones = rows["temperatures"], rows["thermal_zones"]
     places = [*zip(sensors.texts("chip"), sensors.texts("sensor"), strict=True)]
@@ -87,6 +90,8 @@ def temperatures(rows: Gathered) -> list[Temperature]:
 
 def fans(rows: Gathered) -> list[Fan]:
     """Return the speeds of one host's fans."""
+    if "fans" not in rows:
+        return []
     chips, labels, table = _chips(rows), _labels(rows), rows["fans"]
     names = zip(table.texts("chip"), table.texts("sensor"), strict=True)
     return [
@@ -114,15 +119,15 @@ def pressure(record: MixedRows) -> Pressure | None:
     """Return the shares of the time in which tasks of one host waited, None without a kernel's."""
     if not len(record):
         return None
-    shares = (_known(np.minimum(derive.per_second(record, name), 1.0))[0] for name in _PRESSURE)
-    return Pressure(*shares)
+    rates = (float(derive.per_second(record, name)[0]) for name in _PRESSURE)
+    return Pressure(*(min(rate, 1.0) if isfinite(rate) else None for rate in rates))
 
 
 def services(rows: Gathered) -> Services | None:
     """Return the units of systemd of one host, None where it does not report them."""
-    counts, states = rows[attention.UNITS], rows[attention.UNIT_STATES]
-    if not len(counts) and not len(states):
+    if attention.UNITS not in rows and attention.UNIT_STATES not in rows:
         return None
+    counts, states = rows[attention.UNITS], rows[attention.UNIT_STATES]
     pairs = zip(counts.label_sets, counts.last(attention.UNITS).tolist(), strict=True)
     units = [
         UnitCount(labels["state"], count)
