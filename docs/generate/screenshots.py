@@ -209,7 +209,7 @@ def play(launcher: Launcher, stack: ExitStack, fleet: Fleet) -> tuple[Exporter, 
 def wait_for_silence(exporter: Exporter, fleet: Fleet) -> None:
     """Wait until the hosts that fell silent are down."""
     wait_until(
-        lambda: {host.name for host in summaries(exporter, "?state=down").hosts},
+        lambda: {host.name for host in summaries(exporter).hosts if host.state == "down"},
         lambda names: names >= {*fleet.silent},
         "hosts to be down",
         within=60,

@@ -13,7 +13,7 @@ import urllib.parse
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -29,6 +29,7 @@ from support.status_page import cell, home, host_url, row, shown, summaries
 
 GIBIBYTE = 2**30
 INTERVAL = 1.0  # seconds between two reports of the hosts here
+COLOUR_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def memory(page: Page, name: str) -> Locator:
@@ -106,6 +107,9 @@ def test_pages_reconnect_when_the_exporter_is_back(start: Launcher, browser: Bro
     for page in (tab.page, detail.page):
         expect(page.get_by_role("alert")).to_contain_text("The exporter does not answer.")
         expect(page.locator("main")).to_have_css("filter", "grayscale(1)")
+        for scheme in COLOUR_SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            assert accessibility_violations(page) == []
     expect(row(tab.page, "steady").locator(".state")).to_have_text("live")
     start.exporter(port=exporter.port)
     for page in (tab.page, detail.page):
@@ -835,7 +839,7 @@ def _refused(exporter: Exporter) -> int:
 # --- accessibility and phones ---
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", COLOUR_SCHEMES)
 @pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_no_violation_on_any_page(
     mixed: Exporter, hostile: Exporter, opened: Open, scheme: str, viewport: Any
