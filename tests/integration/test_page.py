@@ -16,12 +16,12 @@ from fractions import Fraction
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from pombo_cli import human
 from pombo_exporter.hosts.host import State
 from pombo_exporter.top import table
 from pombo_wire import ContainerDisks, Containers, Filesystems, Info, Memory, Part, System
-from support.browsers import PHONE, Open, Tab, accessibility_violations
+from support.browsers import DESKTOP, PHONE, Open, Tab, accessibility_violations
 from support.pages import fetch, wait_until
 from support.processes import Exporter, Launcher
 from support.senders import HOSTILE_NAMES, Sender, steady
@@ -857,6 +857,41 @@ def test_axe_finds_no_violation_on_any_page(
             families.click()
             expect(page.locator("#families code")).not_to_have_count(0)
         assert accessibility_violations(page) == []
+
+
+#: What is on a page once it is loaded.
+_LOADED = "#rows tr, #grid *, #empty, #detail, #missing, .join main"
+
+#: Opens all that is folded.
+_UNFOLD = "for (const each of document.querySelectorAll('details')) each.open = true"
+
+
+@pytest.mark.slow  # 40 pages
+@pytest.mark.parametrize("scheme", COLOUR_SCHEMES)
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_no_violation_in_any_view(
+    mixed: Exporter, start: Launcher, opened: Open, scheme: str, viewport: ViewportSize
+) -> None:
+    for url in (
+        home(mixed),
+        home(mixed, "?group=site"),
+        home(mixed, "?view=grid"),
+        home(mixed, "?q=cpu>"),  # which is no filter
+        home(mixed, "?q=none"),
+        home(start.exporter()),  # without a host
+        host_url(mixed, "host-00"),
+        host_url(mixed, "host-03"),  # which is down
+        host_url(mixed, "unknown"),
+        home(mixed, "join"),
+    ):
+        page = opened(url, color_scheme=scheme, viewport=viewport).page
+        expect(page.locator(_LOADED).filter(visible=True).first).to_be_visible()
+        page.evaluate(_UNFOLD)
+        families = page.locator("#families")
+        if families.count() and families.is_visible():
+            expect(page.locator("#families code")).not_to_have_count(0)
+        assert accessibility_violations(page) == [], url
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), url
 
 
 @pytest.mark.parametrize("path", ["/", "/host?name=host-00"])
