@@ -16,6 +16,7 @@ from bench.cases import (
     dashboards,
     hostile,
     ingest,
+    limits,
     memory,
     page,
     receiver,
@@ -39,6 +40,7 @@ CASES = {
     "agent": agent.measure,
     "page": page.measure,
     "dashboards": dashboards.measure,
+    "limits": limits.measure,
 }
 
 #: The titles of the sections of the table, by fleet.
@@ -62,22 +64,21 @@ def main() -> None:
     """Run the cases that the command line names, print their rows, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="default: all")
-    parser.add_argument(
-        "--full", action="store_true", help="three quarters of an hour, not minutes"
-    )
+    parser.add_argument("--full", action="store_true", help="an hour and a half, not minutes")
     parser.add_argument(
         "--fleet",
         choices=KINDS,
         default="alike",
         help="small hosts like the captured one, of a few shapes, or no two alike; default: alike",
     )
+    parser.add_argument("--row", choices=limits.NAMES, default="", help="of the case limits")
     parser.add_argument(
         "--folder", type=Path, default=Path(__file__).parent / "report", help="of the table"
     )
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {1})  # with the load, and off the core of what is measured
-    settings = Settings(full=arguments.full, fleet=arguments.fleet)
+    settings = Settings(full=arguments.full, fleet=arguments.fleet, row=arguments.row)
     flags = " --full" if settings.full else ""
     if settings.fleet != "alike":
         flags += f" --fleet={settings.fleet}"

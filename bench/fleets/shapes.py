@@ -119,6 +119,34 @@ def busy_vm() -> Host:
     return _named("vm-$$$$$.example.net", host)
 
 
+def device() -> Host:
+    """Return a small device that sends 20 of the captured host's values, and no text of its own."""
+    base = captured()
+    base = {**base, **_busy(base)}
+    core, filesystem = base["cpu"][0], _busiest(base["filesystems"])
+    [interface] = [row for row in base["networks"] if row.texts == ("eth0",)]
+    counters = ("bytes", "errors", "packets")
+    host = {
+        "info": base["info"],
+        "system": [_only(base["system"][0], "boot_time", "uptime", "load1", "load5", "load15")],
+        "cpu": [_only(core, "user", "system", "idle", "iowait")],
+        "filesystems": [_only(filesystem, "size", "free", "available")],
+        "networks": [
+            _only(interface, *(f"{way}_{each}" for each in counters for way in _WAYS)),
+        ],
+        "meminfo": [_only(base["meminfo"][0], "MemTotal_bytes", "MemAvailable_bytes")],
+    }
+    return Host("gw-$$$$$.example.net", host)
+
+
+_WAYS = ("receive", "transmit")
+
+
+def _only(row: Row, *columns: str) -> Row:
+    """Return a row with these columns alone."""
+    return Row(row.texts, {column: row.trends[column] for column in columns})
+
+
 def server() -> Host:
     """Return a server of 8 cores that has been up for a year."""
     disks = [_nvme(n) for n in range(2)] + [_sata("sda", 0), _sata("sdb", 16), _mapped(0)]
@@ -215,7 +243,11 @@ SHAPES: Mapping[str, tuple[int, Callable[[], Host]]] = {
 }
 
 #: Shapes of other hosts. The fleet ``alike`` has small virtual machines only.
-OTHERS: Mapping[str, Callable[[], Host]] = {"small_vm": small_vm, "busy_vm": busy_vm}
+OTHERS: Mapping[str, Callable[[], Host]] = {
+    "small_vm": small_vm,
+    "busy_vm": busy_vm,
+    "device": device,
+}
 
 
 def unlike(number: int) -> Host:

@@ -48,11 +48,15 @@ class _Numbers:
         self._random = np.where(clocks, 0, self._growth / 2) + self._half
         self._unit = np.array([10**trend.decimals for trend in trends], np.float32)
 
-    def of(self, report: int, host: int) -> list[float]:
-        """Return the values of a host in the report of this number."""
+    def of(self, report: int, host: int, pace: float = 1.0) -> list[float]:
+        """Return the values of a host in the report of this number.
+
+        ``pace`` is how many times ``INTERVAL`` is between two reports: by so much more the counters
+        grow.
+        """
         values = np.arange(self.count)
         index = values * _NEXT_VALUE + report * _NEXT_REPORT + host * _NEXT_HOST
-        units = self._start + self._growth.astype(float) * (report + host * 7919 % _AGES)
+        units = self._start + self._growth.astype(float) * (report * pace + host * 7919 % _AGES)
         units += self._half * ((values + report + host) & 1)
         units += self._random * _NOISE[index & (len(_NOISE) - 1)]
         return (np.floor(units) / self._unit).tolist()  # type: ignore[no-any-return]
@@ -76,11 +80,19 @@ class Sender:
     """One host, which sends its reports one after the other.
 
     With ``seals``, its datagrams are those that an agent seals: they have no name and no number,
-    and leave room for the seal.
+    and leave room for the seal. ``interval`` is between two reports, in seconds.
     """
 
-    def __init__(self, number: int, template: _Template, *, seals: bool = False) -> None:
+    def __init__(
+        self,
+        number: int,
+        template: _Template,
+        *,
+        seals: bool = False,
+        interval: float = INTERVAL,
+    ) -> None:
         words = identity(number)
+        self._interval = interval
         self.number, self._template, self._seals = number, template, seals
         self.host = _named(template.host, words)
         self._sections = [_of_host(section, words) for section in template.sections]
@@ -111,12 +123,12 @@ class Sender:
         return plain(self._header(report), self._filled(report))
 
     def _header(self, report: int) -> dict[str, str | float]:
-        now, millisecond = report * INTERVAL, self.number * 7919 % 1000 / 1000
+        now, millisecond = report * self._interval, self.number * 7919 % 1000 / 1000
         header: dict[str, str | float] = {
             "host": self.host,
             "session": _SESSION + self.number * 123_456_789,
             "seq": self._seq,
-            "interval": INTERVAL,
+            "interval": self._interval,
             "time": round(1.8e9 + now + millisecond, 3),
             "monotonic": round(1e5 + now + millisecond + report * 509 % 1000 * 1e-6, 6),
         }
@@ -126,7 +138,8 @@ class Sender:
 
     def _filled(self, report: int) -> list[Section]:
         """Return the sections with the numbers of a report."""
-        numbers = iter(self._template.numbers.of(report, self.number))
+        pace = self._interval / INTERVAL
+        numbers = iter(self._template.numbers.of(report, self.number, pace))
         found = []
         for section, changing in zip(self._sections, self._template.changing, strict=True):
             if changing:
@@ -166,14 +179,18 @@ class Fleet:
         return chain.from_iterable(sender.datagrams(report) for sender in self.senders)
 
 
-def senders(hosts: Iterable[int], kind: Kind, *, seals: bool = False) -> Iterator[Sender]:
-    """Yield the hosts of these numbers."""
+def senders(
+    hosts: Iterable[int], kind: str, *, seals: bool = False, interval: float = INTERVAL
+) -> Iterator[Sender]:
+    """Yield the hosts of these numbers; ``kind`` is a ``Kind`` or the name of a shape."""
     for number in hosts:
         if kind == "unlike":
             template = _template(unlike(number))
+        elif kind == "few":
+            template = _shape(_few(number))
         else:
-            template = _shape("small_vm" if kind == "alike" else _few(number))
-        yield Sender(number, template, seals=seals)
+            template = _shape("small_vm" if kind == "alike" else kind)
+        yield Sender(number, template, seals=seals, interval=interval)
 
 
 def fleet(hosts: int, kind: Kind = "alike", *, seals: bool = False) -> Fleet:

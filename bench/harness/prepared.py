@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.harness.fleet import Kind, Sender
+from bench.harness.fleet import INTERVAL, Sender
 
 #: One datagram: the number of its report and of its host, which of the report's datagrams it is,
 #: and where it is in its file.
@@ -28,13 +28,18 @@ _AT_ONCE = 4096  # entries
 
 @dataclass(frozen=True)
 class Prepared:
-    """The first ``reports`` reports of each of ``hosts`` hosts, in the files of a folder."""
+    """The first ``reports`` reports of each of ``hosts`` hosts, in the files of a folder.
+
+    ``kind`` is a ``Kind`` or the name of a shape, ``interval`` between two reports, in seconds.
+    """
 
     folder: Path
-    kind: Kind
+    kind: str
     hosts: int
     reports: int
     datagrams: int
+    bytes: int
+    interval: float = INTERVAL
 
 
 def write(hosts: Iterable[Sender], reports: int, folder: Path, name: str) -> int:
@@ -123,7 +128,7 @@ class Order:
 
 
 @contextmanager
-def prepared(kind: Kind, hosts: int, reports: int) -> Iterator[Prepared]:
+def prepared(kind: str, hosts: int, reports: int, interval: float = INTERVAL) -> Iterator[Prepared]:
     """Pack the first reports of each host of a fleet, by a process on each core."""
     # Imported here, since the programs that it starts import this module.
     from bench.harness.processes import Process  # noqa: PLC0415
@@ -131,12 +136,12 @@ def prepared(kind: Kind, hosts: int, reports: int) -> Iterator[Prepared]:
     cores = [0, 1] if hosts > 1 else [0]
     with tempfile.TemporaryDirectory(prefix="pombo-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        flags = (f"--fleet={kind}", f"--reports={reports}", f"--folder={folder}")
+        flags = (f"--fleet={kind}", f"--reports={reports}", f"--interval={interval}")
         packers = [
             stack.enter_context(
                 Process(
                     sys.executable,
-                    *("-m", "bench.programs.prepare", *flags),
+                    *("-m", "bench.programs.prepare", *flags, f"--folder={folder}"),
                     f"--first-host={hosts * core // len(cores)}",
                     f"--end={hosts * (core + 1) // len(cores)}",
                     core=core,
@@ -145,7 +150,8 @@ def prepared(kind: Kind, hosts: int, reports: int) -> Iterator[Prepared]:
             for core in cores
         ]
         count = sum(int(packer.result(_DEADLINE)["datagrams"]) for packer in packers)
-        yield Prepared(folder, kind, hosts, reports, count)
+        size = sum(path.stat().st_size for path in folder.glob("*.datagrams"))
+        yield Prepared(folder, kind, hosts, reports, count, size, interval)
 
 
 _DEADLINE = 3600.0  # seconds

@@ -123,7 +123,9 @@ def load(
     ``hosts`` is how many of the hosts report, by default all, and ``rate`` the reports a second, by
     default those of an interval.
     """
-    flags = (f"--port={port}", f"--folder={prepared.folder}", f"--hosts={hosts or prepared.hosts}")
+    hosts = hosts or prepared.hosts
+    rate = rate or hosts / prepared.interval
+    flags = (f"--port={port}", f"--folder={prepared.folder}", f"--hosts={hosts}")
     more = (f"--reports={len(reports)}", f"--first-report={reports.start}", f"--rate={rate}")
     return Process(sys.executable, "-m", "bench.programs.load", *flags, *more, core=1)
 

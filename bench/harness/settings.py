@@ -7,10 +7,11 @@ from bench.harness.fleet import Kind
 
 @dataclass(frozen=True)
 class Settings:
-    """How long a case may take, and the fleet whose reports it sends."""
+    """How long a case may take, the fleet whose reports it sends, and the only row to measure."""
 
     full: bool = False
     fleet: Kind = "alike"
+    row: str = ""
 
     def first_edition(self, figure: str) -> str:
         """Return what the first edition took for reports of the same host, as a reference.

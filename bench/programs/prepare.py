@@ -8,7 +8,8 @@ import json
 import sys
 from pathlib import Path
 
-from bench.harness.fleet import KINDS, senders
+from bench.fleets.shapes import OTHERS
+from bench.harness.fleet import INTERVAL, KINDS, senders
 from bench.harness.prepared import write
 
 
@@ -16,14 +17,16 @@ def main() -> None:
     """Write what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--fleet", choices=KINDS, required=True)
+    parser.add_argument("--fleet", choices=[*KINDS, *OTHERS], required=True)
     parser.add_argument("--first-host", type=int, required=True)
     parser.add_argument("--end", type=int, required=True, help="the host after the last one")
     parser.add_argument("--reports", type=int, required=True, help="of each host, from the first")
+    parser.add_argument("--interval", type=float, default=INTERVAL, help="seconds between reports")
     arguments = parser.parse_args()
     hosts = range(arguments.first_host, arguments.end)
     name = f"{arguments.first_host:08}"
-    count = write(senders(hosts, arguments.fleet), arguments.reports, arguments.folder, name)
+    fleet = senders(hosts, arguments.fleet, interval=arguments.interval)
+    count = write(fleet, arguments.reports, arguments.folder, name)
     json.dump({"datagrams": count}, sys.stdout)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.report.curves import CURVES, draw
 
@@ -16,8 +17,9 @@ from bench.report.curves import CURVES, draw
 class Row:
     """One figure: what was measured, and its reference in the same run.
 
-    ``hosts`` and ``points`` are for the curves: the number of hosts, and one figure for
-    each curve, by the curve's name.
+    ``hosts``, ``points`` and ``at`` are for the curves: the number of hosts, one figure for each
+    curve, by the curve's name, and what the hosts on one line have in common. ``command`` and
+    ``day`` are those of the row, where it was measured by itself.
     """
 
     what: str
@@ -25,6 +27,9 @@ class Row:
     reference: str
     hosts: int = 0
     points: Mapping[str, float] = field(default_factory=dict)
+    at: str = ""
+    command: str = ""
+    day: str = ""
 
 
 class Results:
@@ -34,15 +39,20 @@ class Results:
         self._folder = folder
         self._file = folder / "results.json"
         text = self._file.read_text(encoding="utf-8") if self._file.exists() else "{}"
-        self._cases: dict[str, dict[str, object]] = json.loads(text)
+        self._cases: dict[str, dict[str, Any]] = json.loads(text)
 
     def put(self, case: str, command: str, rows: Sequence[Row]) -> None:
-        """Replace the rows of a case."""
-        self._cases[case] = {
-            "command": command,
-            **circumstances(),
-            "rows": [asdict(row) for row in rows],
-        }
+        """Replace the rows of a case, or those that were measured by themselves."""
+        found = [_kept(row) for row in rows]
+        if rows and all(row.command for row in rows):
+            kept = {row["what"]: row for row in self.rows(case)}
+            found = [*(kept | {row["what"]: row for row in found}).values()]
+        self._cases[case] = {"command": command, **circumstances(), "rows": found}
+
+    def rows(self, case: str) -> list[dict[str, Any]]:
+        """Return the rows of a case as the JSON has them; none where it has not been measured."""
+        found: list[dict[str, Any]] = self._cases.get(case, {}).get("rows", [])
+        return found
 
     def write(self, order: Sequence[str], expected: Collection[str] = ()) -> None:
         """Write the table, the curves and the JSON, with the cases in this order.
@@ -51,10 +61,7 @@ class Results:
         """
         self._cases = {name: self._cases[name] for name in order if name in self._cases}
         self._file.write_text(json.dumps(self._cases, indent=1) + "\n", encoding="utf-8")
-        cases = {
-            name: [Row(**row) for row in case["rows"]]  # type: ignore[attr-defined]
-            for name, case in self._cases.items()
-        }
+        cases = {name: [Row(**row) for row in case["rows"]] for name, case in self._cases.items()}
         drawn = self._curves([row for rows in cases.values() for row in rows])
         lines = [*_HEAD]
         if missing := [_title(name) for name in order if name in expected and name not in cases]:
@@ -63,9 +70,9 @@ class Results:
             case = self._cases[name]
             lines += ["", f"## {_title(name)}", "", f"{case['day']}: {case['machine']}.", ""]
             lines += ["| what | figure | reference | command |", "|---|---|---|---|"]
-            command = f"`{case['command']}`"
             lines += [
-                f"| {row.what} | {row.figure} | {row.reference} | {command} |" for row in rows
+                f"| {row.what} | {row.figure} | {row.reference} | {_measured(row, case)} |"
+                for row in rows
             ]
         if drawn:
             lines += ["", "## Cost against hosts", ""]
@@ -77,13 +84,28 @@ class Results:
         """Draw the curves with two points or more; return their files and titles."""
         drawn = []
         for name, (title, unit) in CURVES.items():
-            found = {row.hosts: row.points[name] for row in rows if name in row.points}
-            if len(found) > 1:
+            lines: dict[str, dict[float, float]] = {}
+            for row in rows:
+                if name in row.points:
+                    lines.setdefault(row.at, {})[row.hosts] = row.points[name]
+            if sum(map(len, lines.values())) > 1:
                 file = f"{name}.svg"
-                text = draw(title, unit, sorted(found.items()))
+                text = draw(title, unit, {at: sorted(line.items()) for at, line in lines.items()})
                 (self._folder / file).write_text(text, encoding="utf-8")
                 drawn.append((file, title))
         return drawn
+
+
+def _kept(row: Row) -> dict[str, Any]:
+    """Return a row as the JSON has it; what it lacks is left out."""
+    optional = ("at", "command", "day")
+    return {name: value for name, value in asdict(row).items() if value or name not in optional}
+
+
+def _measured(row: Row, case: Mapping[str, Any]) -> str:
+    """Return by which command a row was measured, and when, if that is not said of the case."""
+    day = f", {row.day}" if row.day not in ("", case["day"]) else ""
+    return f"`{row.command or case['command']}`{day}"
 
 
 def circumstances() -> dict[str, str]:
