@@ -63,9 +63,17 @@ def _line(at: str, spots: Sequence[tuple[float, float, float, float]]) -> str:
     marks = "".join(
         f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3"/>'
         f'<text x="{x:.0f}" y="{y - 9:.0f}" text-anchor="middle">{figure:.3g}</text>'
-        f'<text x="{x:.0f}" y="{floor + 18}" text-anchor="middle">{hosts:,.0f}</text>'
+        f'<text x="{x:.0f}" y="{floor + 18}" text-anchor="middle">{_short(hosts)}</text>'
         + (at and f'<text x="{x:.0f}" y="{y - 21:.0f}" text-anchor="middle">{escape(at)}</text>')
         for x, y, hosts, figure in spots
     )
     line = " ".join(f"{x:.0f},{y:.0f}" for x, y, _, _ in spots)
     return f'<polyline points="{line}"/>{marks}'
+
+
+def _short(hosts: float) -> str:
+    """Return a number in so few letters that two sizes of a fleet do not touch."""
+    for unit, letter in ((10**6, "M"), (10**3, "k")):
+        if hosts >= unit:
+            return f"{hosts / unit:g}{letter}"
+    return f"{hosts:g}"
