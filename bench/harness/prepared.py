@@ -38,7 +38,6 @@ class Prepared:
     hosts: int
     reports: int
     datagrams: int
-    bytes: int
     interval: float = INTERVAL
 
 
@@ -150,8 +149,7 @@ def prepared(kind: str, hosts: int, reports: int, interval: float = INTERVAL) ->
             for core in cores
         ]
         count = sum(int(packer.result(_DEADLINE)["datagrams"]) for packer in packers)
-        size = sum(path.stat().st_size for path in folder.glob("*.datagrams"))
-        yield Prepared(folder, kind, hosts, reports, count, size, interval)
+        yield Prepared(folder, kind, hosts, reports, count, interval)
 
 
 _DEADLINE = 3600.0  # seconds
