@@ -147,7 +147,7 @@ format: develop
 hooks: develop
 	$(BIN)/prek install
 
-# Some minutes, and with bench-full some two hours; nothing else should run meanwhile.
+# Some minutes, and with bench-full some three hours; nothing else should run meanwhile.
 bench: develop peers
 	$(BIN)/python -m bench
 
@@ -187,6 +187,7 @@ docs: develop
 		> exporter/pombo_exporter/metrics/collectors.py
 	PYTHONPATH=.:tests $(BIN)/python docs/generate/metrics.py > docs/metrics.md
 	$(BIN)/python docs/generate/settings.py > docs/settings.md
+	$(BIN)/python docs/generate/sizing.py --write
 	$(BIN)/python docs/generate/vectors.py docs/wire-vectors
 	$(BIN)/python docs/generate/sealed_vectors.py > docs/wire-vectors/sealed.json
 	$(BIN)/mkdocs build --quiet

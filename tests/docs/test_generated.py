@@ -47,6 +47,12 @@ def test_document_of_severities_is_up_to_date() -> None:
     assert (ROOT / "docs/severity.md").read_text(encoding="utf-8") == generated, "run `make docs`"
 
 
+def test_tables_of_several_exporters_are_computed_from_the_benchmarks_results() -> None:
+    command = [sys.executable, str(ROOT / "docs/generate/sizing.py")]
+    generated = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert generated in (ROOT / "docs/sizing.md").read_text(encoding="utf-8"), "run `make docs`"
+
+
 def test_names_of_the_families_of_collectors_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "docs/generate/collectors.py")]
     variables = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}

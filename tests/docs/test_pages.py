@@ -25,6 +25,7 @@ OTHER_FLAGS = {
     *("--from", "--dry-run", "--uninstall", "--user"),  # install.sh, systemctl
     *("--sign", "--annotate", "--message"),  # git tag
     "--unit",  # journalctl
+    *("--full", "--row"),  # python -m bench
     *("--namespace", "--output", "--from-file", "--kustomize", "--filename"),  # kubectl
     "--verifytypes",  # basedpyright
     "--no-collector",  # of --no-collector.NAME
