@@ -21,9 +21,10 @@ JSON = dict[str, Any]
 
 _ABOUT = """What Pombo's exporter knows about its hosts and itself, and how hosts report over HTTP.
 
-Names of fields end in their unit: seconds (timestamps are Unix time), bytes, ratio (1 is all), or
-one of these per second. A value that is not known is null. As long as the path says v1, fields are
-added, but not renamed or removed; programs should ignore fields that they do not know.
+Names of fields end in their unit: seconds (timestamps are Unix time), bytes, ratio (1 is all),
+celsius, or a count per second or minute. A value that is not known is null. As long as the path
+says v1, fields are added, but not renamed or removed; programs should ignore fields that they do
+not know.
 
 With --web.config.file, the exporter may ask for a password (401), and refuse too many requests
 (429).

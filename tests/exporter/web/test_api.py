@@ -101,9 +101,9 @@ def test_document_is_of_this_version_and_its_schemas_are_valid() -> None:
 
 
 def test_name_of_every_number_has_its_unit() -> None:
-    units = ("_seconds", "_bytes", "_ratio", "_per_second", "_cores")
+    units = ("_seconds", "_bytes", "_ratio", "_per_second", "_per_minute", "_cores", "celsius")
     # Those of a reason have a unit of their own.
-    plain = {"load1", "load5", "load15", "threads", "value", "threshold"}
+    plain = {"load1", "load5", "load15", "threads", "count", "value", "threshold"}
     for name, described in DOCUMENT["components"]["schemas"].items():
         for field, described_field in described.get("properties", {}).items():
             kinds = [described_field, *described_field.get("anyOf", [])]
