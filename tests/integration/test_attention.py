@@ -1,5 +1,6 @@
 """What needs attention, in a real browser and in ``top``: which hosts come first, and why."""
 
+import csv
 import json
 import re
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 from pombo_wire import Collectors, Filesystems, Memory, Part, Temperatures
 from support.browsers import DESKTOP, PHONE, Open, accessibility_violations
-from support.pages import wait_until
+from support.pages import fetch, wait_until
 from support.processes import BIN, Exporter, Launcher
 from support.senders import Sender, failed_service
 from support.status_page import home, host_url, row, shown, summaries
@@ -204,14 +205,23 @@ def test_button_counts_the_hosts_that_need_attention_and_shows_only_them(
     expect(page.locator("#shown")).to_have_text("")
 
 
-def test_api_has_the_reasons_of_each_fault(faulty: Exporter, otherwise_faulty: Exporter) -> None:
+def test_api_and_csv_have_the_reasons_of_each_fault(
+    faulty: Exporter, otherwise_faulty: Exporter
+) -> None:
+    query = "?severity=critical&severity=warning"
     for exporter, faults in ((faulty, FAULTS), (otherwise_faulty, OTHERS)):
-        asked = summaries(exporter, "?severity=critical&severity=warning").hosts
+        asked = summaries(exporter, query).hosts
         assert {host.name for host in asked} == {*faults}
         for host in asked:
             [reason] = host.reasons
             assert faults[host.name].words in reason.text
             assert host.severity == reason.severity == faults[host.name].severity
+        text = fetch(f"http://{exporter.target}/api/v1/hosts{query}&format=csv")
+        lines = [*csv.DictReader(text.splitlines())]
+        assert {line["name"] for line in lines} == {*faults}
+        for line in lines:
+            assert line["severity"] == faults[line["name"]].severity
+            assert faults[line["name"]].words in line["reasons"]
 
 
 def test_terminal_has_the_same_hosts_in_the_same_order_and_says_why(
