@@ -37,7 +37,7 @@ pombo-exporter top --once --filter=site=porto || echo "look at Porto"
 _REST = """
 Three reasons have no threshold to set:
 
-- `down`, critical: no report for three intervals.
+- `down`, critical: no report for three intervals, or for `--host.down-after`.
 - `late`, a warning: no report for two intervals.
 - `duplicate_name`, a warning: two agents have reported under this name in the last ten minutes. The
   reason has both addresses. Give each agent its own `--name`.

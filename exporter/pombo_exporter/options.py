@@ -14,6 +14,7 @@ from pombo_cli.flags import Address, AddressType, Command, Duration, Size, flag,
 from pombo_exporter import __version__
 from pombo_exporter.decode.options import DecodeOptions, decode_command
 from pombo_exporter.enroll import enroll
+from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER
 from pombo_exporter.hosts.limits import Limits
 from pombo_exporter.hosts.severity import CHECKS, Check, Table, Thresholds, Unit
 from pombo_exporter.installer.agents import FOLDER
@@ -315,6 +316,14 @@ def command(
         show_default=True,
         help="How long a host may be down before it is forgotten.",
     )
+    @flag(
+        "host.down-after",
+        type=click.IntRange(LATE_AFTER + 1, 1000),
+        default=DOWN_AFTER,
+        show_default=True,
+        help="Intervals without a report after which a host is down. More of them suit a network "
+        "that loses much.",
+    )
     @_limit(
         "hosts",
         10_000,
@@ -442,6 +451,7 @@ def command(
             families=rest.pop("limit_families"),
             layouts=rest.pop("limit_layouts"),
             forget_after=rest.pop("host_forget_after"),
+            down_after=rest.pop("host_down_after"),
         )
         notify = NotifyFlags(
             receivers=rest.pop("notify_url") + rest.pop("notify_url_file"),

@@ -38,7 +38,7 @@ from pombo_exporter.hosts.slots import Slot
 from pombo_exporter.runtime.moment import Moment
 
 LATE_AFTER: Final = 2  # intervals of silence
-DOWN_AFTER: Final = 3  # intervals of silence
+DOWN_AFTER: Final = 3  # intervals of silence, by default; those of a script's values
 
 #: Seconds for which a host counts as duplicate, after another agent's datagram was refused.
 DUPLICATE_SECONDS: Final = 600.0
@@ -116,6 +116,7 @@ class Host(Struct, gc=False, eq=False):
 
     After a bye, ``said_bye`` is True and the host is kept for a while to recognise late datagrams.
     ``is_restored`` is whether it was heard by an earlier run of the exporter only.
+    It is down after ``down_after`` intervals of silence.
     ``state`` is the state that was last logged; ``state_at`` computes the present one. Until
     ``next_check`` (monotonic), time alone changes nothing of the host.
     """
@@ -152,6 +153,7 @@ class Host(Struct, gc=False, eq=False):
     next_check: float = 0.0
     script_seen: float = 0.0
     values_until: float = 0.0
+    down_after: int = DOWN_AFTER
     _interval_until: float = 0.0
     _session_since: float = 0.0
     _unconfirmed: int = 0  # datagrams of other agents since the last one of the holder
@@ -225,7 +227,7 @@ class Host(Struct, gc=False, eq=False):
         silence = now - self.last_seen
         if silence < LATE_AFTER * self.interval:
             return LIVE
-        is_late = silence < DOWN_AFTER * self.interval or now < self.values_until
+        is_late = silence < self.down_after * self.interval or now < self.values_until
         return LATE if is_late else DOWN
 
     def check_after(self, now: float) -> float:
@@ -236,7 +238,7 @@ class Host(Struct, gc=False, eq=False):
         if self.sequence.has_gaps:
             return now
         late = self.last_seen + LATE_AFTER * self.interval
-        down = max(self.last_seen + DOWN_AFTER * self.interval, self.values_until)
+        down = max(self.last_seen + self.down_after * self.interval, self.values_until)
         next_state = late if now < late else down
         return min(now + self.interval, next_state, self.earliest_expiry())
 

@@ -35,6 +35,8 @@ class AdmissionError(Exception):
 class Limits:
     """The limits of what is kept in memory; ``forget_after`` is in seconds.
 
+    A host is down after ``down_after`` intervals of silence.
+
     ``bytes`` is for all hosts, as booked; ``families`` is the number of different open families,
     and ``layouts`` that of different section layouts. A datagram with another layout is compared
     with all sections of its host, so the items of these are bounded too.
@@ -43,6 +45,7 @@ class Limits:
     hosts: int = 10_000
     series_per_host: int = 50_000
     forget_after: float = 3600.0
+    down_after: int = 3
     bytes: int = 2**30
     families: int = 10_000
     layouts: int = 1_000_000

@@ -11,7 +11,7 @@ from pombo_wire import DEFAULT_INTERVAL_SECONDS
 from pombo_wire.sealing import CHALLENGE_BYTES
 
 from pombo_exporter.hosts.holder import Holder
-from pombo_exporter.hosts.host import DOWN_AFTER, Host, State
+from pombo_exporter.hosts.host import Host, State
 
 _Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -67,15 +67,20 @@ def remembered(host: Host) -> Remembered | None:
     )
 
 
-def restored(record: Remembered, place: int, now: float, random: Callable[[int], bytes]) -> Host:
+def restored(
+    record: Remembered, place: int, now: float, random: Callable[[int], bytes], down_after: int
+) -> Host:
     """Return a host as it is when the exporter starts: down, until it is heard.
 
-    ``now`` is the monotonic clock in seconds. Its agent may go on with any number above ``seq``;
-    another one has to show a challenge that is drawn now, if an agent was ever proven.
+    ``now`` is the monotonic clock in seconds, ``down_after`` is that of the host. Its agent may go
+    on with any number above ``seq``; another one has to show a challenge that is drawn now, if an
+    agent was ever proven.
     """
-    host = Host(record.name, ("", 0), place, state=State.DOWN, is_restored=True)
+    host = Host(
+        record.name, ("", 0), place, state=State.DOWN, is_restored=True, down_after=down_after
+    )
     host.interval = record.interval
-    host.last_seen = now - DOWN_AFTER * host.interval
+    host.last_seen = now - host.down_after * host.interval
     host.last_seen_wall = float(record.seen)
     host.said_bye = record.gone
     host.sequence.start_session(record.seq + 1)

@@ -161,11 +161,11 @@ class Reports:
         """
         header = contents.datagram.header
         stamp = Stamp(header.session, header.seq or 0, header.monotonic)
-        expires = now + DOWN_AFTER * (header.interval or DEFAULT_INTERVAL_SECONDS)
+        interval = header.interval or DEFAULT_INTERVAL_SECONDS
         if header.parts is None:
-            self._store_loose(host, contents, stamp, expires)
+            self._store_loose(host, contents, stamp, now + DOWN_AFTER * interval)
         else:
-            self._store_part(host, contents, stamp, expires)
+            self._store_part(host, contents, stamp, now + host.down_after * interval)
 
     def _store_part(self, host: Host, contents: Contents, stamp: Stamp, expires: float) -> None:
         datagram, sections, _ = contents

@@ -21,7 +21,7 @@ from pombo_exporter.hosts.holder import (
     Verdict,
     plain_claim,
 )
-from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER, Address, Host, State
+from pombo_exporter.hosts.host import LATE_AFTER, Address, Host, State
 from pombo_exporter.hosts.layouts import Catalog, Layouts
 from pombo_exporter.hosts.limits import AdmissionError, Limits, RefusalReason
 from pombo_exporter.hosts.lookalikes import Lookalikes
@@ -330,7 +330,7 @@ class Roster:
             return False
         if len(self.hosts) >= self.limits.hosts:
             raise self._places.full(record.name)
-        host = restored(record, self._added, now, self._random)
+        host = restored(record, self._added, now, self._random, self.limits.down_after)
         self._reports.add(host)
         self._store(host)
         self._places.silent(host.name, is_sealed=host.holder.is_sealed)  # until it is heard
@@ -382,7 +382,7 @@ class Roster:
             raise
 
     def _add(self, name: str, address: Address, now: float, *, is_sealed: bool) -> Host:
-        host = Host(name, address, self._added)
+        host = Host(name, address, self._added, down_after=self.limits.down_after)
         try:
             self._reports.add(host)
         except AdmissionError:
@@ -413,7 +413,7 @@ class Roster:
     def _forget_if_due(self, host: Host, now: float) -> None:
         # A host whose agent is dead stays known, and down, while a script reports for it. Its last
         # values are kept until then.
-        since = max(host.last_seen + DOWN_AFTER * host.interval, host.script_seen)
+        since = max(host.last_seen + host.down_after * host.interval, host.script_seen)
         if host.said_bye and not host.holder.is_sealed:
             self._delete(host)
         elif now - since >= self.limits.forget_after and not host.has_loose(now):

@@ -68,7 +68,7 @@ HOST_FAMILIES: tuple[Family, ...] = (
     ),
     gauge(
         "pombo_host_late",
-        "Whether the host is late: no report for two intervals, but not yet for three.",
+        "Whether the host is late: no report for two intervals, but not down yet.",
         HostField(lambda host, now: int(host.state_at(now) is State.LATE)),
     ),
     gauge(

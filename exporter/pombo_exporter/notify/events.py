@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pombo_exporter.hosts.host import DOWN_AFTER, Host
+from pombo_exporter.hosts.host import Host
 from pombo_exporter.hosts.roster import HostEvent
 from pombo_exporter.notify import words
 from pombo_exporter.notify.alerts import Alert, Key, Kind
@@ -99,10 +99,10 @@ class Problems:
         for host in hosts:
             if not _counts(host):
                 continue
-            if host.last_seen_wall + DOWN_AFTER * host.interval + self._hold <= written:
+            if host.last_seen_wall + host.down_after * host.interval + self._hold <= written:
                 tracker.known(_down(host))
             else:
-                tracker.began(_down(host), now + DOWN_AFTER * host.interval)
+                tracker.began(_down(host), now + host.down_after * host.interval)
 
     def disks(self, host: Host, found: Mapping[str, float], full: float, at: Moment) -> None:
         """Note the filesystems of a host that are full, or nearly: which share of each is used.
@@ -145,7 +145,7 @@ class Problems:
         text = words.stopped(host.name) if event is HostEvent.BYE else words.removed(host.name)
         key = Key(Kind.DOWN, host.name)
         silence = now - host.last_seen
-        is_down = event is not HostEvent.BYE and silence >= DOWN_AFTER * host.interval
+        is_down = event is not HostEvent.BYE and silence >= host.down_after * host.interval
         if is_down and (event is HostEvent.EVICTED or silence >= self._forget_after):
             if key in self._trackers[Kind.DOWN]:
                 self._forgotten[host.name] = host.last_seen + GONE_AFTER
@@ -214,5 +214,5 @@ def _counts(host: Host) -> bool:
 
 def _down(host: Host) -> Alert:
     since = float(round(host.last_seen_wall))  # as in the state file: the same after a restart
-    text = words.down(host.name, since, host.interval, str(host.address[0]))
+    text = words.down(host.name, since, host.down_after * host.interval, str(host.address[0]))
     return Alert(Key(Kind.DOWN, host.name), host.labels, since, text)

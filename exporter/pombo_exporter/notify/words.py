@@ -17,12 +17,15 @@ _FREE_SPACE: Final = (
 )
 
 
-def down(host: str, since: float, interval: float, address: str) -> Words:
-    """Return what to say of a host that is down since a Unix time; ``address`` may be unknown."""
+def down(host: str, since: float, silence: float, address: str) -> Words:
+    """Return what to say of a host that is down since a Unix time; ``address`` may be unknown.
+
+    ``silence`` is how long no report must arrive for that, in seconds.
+    """
     last = f"; the last one came from {printable(address)}" if address else ""
     return Words(
         f"{printable(host)} is down: its last report came at {timestamp(since)}",
-        f"No report has arrived for three intervals of {span(interval)}{last}. {_CHECK_NETWORK}",
+        f"No report has arrived for {span(silence)}{last}. {_CHECK_NETWORK}",
     )
 
 

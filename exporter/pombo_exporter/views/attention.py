@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pombo_cli import human
 
 from pombo_exporter.hosts import loss
-from pombo_exporter.hosts.host import DOWN_AFTER, LATE_AFTER, Host, State
+from pombo_exporter.hosts.host import LATE_AFTER, Host, State
 from pombo_exporter.hosts.layouts import Section
 from pombo_exporter.hosts.severity import (
     CRITICAL,
@@ -171,7 +171,7 @@ def _of_state(host: Host, now: float) -> Iterator[Reason]:
     state = host.state_at(now)
     if state is not State.LIVE:
         is_down = state is State.DOWN
-        seconds = (DOWN_AFTER if is_down else LATE_AFTER) * host.interval
+        seconds = (host.down_after if is_down else LATE_AFTER) * host.interval
         text = f"no report for more than {human.span(seconds)}"
         if host.is_restored:
             text = "no report since the exporter started"

@@ -45,6 +45,17 @@ def test_silence_is_measured_in_the_hosts_own_intervals() -> None:
     assert agent.exporter.host().state_at(agent.exporter.now) is State.DOWN
 
 
+def test_host_with_its_values_is_late_for_as_many_intervals_as_the_exporter_is_told() -> None:
+    agent = Agent(Exporter(Limits(down_after=24)))
+    agent.send(parts=1, memory=Memory(total=8))
+    seen = []
+    for seconds in (15, 104.9, 0.1):
+        agent.exporter.wait(seconds)
+        late, up = agent.exporter.value("pombo_host_late"), agent.exporter.value("pombo_host_up")
+        seen.append((up, late, agent.exporter.value("host_memory_total_bytes")))
+    assert seen == [(1, 1, 8), (1, 1, 8), (0, 0, None)]
+
+
 def test_values_of_a_silent_host_are_not_exposed_even_before_a_sweep() -> None:
     agent = Agent()
     agent.send(memory=Memory(total=8))
