@@ -10,6 +10,9 @@ export ADDRESS ?= 127.0.0.1
 export PORT ?= 5005
 export PROMETHEUS_PORT ?= 9090
 
+# How many hosts `make demo` simulates.
+HOSTS ?= 10000
+
 # How long `make fuzz` runs each fuzzer, and which ones: all without FUZZ.
 FUZZ_SECONDS ?= 300
 FUZZ ?=
@@ -21,9 +24,9 @@ PACKAGES := wire cli agent exporter
 
 # What running needs, and what its packages are built with; tests need more.
 RUNNING := build agent exporter
-CHECKED := $(PACKAGES) grafana tests docs/generate bench faults distribution
+CHECKED := $(PACKAGES) grafana tests docs/generate bench demo faults distribution
 
-.PHONY: install develop run dist images bench bench-full peers measure-page faults test test-all \
+.PHONY: install develop run demo dist images bench bench-full peers measure-page faults test test-all \
 	coverage fuzz corpus programs audit lint types verify-types format hooks docs pictures lock \
 	release clean
 
@@ -46,6 +49,11 @@ $(VENV)/development: locks/development.txt $(VENV)/running
 
 run: install
 	@exec tools/run
+
+# A bad network, two exporters that can be killed, and 10,000 simulated hosts: docs/demo.md.
+demo: install
+	tools/need Prometheus prometheus prometheus --version
+	@exec $(BIN)/python -m demo --hosts=$(HOSTS)
 
 # What users install, into dist/: docs/install.md lists it.
 dist: develop
@@ -127,7 +135,7 @@ lint: develop
 types: develop
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p pombo_wire -p pombo_cli -p pombo_agent
-	$(BIN)/mypy grafana tests docs/generate bench faults distribution
+	$(BIN)/mypy grafana tests docs/generate bench demo faults distribution
 
 # Whether the types of what others may import are complete, as their type checkers see it. It has an
 # environment of its own, for it brings Node.js.

@@ -161,6 +161,30 @@ def test_module_imports_only_what_its_package_may(name: str) -> None:
     assert top_level_imports(name) - sys.stdlib_module_names <= allowed | {package}
 
 
+#: Programs that run from a clone after `make install`, besides the packages.
+FROM_CLONE = ("demo",)
+
+
+@pytest.mark.parametrize("folder", FROM_CLONE)
+def test_what_runs_from_a_clone_imports_only_what_running_needs(folder: str) -> None:
+    left, seen = [*(ROOT / folder).rglob("*.py")], set[Path]()
+    installed = {*PACKAGES, *PACKAGES["pombo_exporter"][1], *sys.stdlib_module_names}
+    while left:
+        path = left.pop()
+        seen.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [str(node.module), *(f"{node.module}.{each.name}" for each in node.names)]
+            else:
+                continue
+            own = [(ROOT / name.replace(".", "/")).with_suffix(".py") for name in names]
+            left += [each for each in own if each.is_file() and each not in seen]
+            is_own = any(each.is_file() for each in own)
+            assert is_own or {name.partition(".")[0] for name in names} <= installed, (path, names)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_package_declares_exactly_what_it_imports(package: str) -> None:
     folder, _ = PACKAGES[package]

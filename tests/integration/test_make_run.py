@@ -7,25 +7,12 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 from support.pages import fetch, fetch_page, wait_until
 from support.processes import Launcher, Process, found, free_port
+from support.sessions import members
 
 HOST = socket.gethostname()
-
-
-def members(session: int) -> dict[int, str]:
-    """Return the processes of a session and their commands, without zombies."""
-    processes = {}
-    for directory in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            stat = (directory / "stat").read_text()
-            state, _, _, of_session = stat.rpartition(")")[2].split()[:4]
-            if int(of_session) == session and state != "Z":
-                command = (directory / "cmdline").read_bytes()
-                processes[int(directory.name)] = command.replace(b"\0", b" ").decode()
-    return processes
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The simulated hosts and the network between hosts and exporters; a process of its own."""

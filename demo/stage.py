@@ -1,0 +1,220 @@
+"""All programs of the demonstration: started in order, watched, and ended."""
+
+import asyncio
+import logging
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+import aiohttp
+
+from demo.ports import pick
+from demo.programs import Program, Usage
+from demo.prometheus import Prometheus
+from demo.simulated import Simulated
+
+log = logging.getLogger("demo")
+
+BIN: Final = Path(sys.executable).parent
+
+#: Intervals without a report after which a host is down: docs/demo.md says why so many.
+DOWN_AFTER: Final = 24
+
+SCRAPE_SECONDS: Final = 5
+
+#: The usual ports: of the page, of both exporters, and of Prometheus.
+PAGE_PORT: Final = 5000
+_EXPORTER_PORTS: Final = (5005, 5006)
+_PROMETHEUS_PORT: Final = 9090
+
+_PATIENCE: Final = 30.0  # seconds
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
+
+
+class StageError(Exception):
+    """A program does not start, or has ended by itself; ``str()`` says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How many hosts report, and the seconds between two reports of each.
+
+    With ``any_ports``, the usual ports are not used.
+    """
+
+    hosts: int
+    interval: float
+    any_ports: bool
+
+
+class Exporter(Program):
+    """An exporter; UDP and HTTP have the same port. ``replica`` is its label in Prometheus."""
+
+    def __init__(self, replica: str, title: str, port: int, hosts: int, folder: Path) -> None:
+        self.replica, self.title, self.port = replica, title, port
+        self.was_killed = False
+        address = f"127.0.0.1:{port}"
+        command = (
+            str(BIN / "pombo-exporter"),
+            f"--udp.listen-address={address}",
+            f"--web.listen-address={address}",
+            f"--limit.hosts={hosts + 100}",
+            f"--host.down-after={DOWN_AFTER}",
+            "--threshold.clock=off",  # a delayed report has an old time
+            "--log.level=error",
+        )
+        super().__init__(title, command, folder / f"exporter-{replica}.log")
+
+    @property
+    def url(self) -> str:
+        """The address of its page."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def status(self, client: aiohttp.ClientSession) -> dict[str, Any] | None:
+        """Return what it says about itself; None while it does not answer."""
+        try:
+            async with client.get(f"{self.url}/api/v1/status", timeout=_TIMEOUT) as answer:
+                found: dict[str, Any] = await answer.json()
+                return found if answer.ok else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return None
+
+
+class Stage:
+    """The programs: two exporters, a real agent, the simulated hosts and Prometheus."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        """Choose ports for all programs.
+
+        Raises:
+            StageError: when Prometheus is not installed.
+        """
+        if not shutil.which("prometheus"):
+            raise StageError("Prometheus is not on PATH: install it (Debian: prometheus)")
+        self.settings = settings
+        taken: list[int] = []
+
+        def port(usual: int) -> int:
+            taken.append(pick(None if settings.any_ports else usual, taken))
+            return taken[-1]
+
+        self.page_port = port(PAGE_PORT)
+        first, second = map(port, _EXPORTER_PORTS)
+        self.exporters = (
+            Exporter("a", "Exporter", first, settings.hosts, folder),
+            Exporter("b", "Replica", second, settings.hosts, folder),
+        )
+        by_replica = {each.replica: each.port for each in self.exporters}
+        self.prometheus = Prometheus(folder, port(_PROMETHEUS_PORT), by_replica, SCRAPE_SECONDS)
+        ports = [each.port for each in self.exporters]
+        self.simulated = Simulated(
+            settings.hosts, settings.interval, ports, folder / "simulation.log"
+        )
+        self.agent: Program | None = None
+        self._folder = folder
+
+    @property
+    def programs(self) -> list[Program]:
+        """All programs, in the order in which they end."""
+        agent = [self.agent] if self.agent else []
+        return [*agent, self.simulated, self.prometheus, *self.exporters]
+
+    async def start(self, client: aiohttp.ClientSession) -> None:
+        """Start all programs, and return when they work.
+
+        Raises:
+            StageError: when one does not start.
+            SimulationError: when the simulation does not.
+        """
+        await asyncio.gather(*(each.start() for each in (*self.exporters, self.prometheus)))
+        await asyncio.gather(*(self._served(each, client) for each in self.exporters))
+        await self.simulated.start()
+        self.agent = Program(
+            "the agent",
+            (
+                str(BIN / "pombo-agent"),
+                *(f"--server=127.0.0.1:{port}" for port in self.simulated.ports),
+                f"--interval={round(self.settings.interval * 1000)}ms",
+                f"--name={socket.gethostname()}",
+                "--log.level=error",
+            ),
+            self._folder / "agent.log",
+        )
+        await self.agent.start()
+
+    async def _served(self, exporter: Exporter, client: aiohttp.ClientSession) -> None:
+        deadline = monotonic() + _PATIENCE
+        while await exporter.status(client) is None:
+            if not exporter.runs or monotonic() > deadline:
+                raise StageError(f"the exporter does not start: {exporter.ending}")
+            await asyncio.sleep(0.05)
+
+    async def kill_exporter(self, exporter: Exporter) -> None:
+        """Kill an exporter, as a machine that loses its power would end it."""
+        exporter.was_killed = True
+        await exporter.kill()
+        await self.heard()
+
+    async def start_exporter(self, exporter: Exporter) -> None:
+        """Start an exporter again."""
+        await exporter.start()
+        await self.heard()
+
+    async def heard(self) -> None:
+        """Tell the simulation which exporters run."""
+        await self.simulated.ask("heard", ways=[each.runs for each in self.exporters])
+
+    def check(self) -> None:
+        """Check that all programs run that nobody has killed.
+
+        Raises:
+            StageError: when one has ended by itself.
+        """
+        for each in self.programs:
+            if each.has_ended and not (isinstance(each, Exporter) and each.was_killed):
+                raise StageError(each.ending)
+
+    def usage(self) -> dict[str, Usage]:
+        """Return what each program uses, and this process, by name."""
+        own = os.times()
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        found = {each.name: each.usage() for each in self.programs}
+        own_memory = pages * os.sysconf("SC_PAGE_SIZE")
+        return {**found, "the page": Usage(own.user + own.system, own_memory)}
+
+    async def end(self) -> None:
+        """End all programs: first those that send or ask, then the exporters."""
+        *others, first, second = self.programs
+        await _all_ended(others)
+        await _all_ended([first, second])
+
+
+async def _all_ended(programs: Sequence[Program]) -> None:
+    await asyncio.gather(*(each.end() for each in programs))
+
+
+@asynccontextmanager
+async def stage(settings: Settings) -> AsyncIterator[Stage]:
+    """Yield the programs, in a folder of their own; end them and remove it afterwards.
+
+    Raises:
+        StageError: when Prometheus is not installed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pombo-demo-"))
+    try:
+        found = Stage(settings, folder)
+        try:
+            yield found
+        finally:
+            await asyncio.shield(found.end())
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(folder)
