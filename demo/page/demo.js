@@ -10,6 +10,7 @@ const SHOWN_REPORTS = 60;
 const WORST = 2; // s by which reports may be late before the page says so
 
 const SHARES = ["lost", "doubled", "delayed"];
+const COUNTERS = { received: "Received", transmitted: "Transmitted" };
 const FATES = ["", "arrived", "lost", "arrived late", "arrived twice", "not heard: the exporter was killed"];
 
 let state = null;
@@ -127,8 +128,11 @@ async function readState() {
 
 function showHost(found) {
   const titles = { a: "exporter", b: "replica" };
+  const off = found.difference;
+  setText(byId("verdict"), off === null ? "" : `Difference: ${human.number(off)} ${Math.abs(off) === 1 ? "byte" : "bytes"}`);
+  byId("verdict").classList.toggle("is-wrong", Boolean(off));
   syncChildren(
-    byId("rows"),
+    byId("compared"),
     found.rows.length ? found.rows : [null],
     () => create("tr", "", create("th"), ...Array.from({ length: 5 }, () => create("td"))),
     (row, compared) => {
@@ -141,7 +145,7 @@ function showHost(found) {
         return;
       }
       const off = compared.increase - compared.counted;
-      setText(name, `${compared.counter}, by the ${titles[compared.replica]}`);
+      setText(name, `${COUNTERS[compared.counter]}, by the ${titles[compared.replica]}`);
       setText(counted, human.number(compared.counted));
       setText(increase, human.number(compared.increase));
       setText(difference, human.number(off));

@@ -72,7 +72,7 @@ def figure(page: Page, name: str) -> Any:
 
 
 def differences(page: Page) -> list[str]:
-    return page.locator("#rows td:nth-child(4)").all_inner_texts()
+    return page.locator("#compared td:nth-child(4)").all_inner_texts()
 
 
 def post(url: str, body: bytes = b"", **headers: str) -> int:
@@ -95,7 +95,7 @@ def test_half_of_all_reports_is_lost_and_an_exporter_killed_but_no_byte_is_missi
     tab = Tab(browser)
     page = tab.page
     page.goto(url)
-    expect(page.locator("#rows tr")).to_have_count(4)
+    expect(page.locator("#compared tr")).to_have_count(4)
     expect(figure(page, "down")).to_have_text("0")
     expect(figure(page, "totals")).to_have_text("0")
     assert differences(page) == ["0"] * 4
@@ -141,7 +141,7 @@ def test_half_of_all_reports_is_lost_and_an_exporter_killed_but_no_byte_is_missi
     )
     assert after["totals"]["count"] == after["totals"]["equal"] == 4 * HOSTS
     assert after["most_down"] == 0
-    expect(page.locator("#rows tr")).to_have_count(4)
+    expect(page.locator("#compared tr")).to_have_count(4)
     assert differences(page) == ["0"] * 4
     assert figure(page, "totals").inner_text() == figure(page, "down").inner_text() == "0"
     assert not tab.errors
