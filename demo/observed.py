@@ -60,7 +60,7 @@ class Totals(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """The whole demonstration.
+    """The whole demonstration; ``this_host`` is the name of the host with the real agent.
 
     ``up`` and ``down`` are hosts, by the better of both exporters, as Prometheus has them, and
     ``most_down`` the most that were down at any time; None before the first scrape. ``cpu_cores``
@@ -68,6 +68,7 @@ class State(Struct, frozen=True):
     """
 
     hosts: int
+    this_host: str
     interval_seconds: float
     lost: float
     doubled: float
@@ -118,7 +119,7 @@ class Observer:
 
     async def _read(self) -> None:
         stage = self._stage
-        stage.check()
+        await stage.check()
         status = await stage.simulated.ask("status")
         exporters = await asyncio.gather(
             *map(self._exporter, stage.exporters, status["ways"]),
@@ -127,6 +128,7 @@ class Observer:
         cores = self._cores({name: each.cpu for name, each in usage.items()})
         self.state = State(
             hosts=stage.settings.hosts,
+            this_host=stage.host,
             interval_seconds=stage.settings.interval,
             **status["conditions"],
             behind_seconds=status["behind_seconds"],

@@ -60,7 +60,6 @@ class Exporter(Program):
 
     def __init__(self, replica: str, title: str, port: int, hosts: int, folder: Path) -> None:
         self.replica, self.title, self.port = replica, title, port
-        self.was_killed = False
         address = f"127.0.0.1:{port}"
         command = (
             str(BIN / "pombo-exporter"),
@@ -119,6 +118,8 @@ class Stage:
             settings.hosts, settings.interval, ports, folder / "simulation.log"
         )
         self.agent: Program | None = None
+        self.host = socket.gethostname()
+        self._changing = asyncio.Lock()
         self._folder = folder
 
     @property
@@ -143,7 +144,7 @@ class Stage:
                 str(BIN / "pombo-agent"),
                 *(f"--server=127.0.0.1:{port}" for port in self.simulated.ports),
                 f"--interval={round(self.settings.interval * 1000)}ms",
-                f"--name={socket.gethostname()}",
+                f"--name={self.host}",
                 "--log.level=error",
             ),
             self._folder / "agent.log",
@@ -159,28 +160,39 @@ class Stage:
 
     async def kill_exporter(self, exporter: Exporter) -> None:
         """Kill an exporter, as a machine that loses its power would end it."""
-        exporter.was_killed = True
-        await exporter.kill()
-        await self.heard()
+        async with self._changing:
+            await self._tell(exporter, is_heard=False)
+            await exporter.kill()
 
-    async def start_exporter(self, exporter: Exporter) -> None:
-        """Start an exporter again."""
-        await exporter.start()
-        await self.heard()
-
-    async def heard(self) -> None:
-        """Tell the simulation which exporters run."""
-        await self.simulated.ask("heard", ways=[each.runs for each in self.exporters])
-
-    def check(self) -> None:
-        """Check that all programs run that nobody has killed.
+    async def start_exporter(self, exporter: Exporter, client: aiohttp.ClientSession) -> None:
+        """Start an exporter again, and return when it serves.
 
         Raises:
-            StageError: when one has ended by itself.
+            StageError: when it does not start.
+        """
+        async with self._changing:
+            await exporter.start()
+            await self._served(exporter, client)
+            await self._tell(exporter, is_heard=True)
+
+    async def _tell(self, changed: Exporter, *, is_heard: bool) -> None:
+        """Tell the simulation which exporters run."""
+        heard = [is_heard if each is changed else each.runs for each in self.exporters]
+        await self.simulated.ask("heard", ways=heard)
+
+    async def check(self) -> None:
+        """Check that all programs run; an exporter may be ended by anybody.
+
+        Raises:
+            StageError: when another one has ended by itself.
         """
         for each in self.programs:
-            if each.has_ended and not (isinstance(each, Exporter) and each.was_killed):
+            if each.has_ended and not isinstance(each, Exporter):
                 raise StageError(each.ending)
+        if not self._changing.locked():
+            for exporter in self.exporters:
+                if exporter.has_ended:
+                    await self._tell(exporter, is_heard=False)
 
     def usage(self) -> dict[str, Usage]:
         """Return what each program uses, and this process, by name."""

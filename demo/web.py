@@ -12,7 +12,7 @@ from pombo_exporter.web.origin import refuse_foreign
 from demo.comparison import compare
 from demo.observed import Observer
 from demo.prometheus import PrometheusError
-from demo.stage import Exporter, Stage
+from demo.stage import Exporter, Stage, StageError
 
 _TYPES: Final = {
     ".html": "text/html",
@@ -104,7 +104,10 @@ class Site:
         return web.Response(status=204)
 
     async def _start(self, request: web.Request) -> web.Response:
-        await self._stage.start_exporter(self._wanted(request))
+        try:
+            await self._stage.start_exporter(self._wanted(request), self._client)
+        except StageError as error:
+            raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
         return web.Response(status=204)
 
     def _wanted(self, request: web.Request) -> Exporter:

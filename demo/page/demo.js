@@ -57,8 +57,10 @@ function showFigure(id, value, note, wrong = false) {
 
 function showState() {
   const interval = human.span(state.interval_seconds);
-  setText(byId("totals"), `${count(state.hosts)} simulated hosts and this one report every ${interval} to both exporters`);
   const [a, b] = state.exporters;
+  setText(byId("simulated"), count(state.hosts));
+  setText(byId("interval"), interval.replace(" ", "\u00a0"));
+  setAttribute(byId("link-this"), "href", `${(a.runs ? a : b).url}/host?name=${encodeURIComponent(state.this_host)}`);
   setAttribute(byId("link-a"), "href", `${a.url}/`);
   setAttribute(byId("link-b"), "href", `${b.url}/`);
   setAttribute(byId("link-prometheus"), "href", `${state.prometheus_url}/graph?g0.expr=max+by+(instance)+(pombo_host_up)+%3D%3D+0&g0.tab=1`);

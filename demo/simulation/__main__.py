@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 
 from demo.simulation.fleet import KEPT, Fleet
-from demo.simulation.network import Conditions, Network, Way
+from demo.simulation.network import Conditions, Fate, Network, Way
 
 _LONGEST_WAIT: Final = 0.2  # seconds
 _SHORTEST_WAIT: Final = 0.004  # seconds: waking for each report alone would cost more
@@ -79,9 +79,10 @@ class Simulation:
 
     def _report(self, host: int, now: float) -> None:
         datagram = self._fleet.report(host)
-        fates = self._fates[host, self._fleet.reports[host] % KEPT]
+        number = self._fleet.reports[host]
+        fates = self._fates[host, number % KEPT]
         for at, way in enumerate(self._network.ways):
-            fates[at] = self._network.carry(way, datagram, now)
+            fates[at] = self._network.carry(way, datagram, now, (host, number))
 
     def _relayed(self, way: Way) -> int:
         """Open a socket whose datagrams take this way; return its port."""
@@ -120,7 +121,11 @@ class Simulation:
 
     def _heard(self, ways: list[bool]) -> None:
         """Note which exporters run."""
-        for way, is_heard in zip(self._network.ways, ways, strict=True):
+        for at, (way, is_heard) in enumerate(zip(self._network.ways, ways, strict=True)):
+            if not is_heard:
+                for host, number in self._network.close(way):
+                    if self._fates[host, number % KEPT, at] == Fate.DELAYED:
+                        self._fates[host, number % KEPT, at] = Fate.UNHEARD
             way.is_heard = is_heard
 
     def _status(self) -> dict[str, object]:

@@ -152,3 +152,16 @@ def test_fate_says_when_the_exporter_was_killed(network_of: NetworkOf) -> None:
     [way] = network.ways
     way.is_heard = False
     assert network.carry(way, b"0", 0) is Fate.UNHEARD
+
+
+def test_killed_exporter_never_gets_what_was_on_its_way(
+    network_of: NetworkOf, receiver: socket.socket
+) -> None:
+    network = network_of(Conditions(delayed=1))
+    [way] = network.ways
+    network.carry(way, b"0", 0, (7, 1))
+    assert network.close(way) == {(7, 1)}
+    way.is_heard = True
+    network.deliver(2 * INTERVAL)
+    assert network.next_due is None
+    assert received(receiver) == []
