@@ -18,8 +18,6 @@ _EVERY: Final = 1.0  # seconds
 _HOSTS_EVERY: Final = 5.0  # seconds: a query over all hosts
 _TOTALS_EVERY: Final = 15.0  # seconds: the greatest query
 
-#: So long ago, all samples of a scrape are there that has begun then.
-_SCRAPED: Final = 6.0  # seconds
 
 _UP: Final = "max by (instance) (pombo_host_up)"
 
@@ -183,8 +181,9 @@ class Observer:
         return round(found[0][1].value) if found else 0
 
     async def _read_totals(self) -> None:
-        at = time.time() - _SCRAPED
         stage = self._stage
+        # All samples of the scrapes that had begun then are there now.
+        at = time.time() - stage.settings.scrape_seconds - 1
         count, equal = await equal_totals(self._client, stage.prometheus, stage.simulated, at)
         if count:
             self._totals = Totals(count, equal, at)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,14 +26,21 @@ class Program:
     """A program, and the process that runs it."""
 
     def __init__(
-        self, name: str, command: Sequence[str], log: Path, *, talks: bool = False
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        talks: bool = False,
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        """Take its command and the file for its output.
+        """Take its command, the file for its output, and variables besides those of this process.
 
         With ``talks``, its standard input and output are pipes, and the file is for its errors.
         """
         self.name = name
         self._command, self._log, self._talks = command, log, talks
+        self._env = {**os.environ, **(env or {})}
         self._process: Process | None = None
         self._used = 0.0  # seconds of CPU, of the processes that have ended
 
@@ -76,6 +83,7 @@ class Program:
                 stdin=PIPE if self._talks else DEVNULL,
                 stdout=PIPE if self._talks else log,
                 stderr=log,
+                env=self._env,
                 process_group=0,
                 limit=2**24,
             )

@@ -28,12 +28,12 @@ BIN: Final = Path(sys.executable).parent
 #: Intervals without a report after which a host is down: docs/demo.md says why so many.
 DOWN_AFTER: Final = 24
 
-SCRAPE_SECONDS: Final = 5
-
 #: The usual ports: of the page, of both exporters, and of Prometheus.
 PAGE_PORT: Final = 5000
 _EXPORTER_PORTS: Final = (5005, 5006)
 _PROMETHEUS_PORT: Final = 9090
+
+_FEW: Final = 5_000
 
 _PATIENCE: Final = 30.0  # seconds
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
@@ -53,6 +53,14 @@ class Settings:
     hosts: int
     interval: float
     any_ports: bool
+
+    @property
+    def scrape_seconds(self) -> int:
+        """The seconds between two scrapes, and how long one may take.
+
+        A scrape of ten thousand hosts has half a million samples.
+        """
+        return 5 if self.hosts <= _FEW else 10
 
 
 class Exporter(Program):
@@ -112,7 +120,9 @@ class Stage:
             Exporter("b", "Replica", second, settings.hosts, folder),
         )
         by_replica = {each.replica: each.port for each in self.exporters}
-        self.prometheus = Prometheus(folder, port(_PROMETHEUS_PORT), by_replica, SCRAPE_SECONDS)
+        self.prometheus = Prometheus(
+            folder, port(_PROMETHEUS_PORT), by_replica, settings.scrape_seconds
+        )
         ports = [each.port for each in self.exporters]
         self.simulated = Simulated(
             settings.hosts, settings.interval, ports, folder / "simulation.log"

@@ -23,6 +23,7 @@ from demo.simulation.network import Conditions, Fate, Network, Way
 _LONGEST_WAIT: Final = 0.2  # seconds
 _SHORTEST_WAIT: Final = 0.004  # seconds: waking for each report alone would cost more
 _MOST_BEHIND: Final = 1.0  # seconds; on a machine that is too slow, intervals get longer
+_BEGINNING: Final = 2  # intervals, in which all hosts report for the first time
 _PACE: Final = 1.5  # times the usual one
 _LONGEST_BURST: Final = 0.02  # seconds
 _AT_ONCE: Final = 256  # datagrams of real agents
@@ -55,8 +56,8 @@ class Simulation:
         self._answer({"ports": self._ports})
         start = before = monotonic()
         count = len(self._fleet)
-        # Evenly spread over the interval: no two hosts report at once.
-        due = [(start + self._interval * at / count, at) for at in range(count)]
+        # Evenly spread. An exporter has more to do for the first report of a host than for others.
+        due = [(start + _BEGINNING * self._interval * at / count, at) for at in range(count)]
         while not self._ends:
             now = monotonic()
             # After a pause, reports follow each other a little faster. All at once, they would be
