@@ -56,6 +56,7 @@ def _settings() -> Settings:
 async def _serve(stack: AsyncExitStack, found: Stage, client: aiohttp.ClientSession) -> Observer:
     """Serve the page until the stack ends; return what reads its state."""
     observer = Observer(found, client)
+    await observer.read()
     runner = web.AppRunner(
         Site(found, observer, client).application(), access_log=None, shutdown_timeout=1
     )

@@ -103,7 +103,7 @@ class Observer:
             SimulationError: when the simulation does not answer.
         """
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeated(self._read, _EVERY))
+            group.create_task(self._repeated(self.read, _EVERY))
             group.create_task(self._repeated(self._read_hosts, _HOSTS_EVERY))
             group.create_task(self._repeated(self._read_totals, _TOTALS_EVERY))
 
@@ -115,7 +115,8 @@ class Observer:
                 log.debug("%s", error)  # it is asked again
             await asyncio.sleep(every)
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Read the state of all programs, without that of all hosts."""
         stage = self._stage
         await stage.check()
         status = await stage.simulated.ask("status")

@@ -18,7 +18,7 @@ import aiohttp
 
 from demo.ports import pick
 from demo.programs import Program, Usage
-from demo.prometheus import Prometheus
+from demo.prometheus import Prometheus, PrometheusError
 from demo.simulated import Simulated
 
 log = logging.getLogger("demo")
@@ -146,7 +146,8 @@ class Stage:
             SimulationError: when the simulation does not.
         """
         await asyncio.gather(*(each.start() for each in (*self.exporters, self.prometheus)))
-        await asyncio.gather(*(self._served(each, client) for each in self.exporters))
+        served = (self._served(each, client) for each in self.exporters)
+        await asyncio.gather(*served, self._is_ready(client))
         await self.simulated.start()
         self.agent = Program(
             "the agent",
@@ -167,6 +168,19 @@ class Stage:
             if not exporter.runs or monotonic() > deadline:
                 raise StageError(f"the exporter does not start: {exporter.ending}")
             await asyncio.sleep(0.05)
+
+    async def _is_ready(self, client: aiohttp.ClientSession) -> None:
+        """Return when Prometheus answers queries."""
+        deadline = monotonic() + _PATIENCE
+        while True:
+            try:
+                await self.prometheus.instant(client, "vector(1)")
+            except PrometheusError as error:
+                if not self.prometheus.runs or monotonic() > deadline:
+                    raise StageError(f"Prometheus does not start: {error}") from error
+                await asyncio.sleep(0.05)
+            else:
+                return
 
     async def kill_exporter(self, exporter: Exporter) -> None:
         """Kill an exporter, as a machine that loses its power would end it."""
