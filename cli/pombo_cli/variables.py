@@ -18,14 +18,20 @@ COMMANDS = {
     "pombo-agent": (
         *_SHARED,
         *("SERVER", "NAME", "INTERVAL", "LABEL", "COLLECTOR_*", "PATH_*", "WIRE", "ONCE", "FORMAT"),
-        *("SERVER_MODE", "KEY_FILE", "ONE_WAY", "HTTP_*"),
+        *("SERVER_MODE", "SERVER_REPLICAS", "KEY_FILE", "ONE_WAY", "HTTP_*"),
     ),
     "pombo-exporter": (
         *_SHARED,
         *("UDP_LISTEN_ADDRESS", "UDP_RECEIVE_BUFFER", "WEB_LISTEN_ADDRESS", "WEB_FAMILIES"),
         *("WEB_CONFIG_FILE", "WEB_EXTERNAL_URL", "WEB_ROUTE_PREFIX", "WEB_MAX_REQUESTS"),
-        "WEB_MAX_CONNECTIONS",
-        *("WEB_ENABLE_ADMIN_API", "HOST_FORGET_AFTER", "LIMIT_HOSTS", "LIMIT_SERIES_PER_HOST"),
+        *("WEB_MAX_CONNECTIONS", "WEB_GRAFANA_URL", "WEB_PROMETHEUS_URL", "CLUSTER_NAME"),
+        *(
+            "WEB_ENABLE_ADMIN_API",
+            "HOST_FORGET_AFTER",
+            "HOST_DOWN_AFTER",
+            "LIMIT_HOSTS",
+            "LIMIT_SERIES_PER_HOST",
+        ),
         *("LIMIT_BYTES", "LIMIT_FAMILIES", "LIMIT_LAYOUTS", "LIMIT_POSTS_PER_SECOND"),
         *("SEAL_KEY_FILE", "REQUIRE_SEALED", "STATE_FILE", "WEB_HISTORY", "WEB_JOIN"),
         "WEB_JOIN_*",
