@@ -4,8 +4,6 @@ With ``--short``, or with cases named, it only prints the rows.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from time import monotonic
@@ -19,6 +17,7 @@ from faults.cases.killed_agents import killed_agents
 from faults.cases.killed_exporter import killed_exporter
 from faults.cases.lossy import lossy
 from faults.cases.partition import partition
+from faults.harness.namespaces import enter_namespaces
 from faults.harness.outcome import Outcome
 from faults.harness.settings import FULL, SHORT, Settings
 
@@ -38,17 +37,6 @@ CASES: dict[str, tuple[str, Callable[[Settings], Outcome]]] = {
     "http_clients": ("idle, slow and never-reading clients of HTTP", http_clients),
 }
 
-_INSIDE = "FAULTS_INSIDE"  # set within the namespaces
-
-
-def _enter_namespaces() -> None:
-    """Execute this process again as root of namespaces of its own: of users, network and mounts."""
-    if _INSIDE not in os.environ:
-        os.environ[_INSIDE] = "1"
-        unshare = ("unshare", "--user", "--map-root-user", "--net", "--mount")
-        os.execvp(unshare[0], [*unshare, sys.executable, "-m", "faults", *sys.argv[1:]])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-
 
 def main() -> None:
     """Run the cases that the command line names, and print their rows."""
@@ -56,7 +44,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="default: all")
     parser.add_argument("--short", action="store_true", help="small counts, some seconds each")
     arguments = parser.parse_args()
-    _enter_namespaces()
+    enter_namespaces("faults")
     settings = SHORT if arguments.short else FULL
     rows = []
     for name in arguments.cases or CASES:

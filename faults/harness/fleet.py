@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event, RLock, Thread
 from time import monotonic
+from typing import Any, Protocol
 
 from pombo_agent.transport.crypto import CRYPTO
 from pombo_agent.transport.dialogue import Dialogue
@@ -75,6 +76,16 @@ def report_of(host: int, place: int, value: int) -> int | None:
     return number if not rest and number > 0 else None
 
 
+class Transport(Protocol):
+    """What sends reports to one exporter or to several."""
+
+    def send(self, datagrams: Sequence[bytes], /) -> None:
+        """Send the datagrams of a report."""
+
+    def close(self) -> None:
+        """Close its sockets."""
+
+
 @dataclass
 class Host:
     """One host, and when its reports were sent.
@@ -102,7 +113,7 @@ class Host:
     def __post_init__(self) -> None:
         """Start an agent's session."""
         self._waiter = EventWaiter()
-        self._sender: Sender | None = None
+        self._sender: Transport | None = None
         self.start()
 
     @property
@@ -115,11 +126,7 @@ class Host:
         if self._sender is not None:
             self._sender.close()
             self._unsure = 3
-        where = (self.server.host, self.server.port)
-        family = socket.AF_INET6 if ":" in self.server.host else socket.AF_INET
-        lookup = Lookup(lambda *_: [(family, where)], start=lambda resolve: resolve())
-        dialogue = Dialogue(CRYPTO._replace(seal=self._seal), self.key, self.interval)
-        self._sender = Sender(self.server, self.log, self._waiter, monotonic, lookup, dialogue)
+        self._sender = self._new_transport()
         self.recorded = []
         self._splitter = Splitter(Form.PACKED, overhead(self.name.encode()))
         self._session = time.time_ns() + round(self.ahead * 1e9)
@@ -127,15 +134,7 @@ class Host:
     def report(self) -> None:
         """Send the next report."""
         self.reports += 1
-        datagrams, omitted = self._splitter.datagrams(
-            {
-                "session": self._session,
-                "time": round(time.time() + self.ahead, 3),
-                "monotonic": round(monotonic(), 6),
-                "interval": self.interval,
-            },
-            self._sections(),
-        )
+        datagrams, omitted = self._splitter.datagrams(self._header(), self._sections())
         assert not omitted
         assert self._sender is not None
         now = monotonic()
@@ -160,6 +159,27 @@ class Host:
         if not place or self.sent_at[place - 1] < since:
             return None
         return now - self.sent_at[place - 1]
+
+    def _new_transport(self) -> "Transport":
+        """Return what sends the reports of a session."""
+        return self._new_sender(self.server, probes=False)
+
+    def _new_sender(self, server: Address, *, probes: bool) -> Sender:
+        """Return what sends to a server, whose address needs no lookup."""
+        where = (server.host, server.port)
+        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+        lookup = Lookup(lambda *_: [(family, where)], start=lambda resolve: resolve())
+        crypto = CRYPTO._replace(seal=self._seal)
+        dialogue = Dialogue(crypto, self.key, self.interval, probes=probes)
+        return Sender(server, self.log, self._waiter, monotonic, lookup, dialogue, quiet=probes)
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "session": self._session,
+            "time": round(time.time() + self.ahead, 3),
+            "monotonic": round(monotonic(), 6),
+            "interval": self.interval,
+        }
 
     def _seal(self, key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
         """Seal a datagram and keep it."""
