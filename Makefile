@@ -26,8 +26,8 @@ PACKAGES := wire cli agent exporter
 RUNNING := build agent exporter
 CHECKED := $(PACKAGES) grafana tests docs/generate bench demo faults distribution
 
-.PHONY: install develop run demo dist images bench bench-full peers measure-page faults test test-all \
-	coverage fuzz corpus programs audit lint types verify-types format hooks docs pictures lock \
+.PHONY: install develop run demo dist images bench bench-full peers measure-page faults rig test \
+	test-all coverage fuzz corpus programs audit lint types verify-types format hooks docs pictures lock \
 	release clean
 
 # What running needs.
@@ -71,8 +71,8 @@ test: programs lint
 # With the tests that are marked slow. Faults at their full size need the machine for themselves.
 test-all: programs lint verify-types
 	tools/need QEMU qemu-user-static qemu-aarch64-static --version
-	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration/test_faults.py
-	$(BIN)/pytest tests/integration/test_faults.py
+	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration/test_faults.py --ignore=tests/cluster
+	$(BIN)/pytest tests/integration/test_faults.py tests/cluster
 
 # Which lines and branches the tests reach, in the programs that they start too; fails below the floor
 # in pyproject.toml. Not a part of `make test`, since all that runs is traced and takes longer. Tests
@@ -101,6 +101,7 @@ programs:
 	tools/need prometheus prometheus prometheus --version
 	tools/need promtool prometheus promtool --version
 	tools/need Alertmanager prometheus-alertmanager prometheus-alertmanager --version
+	tools/need VictoriaMetrics victoria-metrics sh -c 'command -v victoria-metrics vmagent'
 	tools/need node_exporter prometheus-node-exporter prometheus-node-exporter --version
 	tools/need chromium chromium chromium --version
 	tools/need nc netcat-openbsd sh -c 'command -v nc'
@@ -183,6 +184,15 @@ measure-page: develop
 faults: develop
 	tools/need ip iproute2 ip -V
 	$(BIN)/python -m faults
+
+# Kills parts of the cluster in deploy/cluster, twenty times each, in some 20 minutes; writes its
+# section of docs/reliability.md. Nothing else should run meanwhile.
+rig: develop
+	tools/need ip iproute2 ip -V
+	tools/need iptables iptables iptables --version
+	tools/need prometheus prometheus prometheus --version
+	tools/need VictoriaMetrics victoria-metrics sh -c 'command -v victoria-metrics vmagent'
+	$(BIN)/python -m faults.cluster
 
 # The generated documents, and the site of all of them in site/, which fails where a link does.
 docs: develop

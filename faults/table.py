@@ -12,8 +12,8 @@ _TEXT = """\
 # Reliability
 
 What Pombo does under faults. Each row is a fault that was done to real processes, and what was
-found afterwards. `{command}` does all of them and writes this file; it ends with an error, and
-writes nothing, if one of the rules below is broken.
+found afterwards. `{command}` does all of them and writes this file, but for its last section; it
+ends with an error, and writes nothing, if one of the rules below is broken.
 
 {day}: {machine}.
 
@@ -43,9 +43,18 @@ After each fault:
 """
 
 
+#: The heading of the section that the trial of the cluster writes, and the last of the document.
+CLUSTER = "\n## Several exporters and replicated stores\n"
+
+
 def write(path: Path, command: str, rows: Sequence[Sequence[str]]) -> None:
-    """Write the document with these rows; the first cell of each is the fault."""
-    path.write_text(_TEXT.format(command=command, **circumstances()) + table(rows), "utf-8")
+    """Write the document with these rows; the first cell of each is the fault.
+
+    Its last section stays as it is.
+    """
+    _, heading, rest = path.read_text("utf-8").partition(CLUSTER) if path.exists() else ("",) * 3
+    text = _TEXT.format(command=command, **circumstances()) + table(rows)
+    path.write_text(text + heading + rest, "utf-8")
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -24,6 +24,8 @@ OTHER_FLAGS = {
     *("--pids-limit", "--volume", "--restart", "--force"),  # docker
     *("--from", "--dry-run", "--uninstall", "--user"),  # install.sh, systemctl
     *("--sign", "--annotate", "--message"),  # git tag
+    *("--receive.replication-factor", "--tsdb.out-of-order.time-window"),  # thanos receive
+    "--query.replica-label",  # thanos query
     "--unit",  # journalctl
     *("--full", "--row"),  # python -m bench
     *("--namespace", "--output", "--from-file", "--kustomize", "--filename"),  # kubectl
