@@ -11,11 +11,11 @@ Received = tuple[str, Any]
 
 
 def parse_events(text: str) -> list[Received]:
-    """Return the events of a stream that have data."""
+    """Return the events of a stream that have data, without those that say that it is alive."""
     found = []
     for block in text.split("\n\n")[:-1]:
         lines = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
-        if "data" in lines:
+        if "data" in lines and lines["event"] != "alive":
             found.append((lines["event"], msgspec.json.decode(lines["data"])))
     return found
 

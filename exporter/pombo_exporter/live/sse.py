@@ -39,5 +39,6 @@ def joined(event: Event) -> Event:
 
 
 RETRY: Final = (frame(b"retry: 2000\n\n"),)  # ms
-KEEPALIVE: Final = (frame(b":\n\n"),)
+#: An event, not a comment: browsers do not show comments to the page, which waits for it.
+ALIVE: Final = (frame(b"event: alive\ndata: {}\n\n"),)
 GONE: Final = (frame(b"event: gone\ndata: {}\n\n"),)

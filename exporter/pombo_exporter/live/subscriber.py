@@ -3,21 +3,27 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Final
 
-from pombo_exporter.live.sse import Event
+from pombo_exporter.live.sse import ALIVE, Event
 
 #: Events that wait for a slow subscriber. One more, and a new snapshot replaces all of them.
 MAX_QUEUED: Final = 8
 
 
+#: Seconds without an event, after which one says that the exporter is alive.
+ALIVE_INTERVAL: Final = 15.0
+
+
 class Subscriber:
     """Receives events of one topic, a snapshot first."""
 
-    def __init__(self) -> None:
+    def __init__(self, alive_interval: float = ALIVE_INTERVAL) -> None:
         self.needs_snapshot = True
         #: The events that wait.
         self.queue: deque[Event] = deque()
+        self._alive_interval = alive_interval
         self._changed = asyncio.Event()
         self._is_closed = False
 
@@ -45,14 +51,24 @@ class Subscriber:
         self._changed.set()
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Yield events until the subscriber is closed."""
+        """Yield events until the subscriber is closed.
+
+        The first one, and one each ALIVE_INTERVAL while there is no other, says that the exporter
+        is alive: a snapshot of many hosts may take long on a busy machine.
+        """
+        if not self._is_closed:
+            yield ALIVE
         while True:
             while self.queue:
                 yield self.queue.popleft()
             if self._is_closed:
                 return
             self._changed.clear()
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._alive_interval):
+                    await self._changed.wait()
+            if not self._changed.is_set():
+                yield ALIVE
 
     def _append(self, event: Event) -> None:
         self.queue.append(event)

@@ -18,7 +18,7 @@ from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.severity import DEFAULTS, Table
 from pombo_exporter.live.history import Histories
-from pombo_exporter.live.sse import GONE, KEEPALIVE, Event, Frame, frame, joined
+from pombo_exporter.live.sse import GONE, Event, Frame, frame, joined
 from pombo_exporter.live.subscriber import Subscriber
 from pombo_exporter.runtime.moment import Moment, moment
 from pombo_exporter.runtime.pacing import Pacer, StepClock
@@ -35,7 +35,6 @@ MAX_SUMMARIES: Final = 256
 #: The most events of hosts that are sent at once; the API has all of them.
 MAX_EVENTS: Final = 100
 
-_KEEPALIVE_INTERVAL: Final = 15.0  # seconds without an event
 _STATUS_INTERVAL: Final = 5.0  # seconds
 _MINUTE: Final = 60.0  # seconds
 
@@ -92,7 +91,6 @@ class Topic(ABC):
         self._roster, self._counters = sources.roster, sources.counters
         self._histories, self._pacer = sources.histories, sources.pacer
         self._clock, self._thresholds = sources.clock, sources.thresholds
-        self._last_event = 0.0
 
     @abstractmethod
     async def delta(self) -> Event | None:
@@ -105,11 +103,7 @@ class Topic(ABC):
     async def publish(self) -> None:
         """Send all subscribers the changes, and a snapshot to those that need one."""
         event = await self.delta()
-        now = self._clock().now
-        if event is None and now - self._last_event >= _KEEPALIVE_INTERVAL:
-            event = KEEPALIVE
         if event is not None:
-            self._last_event = now
             for subscriber in [*self.subscribers]:
                 subscriber.send(event)
                 await self._pacer.checkpoint()

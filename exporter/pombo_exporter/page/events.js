@@ -7,7 +7,8 @@ const CHECK_INTERVAL = 5000; // ms
 const HIDDEN_CLOSE_AFTER = 60000; // ms; browsers allow few connections per server, other tabs need them
 
 /**
- * Opens `url` and calls `handlers[event](data)` for each event. Calls
+ * Opens `url` and calls `handlers[event](data)` for each event. Events that say that the exporter
+ * is alive, while a snapshot takes long, need no handler. Calls
  * `onConnection(connected)` when the connection is lost or established. Returns a function that
  * ends it.
  */
@@ -41,7 +42,7 @@ export function listen(url, handlers, onConnection) {
       // The browser reconnects by itself, unless the server answered with an error.
       if (source?.readyState === EventSource.CLOSED) retryTimer = setTimeout(open, RETRY_AFTER);
     });
-    for (const [name, handle] of Object.entries(handlers)) {
+    for (const [name, handle] of Object.entries({ alive() {}, ...handlers })) {
       source.addEventListener(name, (event) => {
         lastEventAt = performance.now();
         answered = true;

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import pytest
 from pombo_exporter.hosts.roster import HostEvent
 from pombo_exporter.ingest.intake import Intake
 from pombo_exporter.live.feed import Feed, topics_of
 from pombo_exporter.live.history import Histories
-from pombo_exporter.live.sse import GONE, Event, frame
+from pombo_exporter.live.sse import ALIVE, GONE, Event, frame
 from pombo_exporter.live.subscriber import MAX_QUEUED, Subscriber
 from pombo_exporter.live.topics import MAX_EVENTS, MAX_SUMMARIES, Sources, Topic
 from pombo_exporter.runtime.moment import Moment
@@ -336,20 +337,22 @@ def test_subscriber_that_joins_takes_no_delta_from_the_others() -> None:
     run(use)
 
 
-def test_silent_fleet_gets_a_keepalive() -> None:
-    exporter = Exporter()
-    feed = Feed(topics_of(sources(exporter)))
-
+def test_subscriber_hears_at_once_and_while_a_snapshot_takes_long_that_the_exporter_is_alive() -> (
+    None
+):
     async def use() -> None:
-        with feed.subscribe("nobody") as subscriber:
-            await feed.publish()
-            take(subscriber)
-            exporter.now += 16
-            await feed.publish()
-            [event] = take(subscriber)
-            assert b"".join(each.plain for each in event) == b":\n\n"
+        subscriber = Subscriber(alive_interval=0.01)
+        async with aclosing(subscriber.events()) as events:
+            assert [await anext(events) for _ in range(3)] == [ALIVE] * 3
+            subscriber.send_snapshot(GONE)
+            found = await anext(events)
+            while found is ALIVE:  # on a busy machine
+                found = await anext(events)
+            assert found is GONE
+            subscriber.close()
+            assert [event async for event in events if event is not ALIVE] == []
 
-    run(use)
+    asyncio.run(use())
 
 
 class Failing(Topic):
@@ -376,9 +379,10 @@ def test_failed_update_is_logged_and_the_next_one_is_published(
     async def use() -> None:
         publishing = asyncio.create_task(feed.run())
         with feed.subscribe() as subscriber:
-            async for event in subscriber.events():
-                assert parse_events(event[0].plain.decode()) == [("snapshot", {})]
-                break
+            async with aclosing(subscriber.events()) as events:
+                assert await anext(events) is ALIVE
+                [snapshot] = await anext(events)
+                assert parse_events(snapshot.plain.decode()) == [("snapshot", {})]
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
 
