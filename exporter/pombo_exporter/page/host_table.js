@@ -70,18 +70,33 @@ const networkColumn = {
   },
 };
 
+/** Seconds that a datagram may take: a clock that differs by less may be right. */
+const TRAVEL_TIME = 0.1;
+
+const clockOffset = ({ clock_offset_seconds: offset }) =>
+  offset != null && Math.abs(offset) < TRAVEL_TIME ? 0 : offset;
+
+/** The filesystem to show: one with too few inodes where that is the most urgent, else the fullest. */
+function filesystemOf(row) {
+  const urgent = row.reasons.find(({ id }) => id === "disk" || id === "inodes");
+  if (urgent?.id === "inodes") return { ratio: urgent.value, mountpoint: urgent.subject, of: "inodes" };
+  const fullest = row.fullest_filesystem;
+  return { ratio: fullest?.used_ratio, mountpoint: fullest?.mountpoint, of: "" };
+}
+
 const filesystemColumn = {
   className: "disk",
   create: (cell) => {
     cell.append(create("span", "both", create("span", "value"), create("bdi", "mount")), createMeter());
   },
   show: (cell, host) => {
-    const fullest = host.row.fullest_filesystem;
-    const [ratio, mountpoint] = cell.firstChild.children;
-    setText(ratio, human.ratio(fullest?.used_ratio));
-    setText(mountpoint, fullest ? human.displayName(fullest.mountpoint) : "");
-    setAttribute(cell, "title", fullest ? human.displayName(fullest.mountpoint) : "");
-    showRatio(cell.lastChild, fullest?.used_ratio, severityOf(host.row, "disk"));
+    const { ratio, mountpoint, of } = filesystemOf(host.row);
+    const [value, mount] = cell.firstChild.children;
+    setText(value, [human.ratio(ratio), of].filter(Boolean).join(" "));
+    const path = mountpoint == null ? "" : human.displayName(mountpoint);
+    setText(mount, human.pathEnd(path, MOST_MOUNT_LETTERS));
+    setAttribute(cell, "title", of ? `${of} of ${path}` : path);
+    showRatio(cell.lastChild, ratio, severityOf(host.row, "disk"));
   },
 };
 
@@ -129,6 +144,9 @@ const stateColumn = {
 
 const agentOf = (row) => human.printable(row.agent_version) || human.UNKNOWN;
 
+/** Letters of a mount point: what tells one from another is at its end. */
+const MOST_MOUNT_LETTERS = 16;
+
 /** The columns; `order` is the sort key that a press on the column's header selects. */
 const COLUMNS = [
   { order: "name", title: "Host", isFixed: true, ...nameColumn },
@@ -139,7 +157,7 @@ const COLUMNS = [
   { order: "disk", title: "Fullest disk", ...filesystemColumn, ...unknown((row) => row.fullest_filesystem) },
   { order: "network", title: "Network", ...networkColumn, ...unknown((row) => traffic(row) != null) },
   { order: "lost", title: "Lost", ...textColumn((row) => human.ratio(row.datagram_loss_ratio), "number lost", (row) => row.datagram_loss_ratio) },
-  { order: "clock", title: "Clock", ...textColumn((row) => human.brief(row.clock_offset_seconds), "number clock"), ...unknown((row) => row.clock_offset_seconds != null) },
+  { order: "clock", title: "Clock", ...textColumn((row) => human.brief(clockOffset(row)), "number clock", (row) => clockOffset(row) && NaN) },
   { order: "interval", title: "Interval", ...textColumn((row) => human.span(row.interval_seconds), "number interval", (row) => row.interval_seconds) },
   { order: "address", title: "Address", ...titledColumn((row) => human.printable(row.address), "address", (row) => row.address) },
   { order: "agent", title: "Agent", ...titledColumn(agentOf, "agent", (row) => row.agent_version) },

@@ -130,3 +130,10 @@ export function printable(text) {
 export function displayName(text) {
   return text.trim() ? printable(text) : `“${printable(text)}”`;
 }
+
+/** Shortens a path to its last part, after `…/`, where it has more than `most` letters. */
+export function pathEnd(path, most) {
+  if (path.length <= most) return path;
+  const end = path.slice(path.lastIndexOf("/", path.length - 2) + 1);
+  return end.length < path.length - 1 ? `…/${end}` : path;
+}
