@@ -138,8 +138,10 @@ def test_half_requests_end(shared: Exporter) -> None:
         for client in halves:
             while client.recv(2**16):  # an answer, or nothing
                 pass
-    without_head = sum(b"\r\n\r\n" not in half for half in HALVES)
-    assert closed(shared, "incomplete") == before + 20 * without_head
+    # One with a head is answered, and may be closed with its answer.
+    heads = sum(b"\r\n\r\n" in half for half in HALVES)
+    found = closed(shared, "incomplete") - before
+    assert 20 * (len(HALVES) - heads) <= found <= 20 * len(HALVES)
 
 
 @pytest.fixture(scope="module")

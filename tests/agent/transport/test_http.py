@@ -1,5 +1,6 @@
 """Reports over HTTP on real sockets, to servers that answer, refuse, hang and end."""
 
+import itertools
 import logging
 import socket
 import threading
@@ -37,6 +38,7 @@ SECONDS = 20.0  # an interval with which requests may take 10 seconds
 
 KEY = derived(CRYPTO, new_fleet_key(CRYPTO), 0, "pi")
 ANSWERS, AGAIN = "exporter answers", "exporter answers again"
+NUMBERS = itertools.count()
 SILENT, REFUSES, LOST = "exporter does not answer", "exporter refuses reports", "report lost"
 
 
@@ -96,7 +98,8 @@ Make = Callable[..., HttpSender]
 @pytest.fixture
 def make(lines: Lines) -> Iterator[Make]:
     made: list[HttpSender] = []
-    logger = logging.getLogger("pombo_agent.tests.http")
+    # A logger of its own: the thread of a sender that another test has closed may still write.
+    logger = logging.getLogger(f"pombo_agent.tests.http.{next(NUMBERS)}")
     logger.setLevel(logging.INFO)
     logger.addHandler(lines)
 
@@ -119,7 +122,6 @@ def make(lines: Lines) -> Iterator[Make]:
     yield make_sender
     for each in made:
         each.close()
-    logger.removeHandler(lines)
 
 
 def url_of(front: Front, path: str = "/report", proxy: Address | None = None) -> Url:
