@@ -272,6 +272,9 @@ PROBLEMS = {
     "posted": "sum(rate(pombo_exporter_report_requests_total[5m])) > 0",
     "alert": 'ALERTS{alertname="PomboHostNameConflict",alertstate="firing"}',
     "crowd": f'count(host_cpu_average_usage_ratio{{instance=~"crowd.*"}}) == {CROWD}',
+    # A ranking has two values of each host, 15 seconds apart.
+    "ranked": f'count(rate(node_disk_read_bytes_total{{instance=~"crowd.*"}}[5m:15s])) == {CROWD}',
+    "lossy": 'rate(node_disk_read_bytes_total{instance="lossy network"}[5m:15s]) >= 0',
 }
 
 
