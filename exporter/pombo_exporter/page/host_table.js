@@ -145,7 +145,7 @@ const stateColumn = {
 const agentOf = (row) => human.printable(row.agent_version) || human.UNKNOWN;
 
 /** Letters of a mount point: what tells one from another is at its end. */
-const MOST_MOUNT_LETTERS = 16;
+const MOST_MOUNT_LETTERS = 15;
 
 /** The columns; `order` is the sort key that a press on the column's header selects. */
 const COLUMNS = [
