@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import aiohttp
 import msgspec
 from aiohttp import web
+from pombo_exporter.web import assets
 from pombo_exporter.web.base import BASE, Base
 from pombo_exporter.web.origin import refuse_foreign
 
@@ -14,22 +15,7 @@ from demo.observed import Observer
 from demo.prometheus import PrometheusError
 from demo.stage import Exporter, Stage, StageError
 
-_TYPES: Final = {
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".svg": "image/svg+xml",
-}
-
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+_HEADERS: Final = {**assets.HEADERS, "Cache-Control": "no-store"}
 
 #: What the page has in common with the exporter's.
 _SHARED: Final = ("style.css", "dom.js", "human.js", "icon.svg")
@@ -140,7 +126,7 @@ def _json(value: object) -> web.Response:
 
 
 def _file(body: bytes, name: str) -> Any:
-    kind = _TYPES["." + name.rpartition(".")[2]]
+    kind = assets.TYPES["." + name.rpartition(".")[2]]
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type=kind, charset="utf-8")

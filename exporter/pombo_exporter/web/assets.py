@@ -8,14 +8,16 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-_TYPES: Final = {
+#: The media type of a file of a page by the end of its name.
+TYPES: Final = {
     ".html": "text/html",
     ".js": "text/javascript",
     ".css": "text/css",
     ".svg": "image/svg+xml",
 }
 
-_HEADERS: Final = {
+#: The headers of every file: it loads nothing from elsewhere, and no other page frames it.
+HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -68,7 +70,7 @@ def routes(*, join: bool = True, links: HeaderLinks | None = None) -> list[web.R
             body = body.replace(_LINK, b"")
         if name in _DASHBOARDS and links:
             body = _linked(body, links, _DASHBOARDS[name])
-        found.append(web.get(path, _answer(body, _TYPES[suffix])))
+        found.append(web.get(path, _answer(body, TYPES[suffix])))
     return found
 
 
@@ -89,7 +91,7 @@ def _answer(body: bytes, kind: str) -> Callable[[web.Request], Awaitable[web.Res
     tag = sha256(body).hexdigest()[:32]
 
     async def answer(request: web.Request) -> web.Response:
-        response = web.Response(headers=_HEADERS)
+        response = web.Response(headers=HEADERS)
         response.etag = tag
         if any(known.value in (tag, "*") for known in request.if_none_match or ()):
             response.set_status(304)
