@@ -91,6 +91,18 @@ class Row:
         return replace(self, trends={**self.trends, **trends})
 
 
+def heads(section: str, rows: Sequence[Row]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return the labels of the rows of a section, by name, and the columns that they have."""
+    columns = tuple(dict.fromkeys(column for row in rows for column in row.trends))
+    if section in MAPS:
+        return {}, columns
+    kind = SECTIONS[section]
+    fields = kind.__struct_fields__
+    texts = zip(*(row.texts for row in rows), strict=True)
+    labels = dict(zip(fields[: kind.label_columns], texts, strict=False))
+    return labels, tuple(column for column in fields if column in columns)
+
+
 #: A host: the rows of its sections.
 Sections = dict[str, list[Row]]
 

@@ -7,13 +7,12 @@ from itertools import chain
 from typing import Literal, get_args
 
 import numpy as np
-from pombo_wire import MAPS, SECTIONS
 from pombo_wire.forms import plain
 from pombo_wire.sealing import overhead
 from pombo_wire.section import Section
 from pombo_wire.splitting import Splitter
 
-from bench.fleets.reports import Row, Trend
+from bench.fleets.reports import Row, Trend, heads
 from bench.fleets.shapes import OTHERS, SHAPES, Host, identity, unlike
 
 INTERVAL = 5.0  # seconds
@@ -253,14 +252,7 @@ def _template(host: Host) -> _Template:
 
 def _section(name: str, rows: Sequence[Row]) -> tuple[Section, list[Trend | None]]:
     """Return a section with the first value of each cell, and the cells."""
-    columns = dict.fromkeys(column for row in rows for column in row.trends)
-    labels: dict[str, tuple[str, ...]] = {}
-    if name not in MAPS:
-        kind = SECTIONS[name]
-        fields = kind.__struct_fields__
-        texts = zip(*(row.texts for row in rows), strict=True)
-        labels = dict(zip(fields[: kind.label_columns], texts, strict=False))
-        columns = {column: None for column in fields if column in columns}
+    labels, columns = heads(name, rows)
     cells = [row.trends.get(column) for column in columns for row in rows]
     first = [None if cell is None else cell.first for cell in cells]
-    return Section(name, labels, tuple(columns), first), cells
+    return Section(name, labels, columns, first), cells

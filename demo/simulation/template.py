@@ -7,11 +7,10 @@ from typing import Final
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pombo_wire import MAPS, SECTIONS
 from pombo_wire.forms import deflated, layout_line
 from pombo_wire.section import Section, in_order
 
-from bench.fleets.reports import Row, Trend
+from bench.fleets.reports import Row, Trend, heads
 from bench.fleets.shapes import identity, small_vm
 
 #: The interface whose totals the demonstration compares, and their columns.
@@ -118,14 +117,7 @@ def _section(name: str, rows: Sequence[Row], trends: list[Trend]) -> Section:
     """Return a section whose cells are places in ``trends``, to which theirs are added."""
     if name in _LEFT_OUT:
         rows = [row for row in rows if row.texts[0] not in _LEFT_OUT[name]]
-    columns = [*dict.fromkeys(column for row in rows for column in row.trends)]
-    labels: dict[str, tuple[str, ...]] = {}
-    if name not in MAPS:
-        kind = SECTIONS[name]
-        fields = kind.__struct_fields__
-        texts = zip(*(row.texts for row in rows), strict=True)
-        labels = dict(zip(fields[: kind.label_columns], texts, strict=False))
-        columns = [column for column in fields if column in columns]
+    labels, columns = heads(name, rows)
     cells: list[float | None] = []
     for column in columns:
         for row in rows:
@@ -133,7 +125,7 @@ def _section(name: str, rows: Sequence[Row], trends: list[Trend]) -> Section:
             cells.append(None if trend is None else len(trends))
             if trend is not None:
                 trends.append(trend)
-    return Section(name, labels, tuple(columns), cells)
+    return Section(name, labels, columns, cells)
 
 
 def _absent(section: Section) -> tuple[int, ...]:
