@@ -9,7 +9,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from support.browsers import Tab, accessibility_violations, chromium
 from support.pages import fetch, fetch_page, wait_until
 from support.processes import Launcher, Process
-from support.sessions import members
+from support.sessions import kill_members, members
 
 HOSTS = 500
 SCRAPE_SECONDS = 5  # with so few hosts
@@ -49,9 +48,7 @@ def demo(start: Launcher, folder: Path) -> Iterator[Process]:
     try:
         yield process
     finally:
-        for left in members(process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(left, signal.SIGKILL)
+        kill_members(process.pid)
 
 
 def address(process: Process) -> str:

@@ -31,6 +31,14 @@ class Fleet:
         """Return the command and the key of a host."""
         return enrolled(name, f"--server={self.exporter.target}", *self.flags)
 
+    def kept(self, name: str, installer: Path) -> tuple[str, str]:
+        """Download the installer; return the command that runs it, and the key of a host."""
+        command, key = self.enrolled(name)
+        installer.write_text(fetch(f"http://{self.exporter.target}/join/install.sh"))
+        flags = command.partition("install.sh --from=")[2].partition("\n")[0]
+        flags = flags.replace('"$url"', f"http://{self.exporter.target}/join")
+        return f"sh '{installer}' --from={flags}", key
+
     def state(self, name: str) -> str:
         """Return the state of a host, empty where the exporter has none of this name."""
         hosts = json.loads(fetch(f"http://{self.exporter.target}/api/v1/hosts"))["hosts"]
@@ -343,32 +351,24 @@ def test_agent_that_has_no_end_is_not_downloaded_whole(
     start: Launcher, tmp_path: Path, new_host: Make, programs: list[str]
 ) -> None:
     fleet = Fleet(start, tmp_path)
-    command, key = fleet.enrolled("web-1")
-    installer = tmp_path / "kept.sh"
-    installer.write_text(fetch(f"http://{fleet.exporter.target}/join/install.sh"))
-    flags = command.partition("install.sh --from=")[2].partition("\n")[0]
-    flags = flags.replace('"$url"', f"http://{fleet.exporter.target}/join")
+    run, key = fleet.kept("web-1", tmp_path / "kept.sh")
     fleet.agent.write_bytes(bytes(50_000_000))
     host = new_host()
     host.has(*programs)
-    refused(host, f"sh '{installer}' --from={flags}", f"{key}\n", 4, "cannot download http://")
+    refused(host, run, f"{key}\n", 4, "cannot download http://")
 
 
 def test_agent_that_was_changed_on_its_way_is_refused(
     start: Launcher, tmp_path: Path, new_host: Make
 ) -> None:
     fleet = Fleet(start, tmp_path)
-    command, key = fleet.enrolled("web-1")
-    installer = tmp_path / "kept.sh"
-    installer.write_text(fetch(f"http://{fleet.exporter.target}/join/install.sh"))
-    flags = command.partition("install.sh --from=")[2].partition("\n")[0]
-    flags = flags.replace('"$url"', f"http://{fleet.exporter.target}/join")
+    run, key = fleet.kept("web-1", tmp_path / "kept.sh")
     fleet.agent.write_bytes(fleet.agent.read_bytes()[:100])
     error = "is not the agent that this installer was made for. SHA-256"
-    refused(new_host(), f"sh '{installer}' --from={flags}", f"{key}\n", 4, error)
+    refused(new_host(), run, f"{key}\n", 4, error)
     fleet.agent.unlink()
     error = "cannot download http://"
-    refused(new_host(), f"sh '{installer}' --from={flags}", f"{key}\n", 4, error)
+    refused(new_host(), run, f"{key}\n", 4, error)
 
 
 @pytest.mark.slow

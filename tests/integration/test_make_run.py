@@ -5,12 +5,12 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 
 from support.pages import fetch, fetch_page, wait_until
 from support.processes import Launcher, Process, found, free_port
-from support.sessions import members
+from support.sessions import kill_members, members
 
 HOST = socket.gethostname()
 
@@ -27,9 +27,7 @@ def make_run(start: Launcher) -> Iterator[Process]:
     try:
         yield process
     finally:
-        for left in members(process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(left, signal.SIGKILL)
+        kill_members(process.pid)
 
 
 def addresses(process: Process) -> tuple[str, str]:

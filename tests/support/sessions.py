@@ -1,5 +1,7 @@
 """The processes that a program has started and left behind."""
 
+import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,3 +17,10 @@ def members(session: int) -> dict[int, str]:
                 command = (directory / "cmdline").read_bytes()
                 processes[int(directory.name)] = command.replace(b"\0", b" ").decode()
     return processes
+
+
+def kill_members(session: int) -> None:
+    """Kill what is left of a session."""
+    for process in members(session):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
