@@ -44,7 +44,8 @@ FIELDS: Final = (
 #: How long the points of minutes go back by default, in seconds.
 HOUR: Final = 3600.0
 
-_MINUTE_SECONDS: Final = PER_MINUTE * STEP_SECONDS
+#: The seconds of a point of minutes.
+MINUTE_SECONDS: Final = PER_MINUTE * STEP_SECONDS
 
 #: After so many samples, the values that are over a threshold are noted once.
 _HOLD_EVERY: Final = 3
@@ -85,7 +86,7 @@ class Histories:
     """
 
     def __init__(self, hosts: int = 10_000, seconds: float = HOUR) -> None:
-        self._most, self._minutes = hosts, ceil(seconds / _MINUTE_SECONDS)
+        self._most, self._minutes = hosts, ceil(seconds / MINUTE_SECONDS)
         self._slabs: dict[int, Slab] = {}  # by their number
         self._open: dict[int, None] = {}  # numbers of slabs that have free rows
         self._places: dict[str, int] = {}  # by the name of a host: SLAB * slab + row
@@ -98,7 +99,7 @@ class Histories:
     @property
     def seconds(self) -> int:
         """For how long points of minutes are kept, in seconds."""
-        return self._minutes * _MINUTE_SECONDS
+        return self._minutes * MINUTE_SECONDS
 
     @property
     def bytes_of_host(self) -> int:
@@ -140,13 +141,13 @@ class Histories:
     def minutes_of(self, name: str, wall: float) -> History:
         """Return the points of a host's minutes; without points when it has none."""
         place = self._places.get(name)
-        minute = int(wall // _MINUTE_SECONDS)
+        minute = int(wall // MINUTE_SECONDS)
         means = maxima = np.empty((CURVES, 0), np.float32)
         if place is not None and self._minutes:
             minute, means, maxima = self._slabs[place // SLAB].minutes(place % SLAB)
         curves = dict(zip(FIELDS, means, strict=True))
         curves |= {f"{name}_max": of for name, of in zip(FIELDS, maxima, strict=True)}
-        return History(_MINUTE_SECONDS, float(minute * _MINUTE_SECONDS), curves)
+        return History(MINUTE_SECONDS, float(minute * MINUTE_SECONDS), curves)
 
     def names(self) -> list[str]:
         """Return the names of the hosts with a history."""

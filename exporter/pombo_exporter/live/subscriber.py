@@ -11,7 +11,6 @@ from pombo_exporter.live.sse import ALIVE, Event
 #: Events that wait for a slow subscriber. One more, and a new snapshot replaces all of them.
 MAX_QUEUED: Final = 8
 
-
 #: Seconds without an event, after which one says that the exporter is alive.
 ALIVE_INTERVAL: Final = 15.0
 

@@ -17,7 +17,7 @@ from pombo_exporter.hosts import loss
 from pombo_exporter.hosts.host import Host, State
 from pombo_exporter.hosts.roster import Roster
 from pombo_exporter.hosts.severity import DEFAULTS, Table
-from pombo_exporter.live.history import Histories
+from pombo_exporter.live.history import MINUTE_SECONDS, Histories
 from pombo_exporter.live.sse import GONE, Event, Frame, frame, joined
 from pombo_exporter.live.subscriber import Subscriber
 from pombo_exporter.runtime.moment import Moment, moment
@@ -36,7 +36,6 @@ MAX_SUMMARIES: Final = 256
 MAX_EVENTS: Final = 100
 
 _STATUS_INTERVAL: Final = 5.0  # seconds
-_MINUTE: Final = 60.0  # seconds
 
 
 class Version(Struct, frozen=True, gc=False):
@@ -143,7 +142,7 @@ class HostTopic(Topic):
         )
         changed = {key: json for key, json in fields.items() if self._fields.get(key) != json}
         self._fields = fields
-        minute, before = wall // _MINUTE, self._minute
+        minute, before = wall // MINUTE_SECONDS, self._minute
         self._minute = minute
         return self._event(b"delta", changed, self._minutes() if minute != before else b"")
 

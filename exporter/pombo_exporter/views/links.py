@@ -18,16 +18,16 @@ _REMEMBERED: Final = 4096
 _VIRTUAL: Final = re.compile(
     r"lo\d*$|"
     # Bridges and switches, and bonds and teams of links.
-    r"(?:br|virbr|vmbr|lxcbr|lxdbr|incusbr|xenbr|ovsbr|cbr|cni|docker|podman|bridge|bond|team)\d|"
-    r"br-|docker_gwbridge|cni-podman|kube-bridge|ovs-|ovsbr|nm-bridge|nm-bond|nm-team|"
+    r"(?:br|virbr|vmbr|lxcbr|lxdbr|incusbr|xenbr|cbr|cni|docker|podman|bridge|bond|team)\d|"
+    r"br-|docker_gwbridge|cni-podman|ovs-|ovsbr|nm-bridge|nm-bond|nm-team|"
     r"bond-|team-|fwbr|fwln|fwpr|"
     # VLANs and others with an address of their own on a link.
     r".*\.\d+$|vlan\d|macvlan|macvtap|ipvlan|ipvtap|.*@|"
     # The ends of containers and virtual machines.
-    r"veth|vnet\d|tap|vif\d|lxc[a-z0-9]|cali[a-z0-9]|cilium_|azv|eni[0-9a-f]{9}|weave|vethwe|"
+    r"veth|vnet\d|tap|vif\d|lxc[a-z0-9]|cali[a-z0-9]|cilium_|azv|eni[0-9a-f]{9}|weave|"
     r"datapath$|antrea-|genev|vboxnet|vmnet|nodelocaldns|kube-|kube_|dummy|ifb\d|nlmon|vcan|vxcan|"
     # Tunnels.
-    r"tun|wg|tailscale|zt[a-z0-9]{7}|nebula|utun|ppp\d|sit\d|gre|gretap|erspan|ip6tnl|ip6gre|ip_vti|ip6_vti|"
+    r"tun|wg|tailscale|zt[a-z0-9]{7}|nebula|utun|ppp\d|sit\d|gre|erspan|ip6tnl|ip6gre|ip_vti|ip6_vti|"
     r"vti|ipip|xfrm|ipsec|vxlan|geneve|flannel|l2tp|he-ipv6|gif\d|stf\d|awdl\d|llw\d|anpi\d|p2p\d"
 )
 
