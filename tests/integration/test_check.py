@@ -240,6 +240,7 @@ def test_exporter_that_is_off_is_named_to_a_plain_agent_and_that_it_is_back(site
     assert agent.log.count("send failed") == 1
 
 
+@pytest.mark.slow
 def test_datagrams_that_a_firewall_drops_are_named(site: Site) -> None:
     site.exporter()
     site.drop("-p", "udp", "--dport", "5005")
@@ -286,9 +287,8 @@ def test_plain_datagrams_that_a_firewall_drops_are_named(site: Site) -> None:
     assert "sudo ufw allow 5005/udp" in checked.remedies()
 
 
-@pytest.mark.parametrize(
-    "is_api_open", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["open", "closed"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("is_api_open", [True, False], ids=["open", "closed"])
 def test_wrong_key_is_named(site: Site, *, is_api_open: bool) -> None:
     site.exporter(*([] if is_api_open else [LOCAL]))
     (site.folder / "other").mkdir()

@@ -17,6 +17,9 @@ from support.containers import BUILT, SERVICES, Containers, container
 from support.pages import wait_until
 from support.processes import ROOT
 
+# Images take long to build, as packages do: `make test-all` builds both.
+pytestmark = pytest.mark.slow
+
 RUN = ["exporter", "agent", "prometheus"]
 
 
@@ -213,7 +216,6 @@ def test_prometheus_reads_the_exporter_and_knows_every_rule(stack: Stack) -> Non
     assert files == {path.name for path in (ROOT / "prometheus" / "rules").glob("*.yml")}
 
 
-@pytest.mark.slow
 def test_documented_line_runs_the_agent_of_another_host(stack: Stack) -> None:
     text = (ROOT / "docs/install.md").read_text()
     [line] = re.findall(r"```sh\n(docker run .*?)```", text, re.DOTALL)
@@ -223,7 +225,6 @@ def test_documented_line_runs_the_agent_of_another_host(stack: Stack) -> None:
     wait_until(lambda: stack.ask("query", query=query)["result"], bool, query, within=60)
 
 
-@pytest.mark.slow
 def test_health_check_of_the_agent_fails_when_no_reports_arrive(stack: Stack) -> None:
     assert stack.containers.healthy("agent")
     assert stack.probe("agent")
@@ -231,7 +232,6 @@ def test_health_check_of_the_agent_fails_when_no_reports_arrive(stack: Stack) ->
     wait_until(lambda: stack.probe("agent"), lambda healthy: not healthy, "bad health")
 
 
-@pytest.mark.slow
 def test_health_check_of_the_exporter_fails_when_it_is_gone(stack: Stack) -> None:
     assert stack.containers.healthy("exporter")
     assert stack.probe("exporter")

@@ -15,6 +15,9 @@ from faults.table import PATH
 #: At twice the pace of small counts, nothing is lost: the case says nothing.
 SHORT = [name for name in CASES if name != "overloaded"]
 
+#: The cases that `make test` tries: the network and hostile datagrams. The others are slow tests.
+OFTEN_TRIED = {"lossy", "partition", "flooded"}
+
 #: Short cases at the same time: most of each is waiting.
 AT_ONCE = 2
 
@@ -40,7 +43,10 @@ def short(request: pytest.FixtureRequest) -> Iterator[dict[str, "Future[str]"]]:
         yield {name: pool.submit(run, "--short", name, within=120) for name in names}
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in OFTEN_TRIED else pytest.param(name, marks=pytest.mark.slow) for name in SHORT],
+)
 def test_rules_hold_after_a_short_fault(name: str, short: dict[str, "Future[str]"]) -> None:
     title, _ = CASES[name]
     assert f"| {title} | " in short[name].result()

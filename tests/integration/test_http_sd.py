@@ -44,6 +44,7 @@ def test_shipped_configuration_is_valid() -> None:
     assert check.stderr == ""
 
 
+@pytest.mark.slow
 def test_target_of_a_host_is_up_then_down_after_a_kill_then_gone_when_it_is_forgotten(
     start: Launcher,
 ) -> None:
@@ -203,6 +204,7 @@ def test_dashboards_and_rules_have_the_same_results_with_both(both: Both, expres
         assert math.isclose(value, other, rel_tol=1e-6) or (math.isnan(value) and math.isnan(other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expression", QUERIES[:-1])
 def test_compared_query_has_a_result(both: Both, expression: str) -> None:
     empty = {"1 - host_memory_available_bytes / host_memory_total_bytes"}

@@ -83,6 +83,7 @@ def left_behind(machine: Machine) -> list[str]:
     return [path for path in found if not path.startswith(str(REPOSITORY))]
 
 
+@pytest.mark.slow
 def test_service_of_the_system_reports_and_can_be_removed(
     machine: Machine, joining: Joining
 ) -> None:

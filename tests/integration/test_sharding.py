@@ -64,6 +64,7 @@ def reporting(start: Launcher) -> Exporter:
     return exporter
 
 
+@pytest.mark.slow
 def test_two_servers_share_the_hosts_and_the_owners_labels_are_on_all_series(
     start: Launcher, tmp_path: Path
 ) -> None:

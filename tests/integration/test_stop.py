@@ -106,7 +106,9 @@ def stop(exporters: list[Exporter], *signals: signal.Signals) -> None:
             assert "level=error" not in exporter.log
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize(
+    "number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 5))]
+)
 def test_clients_that_read_nothing_do_not_keep_the_exporter_from_ending(
     number: int, start: Launcher
 ) -> None:
