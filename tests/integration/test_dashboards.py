@@ -275,6 +275,9 @@ PROBLEMS = {
     # A ranking has two values of each host, 15 seconds apart.
     "ranked": f'count(rate(node_disk_read_bytes_total{{instance=~"crowd.*"}}[5m:15s])) == {CROWD}',
     "lossy": 'rate(node_disk_read_bytes_total{instance="lossy network"}[5m:15s]) >= 0',
+    # It has values, which it would not after three intervals of which each report was lost.
+    "heard": 'host_memory_available_bytes{instance="lossy network"} and on (instance) '
+    'pombo_host_late{instance="lossy network"} == 0',
 }
 
 
